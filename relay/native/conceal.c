@@ -1,0 +1,236 @@
+/* Packet loss concealment by repetition of pitch periods. */
+#include "conceal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Times of G.711 Appendix I, in microseconds: at 8 kHz 40 to 120 samples of pitch, and three periods and a quarter kept. */
+enum {
+    PITCH_MIN_US = 5000,
+    PITCH_MAX_US = 15000,
+    PITCH_WINDOW_US = 20000,
+    HISTORY_US = 48750,
+    STEP_US = 10000,        /* another period joins the repeated ones, and the level falls by a fifth */
+    PERIODS_MAX = 3,
+    SILENCE_US = 60000,
+    FADE_IN_STEP_US = 4000, /* the cross-fade back grows by this for each step of the gap */
+    FADE_IN_MAX_US = 10000,
+};
+
+enum {
+    FULL = 1 << 15,        /* a weight of 1 */
+    COARSE_RATE_HZ = 4000, /* of the first pitch search */
+    SEARCH_PEAK = 1023,    /* 10 bits: the sum of 960 squares, 20 ms at 48 kHz, fits int32 */
+    COARSE_MAX = HISTORY_US / (1000000 / COARSE_RATE_HZ) + 1,
+    HISTORY_MAX = HISTORY_US * 48 / 1000,
+    QUARTER_MAX = PITCH_MAX_US * 48 / 1000 / 4,
+    FADE_IN_MAX = FADE_IN_MAX_US * 48 / 1000,
+};
+
+static uint32_t samples_of(const concealer *self, uint32_t us) { return self->rate_hz / 1000 * us / 1000; }
+
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+bool conceal_open(concealer *self, uint32_t rate_hz)
+{
+    self->rate_hz = rate_hz;
+    self->history_samples = samples_of(self, HISTORY_US);
+    self->history = calloc(2 * self->history_samples, sizeof *self->history);
+    self->source = self->history == NULL ? NULL : self->history + self->history_samples;
+    return self->history != NULL;
+}
+
+void conceal_close(concealer *self)
+{
+    free(self->history);
+    self->history = NULL;
+}
+
+void conceal_reset(concealer *self)
+{
+    self->written = self->gap_samples = 0;
+    memset(self->history, 0, self->history_samples * sizeof *self->history);
+}
+
+void conceal_remember(concealer *self, const int16_t *pcm, size_t samples)
+{
+    if (samples > self->history_samples) {
+        pcm += samples - self->history_samples;
+        samples = self->history_samples;
+    }
+    size_t to_end = self->history_samples - self->written, first = samples < to_end ? samples : to_end;
+    memcpy(self->history + self->written, pcm, first * sizeof *pcm);
+    memcpy(self->history, pcm + first, (samples - first) * sizeof *pcm);
+    self->written = (uint32_t)((self->written + samples) % self->history_samples);
+}
+
+static int16_t saturate(int32_t a) { return (int16_t)(a > 32767 ? 32767 : a < -32768 ? -32768 : a); }
+
+static int32_t dot(const int16_t *restrict a, const int16_t *restrict b, uint32_t samples)
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < samples; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* The lag in [from, to] at which the last `window` samples before `end` resemble those before them most. */
+static uint32_t best_lag(const int16_t *end, uint32_t window, uint32_t from, uint32_t to)
+{
+    const int16_t *recent = end - window;
+    uint32_t best = from;
+    double best_score = -1.0;
+    for (uint32_t lag = from; lag <= to; lag++) {
+        double product = dot(recent, recent - lag, window), energy = dot(recent - lag, recent - lag, window);
+        double score = product > 0 && energy > 0 ? product * product / energy : 0;
+        if (score > best_score) {
+            best_score = score;
+            best = lag;
+        }
+    }
+    return best;
+}
+
+/* Copy with the peak brought within SEARCH_PEAK, each output the sum of `step` samples, counted from the end. */
+static uint32_t scaled_down(const int16_t *pcm, uint32_t samples, uint32_t step, int16_t *out)
+{
+    int32_t peak = 1;
+    for (uint32_t i = 0; i < samples; i++)
+        peak = abs(pcm[i]) > peak ? abs(pcm[i]) : peak;
+    uint32_t count = samples / step, first = samples - count * step;
+    int shift = 0;
+    while ((int64_t)peak * step >> shift > SEARCH_PEAK)
+        shift++;
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t sum = 0;
+        for (uint32_t j = 0; j < step; j++)
+            sum += pcm[first + i * step + j];
+        out[i] = (int16_t)(sum >> shift);
+    }
+    return count;
+}
+
+/* Coarse at 4 kHz, then to the sample around what was found. */
+static uint32_t find_pitch(const concealer *self)
+{
+    int16_t coarse[COARSE_MAX], fine[HISTORY_MAX];
+    uint32_t step = self->rate_hz / COARSE_RATE_HZ, lowest = samples_of(self, PITCH_MIN_US);
+    uint32_t highest = samples_of(self, PITCH_MAX_US), window = samples_of(self, PITCH_WINDOW_US);
+    uint32_t count = scaled_down(self->source, self->history_samples, step, coarse);
+    uint32_t about = step * best_lag(coarse + count, window / step, lowest / step, highest / step);
+    scaled_down(self->source, self->history_samples, 1, fine);
+    uint32_t from = about - step < lowest ? lowest : about - step, to = smaller(about + step, highest);
+    return best_lag(fine + self->history_samples, window, from, to);
+}
+
+static void begin_gap(concealer *self)
+{
+    uint32_t after = self->history_samples - self->written;
+    memcpy(self->source, self->history + self->written, after * sizeof *self->source);
+    memcpy(self->source + after, self->history, self->written * sizeof *self->source);
+    self->pitch = find_pitch(self);
+    const int16_t *end = self->source + self->history_samples;
+    self->jump = end[-1] - end[-1 - (int32_t)self->pitch];
+}
+
+static int16_t blend(int32_t from, int32_t to, uint32_t step, uint32_t steps)
+{
+    int32_t weight = (int32_t)(step + 1) * FULL / (int32_t)(steps + 1);
+    return (int16_t)(from + ((to - from) * weight >> 15));
+}
+
+/* Samples from n on of the last `periods` periods, repeated without end; the last quarter period leads into the first. */
+static void repeat(const concealer *self, uint32_t n, uint32_t periods, uint32_t samples, int16_t *out)
+{
+    uint32_t length = periods * self->pitch, quarter = self->pitch / 4, at = n % length;
+    const int16_t *cycle = self->source + self->history_samples - length;
+    while (samples > 0) {
+        uint32_t plain = length - quarter, run = smaller(samples, at < plain ? plain - at : length - at);
+        if (at < plain) {
+            memcpy(out, cycle + at, run * sizeof *out);
+        } else {
+            for (uint32_t i = 0; i < run; i++)
+                out[i] = blend(cycle[at + i], (cycle - length)[at + i], at + i - plain, quarter);
+        }
+        at = (at + run) % length;
+        out += run;
+        samples -= run;
+    }
+}
+
+static uint32_t periods_at(const concealer *self, uint32_t n)
+{
+    return smaller(n / samples_of(self, STEP_US) + 1, PERIODS_MAX);
+}
+
+/* At full level: one period repeated, then two, then three, each change cross-faded. All samples are of one step. */
+static void continue_step(const concealer *self, uint32_t n, uint32_t samples, int16_t *out)
+{
+    uint32_t periods = periods_at(self, n), quarter = self->pitch / 4;
+    uint32_t since = n - (periods - 1) * samples_of(self, STEP_US);
+    repeat(self, n, periods, samples, out);
+    if (since >= quarter)
+        return;
+    uint32_t seam = smaller(samples, quarter - since);
+    if (periods == 1) { /* close the seam to the last real sample */
+        for (uint32_t i = 0; i < seam; i++)
+            out[i] = saturate(out[i] + self->jump * (int32_t)(quarter - n - i) / (int32_t)(quarter + 1));
+        return;
+    }
+    int16_t before[QUARTER_MAX];
+    repeat(self, n, periods - 1, seam, before);
+    for (uint32_t i = 0; i < seam; i++)
+        out[i] = blend(before[i], out[i], since + i, quarter);
+}
+
+/* Full level for a step, then a fifth less each step, silence from SILENCE_US on. */
+static void fade(const concealer *self, uint32_t n, uint32_t samples, int16_t *out)
+{
+    uint32_t hold = samples_of(self, STEP_US), silence = samples_of(self, SILENCE_US);
+    for (uint32_t i = n < hold ? hold - n : 0; i < samples; i++) {
+        uint32_t left = n + i < silence ? silence - n - i : 0;
+        out[i] = (int16_t)(out[i] * (int32_t)(left * (FULL / 2) / (silence - hold)) >> 14);
+    }
+}
+
+/* Samples of the gap from n on. */
+static void synthesise(const concealer *self, uint32_t n, uint32_t samples, int16_t *out)
+{
+    uint32_t step = samples_of(self, STEP_US), silence = samples_of(self, SILENCE_US);
+    while (samples > 0) {
+        uint32_t now = n < silence ? smaller(samples, step - n % step) : samples;
+        if (n < silence) {
+            continue_step(self, n, now, out);
+            fade(self, n, now, out);
+        } else {
+            memset(out, 0, now * sizeof *out);
+        }
+        n += now;
+        out += now;
+        samples -= now;
+    }
+}
+
+void conceal_fill(concealer *self, size_t samples, int16_t *out)
+{
+    if (self->gap_samples == 0)
+        begin_gap(self);
+    synthesise(self, self->gap_samples, (uint32_t)samples, out);
+    /* Far into silence the count stops: it must not come round. */
+    self->gap_samples = smaller(self->gap_samples + (uint32_t)samples, 2 * samples_of(self, SILENCE_US));
+    conceal_remember(self, out, samples);
+}
+
+void conceal_resume(concealer *self, int16_t *pcm, size_t samples)
+{
+    int16_t before[FADE_IN_MAX];
+    uint32_t steps = self->gap_samples / samples_of(self, STEP_US);
+    uint32_t fade_in = self->pitch / 4 + steps * samples_of(self, FADE_IN_STEP_US);
+    fade_in = smaller(smaller(fade_in, samples_of(self, FADE_IN_MAX_US)), (uint32_t)samples);
+    synthesise(self, self->gap_samples, fade_in, before);
+    for (uint32_t i = 0; i < fade_in; i++)
+        pcm[i] = blend(before[i], pcm[i], i, fade_in);
+    self->gap_samples = 0;
+}
+
+size_t conceal_state_bytes(const concealer *self) { return 2 * self->history_samples * sizeof *self->history; }

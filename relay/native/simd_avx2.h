@@ -1,0 +1,69 @@
+/* Eight int32 lanes: AVX2. See simd_portable.h for what each function promises. */
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SIMD_NAME "avx2"
+#define SIMD_LANES 8
+
+typedef __m256i vec;
+
+static inline vec vec_load(const void *at) { return _mm256_loadu_si256(at); }
+
+static inline vec vec_splat_pair(const int16_t *pair)
+{
+    int32_t both;
+    memcpy(&both, pair, sizeof both);
+    return _mm256_set1_epi32(both);
+}
+
+static inline vec vec_zero(void) { return _mm256_setzero_si256(); }
+static inline vec vec_splat(int32_t value) { return _mm256_set1_epi32(value); }
+static inline vec vec_add(vec a, vec b) { return _mm256_add_epi32(a, b); }
+static inline vec vec_multiply_add(vec a, vec b) { return _mm256_madd_epi16(a, b); }
+static inline vec vec_shift_right(vec a, int bits) { return _mm256_sra_epi32(a, _mm_cvtsi32_si128(bits)); }
+
+static inline void put_one_row(int16_t *out, vec first, vec second)
+{
+    vec packed = _mm256_packs_epi32(first, second); /* quarters 0 2 1 3 */
+    _mm256_storeu_si256((void *)out, _mm256_permute4x64_epi64(packed, 0xD8));
+}
+
+static inline vec interleave_two(vec a, vec b)
+{
+    return _mm256_packs_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+}
+
+static inline void put_two_rows(int16_t *out, size_t stride, vec a, vec b)
+{
+    vec pairs = interleave_two(a, b);
+    if (stride == 2) {
+        _mm256_storeu_si256((void *)out, pairs);
+        return;
+    }
+    int32_t pair[SIMD_LANES];
+    _mm256_storeu_si256((void *)pair, pairs);
+    for (int i = 0; i < SIMD_LANES; i++)
+        memcpy(out + i * stride, &pair[i], sizeof pair[i]);
+}
+
+static inline void put_four_rows(int16_t *out, size_t stride, vec a, vec b, vec c, vec d)
+{
+    vec ab = _mm256_packs_epi32(a, b), cd = _mm256_packs_epi32(c, d);
+    vec ac = _mm256_unpacklo_epi16(ab, cd), bd = _mm256_unpackhi_epi16(ab, cd);
+    vec groups_01 = _mm256_unpacklo_epi16(ac, bd), groups_23 = _mm256_unpackhi_epi16(ac, bd);
+    if (stride == 4) {
+        _mm256_storeu_si256((void *)out, _mm256_permute2x128_si256(groups_01, groups_23, 0x20));
+        _mm256_storeu_si256((void *)(out + 16), _mm256_permute2x128_si256(groups_01, groups_23, 0x31));
+        return;
+    }
+    for (int half = 0; half < 2; half++) {
+        __m128i low = half ? _mm256_extracti128_si256(groups_01, 1) : _mm256_castsi256_si128(groups_01);
+        __m128i high = half ? _mm256_extracti128_si256(groups_23, 1) : _mm256_castsi256_si128(groups_23);
+        _mm_storel_epi64((void *)out, low);
+        _mm_storeh_pd((void *)(out + stride), _mm_castsi128_pd(low));
+        _mm_storel_epi64((void *)(out + 2 * stride), high);
+        _mm_storeh_pd((void *)(out + 3 * stride), _mm_castsi128_pd(high));
+        out += 4 * stride;
+    }
+}
