@@ -10,7 +10,7 @@ NATIVE = Path("relay/native")
 codec = Extension(
     "relay._codec",
     sources=["relay/_codec.pyx", *sorted(map(str, NATIVE.glob("*.c")))],
-    depends=["relay/_codec.pxd", *sorted(map(str, NATIVE.glob("*.h")))],
+    depends=["relay/_codec.pxd", *sorted(map(str, [*NATIVE.glob("*.pxi"), *NATIVE.glob("*.h")]))],
     include_dirs=["relay"],
     extra_compile_args=[
         "-std=c11",

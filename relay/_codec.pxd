@@ -62,14 +62,8 @@ cdef extern from "native/template.h" nogil:
         FIELD_NUMBER
         FIELD_KINDS
 
-    ctypedef struct message_part:
-        uint32_t begin
-        uint32_t size
-        field kind
-
     ctypedef struct message_template:
         uint32_t fields
-        message_part part[1]
 
     ctypedef struct message_match:
         const uint8_t *payload

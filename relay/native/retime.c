@@ -1,18 +1,25 @@
 /* Fractional delay along a smooth ramp: a windowed sinc, its phases from retime_table.h. */
 #include "retime.h"
 
-#include <string.h>
+#if defined(__x86_64__)
+#include "simd_sse2.h"
+#else
+#include "simd_portable.h"
+#endif
 
 #include "retime_table.h"
 
 enum { SINC_SHIFT = 14, POSITION_SHIFT = 15, BETWEEN_SHIFT = 8, BEFORE = RETIME_TAPS / 2 - 1 };
 
-static int32_t dot(const int16_t *restrict a, const int16_t *restrict b)
+/* Written with vectors: as a plain loop of 16 it is unrolled before it is vectorised, and eight times slower. */
+static int32_t dot(const int16_t *a, const int16_t *b)
 {
-    int32_t sum = 0;
-    for (int i = 0; i < RETIME_TAPS; i++)
-        sum += a[i] * b[i];
-    return sum;
+    vec sum = vec_zero();
+    for (int i = 0; i < RETIME_TAPS; i += 2 * SIMD_LANES)
+        sum = vec_add(sum, vec_multiply_add(vec_load(a + i), vec_load(b + i)));
+    int32_t lane[SIMD_LANES];
+    memcpy(lane, &sum, sizeof lane);
+    return lane[0] + lane[1] + lane[2] + lane[3];
 }
 
 /* How far the ramp has come at write position i of n, in units of 1/32768 sample: 3 (i/n)^2 - 2 (i/n)^3. */

@@ -1,0 +1,105 @@
+# Repairs to a stream of PCM: drift by the sample, gaps by concealment. Included by _codec.pyx.
+
+
+def retime(pcm, int change):
+    """
+    Return the run of samples one sample longer (``change`` 1) or shorter (-1), heard in the same time.
+
+    The read position drifts against the write position along a cubic ramp, so that nothing steps at either end, and the
+    samples between are interpolated by a windowed sinc.
+
+    Args:
+        pcm: 32 to 4800 samples. Not kept after return.
+
+    Raises:
+        ValueError: ``change`` is neither, or ``pcm`` has another number of samples or ends inside one.
+    """
+    cdef Py_buffer view
+    cdef int16_t aligned[RETIME_MAX_SAMPLES]
+    cdef Py_ssize_t samples
+    cdef bytes out
+    PyObject_GetBuffer(pcm, &view, PyBUF_SIMPLE)
+    try:
+        samples = view.len // 2
+        if change not in (-1, 1) or view.len % 2 or not RETIME_MIN_SAMPLES <= samples <= RETIME_MAX_SAMPLES:
+            raise ValueError(
+                f"retime: expected {RETIME_MIN_SAMPLES} to {RETIME_MAX_SAMPLES} samples of 2 bytes and a change of -1 or 1,"
+                f" got {view.len} bytes and {change}"
+            )
+        memcpy(aligned, view.buf, view.len)
+        out = PyBytes_FromStringAndSize(NULL, view.len + 2 * change)
+        _retime(aligned, samples, change, <int16_t *>PyBytes_AS_STRING(out))
+        return out
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef class Concealer:
+    """
+    Fills the gaps of a stream of L16 by continuing its waveform, fading to silence within 60 ms.
+
+    Give it every real frame through ``push`` and ask ``conceal`` for what is missing. No delay is added: the first
+    real frame after a gap is cross-faded in over at most 10 ms.
+
+    Raises:
+        ValueError: ``rate_hz`` is not one of ``RATES_HZ``.
+    """
+
+    cdef concealer state
+    cdef uint32_t rate_hz
+
+    def __cinit__(self, rate_hz):
+        _check_choice(self, "rate_hz", rate_hz, RATES_HZ)
+        self.rate_hz = rate_hz
+        if not conceal_open(&self.state, rate_hz):
+            raise MemoryError
+
+    def __dealloc__(self):
+        conceal_close(&self.state)
+
+    def __sizeof__(self):
+        """Return the bytes this object holds, its history included."""
+        return type(self).__basicsize__ + conceal_state_bytes(&self.state)
+
+    def reset(self):
+        """Forget what has been heard."""
+        conceal_reset(&self.state)
+
+    def push(self, pcm):
+        """
+        Take the next real samples and return them, faded in if a gap went before (the same object if it did not).
+
+        Raises:
+            ValueError: ``pcm`` is empty, longer than ``PUSH_MAX_BYTES``, or ends inside a sample. The state is as it was.
+        """
+        cdef Py_buffer view
+        cdef bytes out
+        PyObject_GetBuffer(pcm, &view, PyBUF_SIMPLE)
+        try:
+            if view.len == 0 or view.len > MAX_BYTES or view.len % 2:
+                raise ValueError(
+                    f"Concealer: expected 1 to {MAX_BYTES} bytes in whole samples of 2 bytes, got {view.len} bytes"
+                )
+            if PyBytes_CheckExact(pcm) and not conceal_in_gap(&self.state):
+                out = pcm
+            else:
+                out = PyBytes_FromStringAndSize(<const char *>view.buf, view.len)
+                if conceal_in_gap(&self.state):
+                    conceal_resume(&self.state, <int16_t *>PyBytes_AS_STRING(out), view.len // 2)
+            conceal_remember(&self.state, <const int16_t *>PyBytes_AS_STRING(out), view.len // 2)
+            return out
+        finally:
+            PyBuffer_Release(&view)
+
+    def conceal(self, int samples):
+        """
+        Return the next ``samples`` samples of the gap.
+
+        Raises:
+            ValueError: fewer than one sample, or more than a second.
+        """
+        if not 1 <= samples <= <int>self.rate_hz:
+            raise ValueError(f"Concealer: expected 1 to {self.rate_hz} samples to conceal, got {samples}")
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, 2 * samples)
+        conceal_fill(&self.state, samples, <int16_t *>PyBytes_AS_STRING(out))
+        return out

@@ -1,0 +1,70 @@
+# The JSON messages that a decoder takes and an encoder writes. Included by _codec.pyx.
+
+
+class Field(enum.IntEnum):
+    """Stands in a ``MediaTemplate`` where the value differs from message to message. A number may be a JSON string."""
+
+    PAYLOAD = FIELD_PAYLOAD
+    SEQUENCE = FIELD_SEQUENCE
+    TIMESTAMP = FIELD_TIMESTAMP
+    NUMBER = FIELD_NUMBER
+
+
+cdef class MediaTemplate:
+    """
+    The JSON message by which one carrier moves audio on one stream, as a mapping with ``Field`` members in the places that
+    vary. Keys come in the order in which the carrier writes them.
+
+        MediaTemplate({"event": "media", "streamSid": sid, "media": {"track": "inbound", "payload": Field.PAYLOAD}})
+
+    Raises:
+        ValueError: not exactly one payload, a field twice (``Field.NUMBER`` excepted), or more than 15 fields.
+        TypeError: a value that JSON does not have.
+    """
+
+    cdef message_template compiled
+    cdef readonly dict content
+    cdef bytes text
+    cdef bytes before_payload
+    cdef bytes after_payload
+
+    def __cinit__(self, dict content not None):
+        self.content = content
+        self.text = orjson.dumps(_with_marks(content))
+        fields = [Field(byte) for byte in self.text if 0 < byte < <int>FIELD_KINDS]
+        unique = [field for field in fields if field is not Field.NUMBER]
+        if fields.count(Field.PAYLOAD) != 1 or len(set(unique)) != len(unique) or len(fields) > TEMPLATE_FIELDS:
+            raise ValueError(
+                f"MediaTemplate: expected Field.PAYLOAD once, no other field twice and at most {TEMPLATE_FIELDS} fields,"
+                f" got {[field.name for field in fields]}"
+            )
+        template_compile(&self.compiled, <const uint8_t *>PyBytes_AS_STRING(self.text), len(self.text))
+        before, _, after = self.text.partition(bytes([Field.PAYLOAD]))
+        self.before_payload = before + b'"'
+        self.after_payload = b'"' + after
+
+
+def _with_marks(value):
+    """The content with each field as its control byte, unescaped, which no other value can have in JSON."""
+    if isinstance(value, Field):
+        return orjson.Fragment(bytes([value]))
+    if isinstance(value, dict):
+        return {key: _with_marks(item) for key, item in value.items()}
+    return value
+
+
+def _read_fields(expected, value, found):
+    """Say whether ``value`` has the literals of ``expected``, and put its fields into ``found``."""
+    if isinstance(expected, dict):
+        return isinstance(value, dict) and all(
+            key in value and _read_fields(item, value[key], found) for key, item in expected.items()
+        )
+    if not isinstance(expected, Field):
+        return type(value) is type(expected) and value == expected
+    if expected is Field.PAYLOAD:
+        found[expected] = value
+        return isinstance(value, str)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:32])
+    found[expected] = value
+    return type(value) is int and 0 <= value < 10**18
