@@ -163,7 +163,10 @@ cdef class Decoder(_Stream):
         cdef bytes pcm = None
         PyObject_GetBuffer(message, &view, PyBUF_SIMPLE)
         try:
-            if template_match(&template.compiled, <const uint8_t *>view.buf, view.len, &match):
+            if (
+                template_match(&template.compiled, <const uint8_t *>view.buf, view.len, &match)
+                and match.payload_size <= MAX_BYTES
+            ):
                 pcm = self._decoded(match.payload, match.payload_size)
         finally:
             PyBuffer_Release(&view)
@@ -191,15 +194,17 @@ cdef class Decoder(_Stream):
             return None
         if size:
             decoded -= (text[size - 1] == b"=") + (text[size - 1] == b"=" and text[size - 2] == b"=")
-        cdef Py_ssize_t samples = self._samples(decoded)
         if decoded > SCRATCH_BYTES:
+            if decoded > MAX_BYTES:
+                self._samples(decoded)  # says what is wrong
             payload = <uint8_t *>PyMem_Malloc(decoded + BASE64_SLACK)
             if payload is NULL:
                 raise MemoryError
         try:
+            # Only a text that is base64 has a size to complain of: an escaped one is given to the parser first.
             if not self.stream.kernels.base64_decode(text, size, payload):
                 return None
-            return self._run(payload, samples)
+            return self._run(payload, self._samples(decoded))
         finally:
             if payload is not scratch:
                 PyMem_Free(payload)
