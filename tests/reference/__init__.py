@@ -1,0 +1,14 @@
+"""
+The codec again in plain Python: slow, written to be read, and the oracle of its tests.
+
+Samples are ints in lists, nothing is vectorised, no buffer is reused, and what was heard is never forgotten. Each module
+states the rule its part of the native core must follow; the tests compare the two byte for byte.
+"""
+
+from tests.reference.conceal import Concealer
+from tests.reference.message import read_message
+from tests.reference.resample import Resampler
+from tests.reference.retime import retime
+from tests.reference.stream import Decoder, Encoder
+
+__all__ = ["Concealer", "Decoder", "Encoder", "Resampler", "read_message", "retime"]
