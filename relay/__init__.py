@@ -1,0 +1,1 @@
+"""Carries a phone call's audio between a carrier's media WebSocket and a Daily room."""

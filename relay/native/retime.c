@@ -45,7 +45,7 @@ void retime(const int16_t *pcm, size_t samples, int change, int16_t *out)
         int32_t phase = fraction >> BETWEEN_SHIFT, between = fraction & ((1 << BETWEEN_SHIFT) - 1);
         const int16_t *from = padded + RETIME_TAPS + whole - BEFORE;
         int64_t at_phase = dot(from, RETIME_SINC[phase]), at_next = dot(from, RETIME_SINC[phase + 1]);
-        int64_t sum = (at_phase << BETWEEN_SHIFT) + (at_next - at_phase) * between;
+        int64_t sum = at_phase * (1 << BETWEEN_SHIFT) + (at_next - at_phase) * between;
         int64_t rounded = (sum + (1 << (SINC_SHIFT + BETWEEN_SHIFT - 1))) >> (SINC_SHIFT + BETWEEN_SHIFT);
         out[i] = (int16_t)(rounded > 32767 ? 32767 : rounded < -32768 ? -32768 : rounded);
     }

@@ -61,9 +61,9 @@ static inline void put_four_rows(int16_t *out, size_t stride, vec a, vec b, vec 
         __m128i low = half ? _mm256_extracti128_si256(groups_01, 1) : _mm256_castsi256_si128(groups_01);
         __m128i high = half ? _mm256_extracti128_si256(groups_23, 1) : _mm256_castsi256_si128(groups_23);
         _mm_storel_epi64((void *)out, low);
-        _mm_storeh_pd((void *)(out + stride), _mm_castsi128_pd(low));
+        _mm_storel_epi64((void *)(out + stride), _mm_unpackhi_epi64(low, low));
         _mm_storel_epi64((void *)(out + 2 * stride), high);
-        _mm_storeh_pd((void *)(out + 3 * stride), _mm_castsi128_pd(high));
+        _mm_storel_epi64((void *)(out + 3 * stride), _mm_unpackhi_epi64(high, high));
         out += 4 * stride;
     }
 }

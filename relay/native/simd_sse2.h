@@ -47,7 +47,7 @@ static inline void put_four_rows(int16_t *out, size_t stride, vec a, vec b, vec 
     vec ac = _mm_unpacklo_epi16(ab, cd), bd = _mm_unpackhi_epi16(ab, cd);
     vec groups_01 = _mm_unpacklo_epi16(ac, bd), groups_23 = _mm_unpackhi_epi16(ac, bd);
     _mm_storel_epi64((void *)out, groups_01);
-    _mm_storeh_pd((void *)(out + stride), _mm_castsi128_pd(groups_01));
+    _mm_storel_epi64((void *)(out + stride), _mm_unpackhi_epi64(groups_01, groups_01));
     _mm_storel_epi64((void *)(out + 2 * stride), groups_23);
-    _mm_storeh_pd((void *)(out + 3 * stride), _mm_castsi128_pd(groups_23));
+    _mm_storel_epi64((void *)(out + 3 * stride), _mm_unpackhi_epi64(groups_23, groups_23));
 }
