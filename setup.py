@@ -18,7 +18,7 @@ codec = Extension(
         "-fvisibility=hidden",
         "-fno-trapping-math",  # nothing reads the floating-point flags; without it G.711 is not vectorised
         # GCC 12's -fipa-ra drops vzeroupper from AVX2 functions that call local ones, which slows later SSE code anywhere
-        # in the process two- to sixfold. tests/test_native_build.py looks at the result.
+        # in the process two- to sixfold. tests/packaging/test_native_build.py looks at the result.
         "-fno-ipa-ra",
     ],
 )
