@@ -42,6 +42,7 @@ def _table_text(table: FilterTable) -> Iterator[str]:
         yield f"        {{{rows}, {chunk.first_slot}, {slots}, {begin}, {end}, {table.name}_{number}}},"
     yield "    },"
     yield "};"
+    yield f'_Static_assert({table.history} <= FIR_HISTORY && {len(chunks)} <= FIR_CHUNKS, "{table.name} fits fir.h");'
 
 
 def fir_header() -> str:

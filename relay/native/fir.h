@@ -14,7 +14,7 @@
 enum {
     FIR_ROWS = 4,            /* rows of a chunk, at most */
     FIR_CHUNKS = 3,          /* chunks of a table, at most: up6 has 12 rows */
-    FIR_HISTORY = 240,       /* samples before a group that any table reaches back to, at most */
+    FIR_HISTORY = 216,       /* samples before a group that any table reaches back to, at most */
     FIR_GROUP_IN = 6,        /* input samples of a group, at most */
     FIR_LANES = 3,           /* pairs of a group, at most */
     FIR_BLOCK = 960,         /* input samples of one run, at most: 20 ms at 48 kHz, and whole groups of every table */

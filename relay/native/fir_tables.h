@@ -25,6 +25,7 @@ static const fir_table up2_balanced = {
         {4, 0, 13, 4, 8, up2_balanced_0},
     },
 };
+_Static_assert(24 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_balanced fits fir.h");
 
 /* 40 taps on a 16 kHz grid: 0.055 dB ripple to 3.4 kHz, 80.9 dB rejection from 4.6 kHz */
 static const int16_t up2_low_delay_0[] = {
@@ -49,6 +50,7 @@ static const fir_table up2_low_delay = {
         {4, 0, 11, 0, 3, up2_low_delay_0},
     },
 };
+_Static_assert(20 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_low_delay fits fir.h");
 
 /* 72 taps on a 16 kHz grid: 0.089 dB ripple to 3.6 kHz, 83.8 dB rejection from 4.4 kHz */
 static const int16_t up2_high_quality_0[] = {
@@ -81,6 +83,7 @@ static const fir_table up2_high_quality = {
         {4, 0, 19, 8, 10, up2_high_quality_0},
     },
 };
+_Static_assert(36 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_high_quality fits fir.h");
 
 /* 72 taps on a 24 kHz grid: 0.096 dB ripple to 3.4 kHz, 83.2 dB rejection from 4.6 kHz */
 static const int16_t up3_balanced_0[] = {
@@ -122,6 +125,7 @@ static const fir_table up3_balanced = {
         {2, 0, 12, 4, 7, up3_balanced_1},
     },
 };
+_Static_assert(24 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_balanced fits fir.h");
 
 /* 62 taps on a 24 kHz grid: 0.055 dB ripple to 3.4 kHz, 80.5 dB rejection from 4.6 kHz */
 static const int16_t up3_low_delay_0[] = {
@@ -160,6 +164,7 @@ static const fir_table up3_low_delay = {
         {2, 0, 11, 0, 2, up3_low_delay_1},
     },
 };
+_Static_assert(20 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_low_delay fits fir.h");
 
 /* 108 taps on a 24 kHz grid: 0.096 dB ripple to 3.6 kHz, 82.5 dB rejection from 4.4 kHz */
 static const int16_t up3_high_quality_0[] = {
@@ -213,6 +218,7 @@ static const fir_table up3_high_quality = {
         {2, 0, 18, 8, 10, up3_high_quality_1},
     },
 };
+_Static_assert(36 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_high_quality fits fir.h");
 
 /* 144 taps on a 48 kHz grid: 0.092 dB ripple to 3.4 kHz, 82.6 dB rejection from 4.6 kHz */
 static const int16_t up6_balanced_0[] = {
@@ -270,6 +276,7 @@ static const fir_table up6_balanced = {
         {4, 0, 12, 4, 7, up6_balanced_2},
     },
 };
+_Static_assert(24 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_balanced fits fir.h");
 
 /* 124 taps on a 48 kHz grid: 0.069 dB ripple to 3.4 kHz, 80.3 dB rejection from 4.6 kHz */
 static const int16_t up6_low_delay_0[] = {
@@ -322,6 +329,7 @@ static const fir_table up6_low_delay = {
         {4, 0, 11, 1, 2, up6_low_delay_2},
     },
 };
+_Static_assert(20 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_low_delay fits fir.h");
 
 /* 216 taps on a 48 kHz grid: 0.095 dB ripple to 3.6 kHz, 81.8 dB rejection from 4.4 kHz */
 static const int16_t up6_high_quality_0[] = {
@@ -397,6 +405,7 @@ static const fir_table up6_high_quality = {
         {4, 0, 18, 8, 10, up6_high_quality_2},
     },
 };
+_Static_assert(36 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_high_quality fits fir.h");
 
 /* 96 taps on a 48 kHz grid: 0.042 dB ripple to 7 kHz, 85.3 dB rejection from 9 kHz */
 static const int16_t up3_wide_balanced_0[] = {
@@ -446,6 +455,7 @@ static const fir_table up3_wide_balanced = {
         {2, 0, 16, 6, 10, up3_wide_balanced_1},
     },
 };
+_Static_assert(32 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_balanced fits fir.h");
 
 /* 84 taps on a 48 kHz grid: 0.022 dB ripple to 7 kHz, 83.4 dB rejection from 9 kHz */
 static const int16_t up3_wide_low_delay_0[] = {
@@ -491,6 +501,7 @@ static const fir_table up3_wide_low_delay = {
         {2, 0, 14, 0, 3, up3_wide_low_delay_1},
     },
 };
+_Static_assert(28 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_low_delay fits fir.h");
 
 /* 120 taps on a 48 kHz grid: 0.040 dB ripple to 7.2 kHz, 85.2 dB rejection from 8.8 kHz */
 static const int16_t up3_wide_high_quality_0[] = {
@@ -548,6 +559,7 @@ static const fir_table up3_wide_high_quality = {
         {2, 0, 20, 8, 12, up3_wide_high_quality_1},
     },
 };
+_Static_assert(40 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_high_quality fits fir.h");
 
 /* 96 taps on a 48 kHz grid: 0.048 dB ripple to 7 kHz, 85.3 dB rejection from 9 kHz */
 static const int16_t up3_down2_balanced_0[] = {
@@ -578,6 +590,7 @@ static const fir_table up3_down2_balanced = {
         {3, 0, 17, 6, 10, up3_down2_balanced_0},
     },
 };
+_Static_assert(32 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_balanced fits fir.h");
 
 /* 84 taps on a 48 kHz grid: 0.022 dB ripple to 7 kHz, 84.0 dB rejection from 9 kHz */
 static const int16_t up3_down2_low_delay_0[] = {
@@ -606,6 +619,7 @@ static const fir_table up3_down2_low_delay = {
         {3, 0, 15, 1, 2, up3_down2_low_delay_0},
     },
 };
+_Static_assert(28 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_low_delay fits fir.h");
 
 /* 120 taps on a 48 kHz grid: 0.042 dB ripple to 7.2 kHz, 85.5 dB rejection from 8.8 kHz */
 static const int16_t up3_down2_high_quality_0[] = {
@@ -640,6 +654,7 @@ static const fir_table up3_down2_high_quality = {
         {3, 0, 21, 8, 13, up3_down2_high_quality_0},
     },
 };
+_Static_assert(40 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_high_quality fits fir.h");
 
 /* 48 taps on a 16 kHz grid: 0.085 dB ripple to 3.4 kHz, 84.1 dB rejection from 4.6 kHz */
 static const int16_t down2_balanced_0[] = {
@@ -677,6 +692,7 @@ static const fir_table down2_balanced = {
         {1, 0, 24, 10, 14, down2_balanced_0},
     },
 };
+_Static_assert(46 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_balanced fits fir.h");
 
 /* 40 taps on a 16 kHz grid: 0.061 dB ripple to 3.4 kHz, 80.7 dB rejection from 4.6 kHz */
 static const int16_t down2_low_delay_0[] = {
@@ -710,6 +726,7 @@ static const fir_table down2_low_delay = {
         {1, 0, 20, 1, 4, down2_low_delay_0},
     },
 };
+_Static_assert(38 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_low_delay fits fir.h");
 
 /* 72 taps on a 16 kHz grid: 0.091 dB ripple to 3.6 kHz, 83.2 dB rejection from 4.4 kHz */
 static const int16_t down2_high_quality_0[] = {
@@ -759,6 +776,7 @@ static const fir_table down2_high_quality = {
         {1, 0, 36, 15, 21, down2_high_quality_0},
     },
 };
+_Static_assert(70 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_high_quality fits fir.h");
 
 /* 76 taps on a 24 kHz grid: 0.100 dB ripple to 3.4 kHz, 83.8 dB rejection from 4.6 kHz */
 static const int16_t down3_balanced_0[] = {
@@ -812,6 +830,7 @@ static const fir_table down3_balanced = {
         {2, 0, 40, 16, 23, down3_balanced_0},
     },
 };
+_Static_assert(78 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_balanced fits fir.h");
 
 /* 68 taps on a 24 kHz grid: 0.054 dB ripple to 3.4 kHz, 81.9 dB rejection from 4.6 kHz */
 static const int16_t down3_low_delay_0[] = {
@@ -861,6 +880,7 @@ static const fir_table down3_low_delay = {
         {2, 0, 36, 0, 8, down3_low_delay_0},
     },
 };
+_Static_assert(66 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_low_delay fits fir.h");
 
 /* 114 taps on a 24 kHz grid: 0.092 dB ripple to 3.6 kHz, 82.7 dB rejection from 4.4 kHz */
 static const int16_t down3_high_quality_0[] = {
@@ -933,6 +953,7 @@ static const fir_table down3_high_quality = {
         {2, 0, 59, 27, 31, down3_high_quality_0},
     },
 };
+_Static_assert(114 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_high_quality fits fir.h");
 
 /* 154 taps on a 48 kHz grid: 0.087 dB ripple to 3.4 kHz, 81.1 dB rejection from 4.6 kHz */
 static const int16_t down6_balanced_0[] = {
@@ -1023,6 +1044,7 @@ static const fir_table down6_balanced = {
         {1, 0, 77, 33, 44, down6_balanced_0},
     },
 };
+_Static_assert(150 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_balanced fits fir.h");
 
 /* 147 taps on a 48 kHz grid: 0.066 dB ripple to 3.4 kHz, 80.1 dB rejection from 4.6 kHz */
 static const int16_t down6_low_delay_0[] = {
@@ -1110,6 +1132,7 @@ static const fir_table down6_low_delay = {
         {1, 0, 74, 2, 14, down6_low_delay_0},
     },
 };
+_Static_assert(144 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_low_delay fits fir.h");
 
 /* 204 taps on a 48 kHz grid: 0.083 dB ripple to 3.55 kHz, 80.4 dB rejection from 4.45 kHz */
 static const int16_t down6_high_quality_0[] = {
@@ -1225,6 +1248,7 @@ static const fir_table down6_high_quality = {
         {1, 0, 102, 43, 58, down6_high_quality_0},
     },
 };
+_Static_assert(198 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_high_quality fits fir.h");
 
 /* 96 taps on a 48 kHz grid: 0.063 dB ripple to 7 kHz, 84.1 dB rejection from 9 kHz */
 static const int16_t down3_wide_balanced_0[] = {
@@ -1288,6 +1312,7 @@ static const fir_table down3_wide_balanced = {
         {2, 0, 50, 18, 31, down3_wide_balanced_0},
     },
 };
+_Static_assert(96 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_balanced fits fir.h");
 
 /* 84 taps on a 48 kHz grid: 0.025 dB ripple to 7 kHz, 82.0 dB rejection from 9 kHz */
 static const int16_t down3_wide_low_delay_0[] = {
@@ -1345,6 +1370,7 @@ static const fir_table down3_wide_low_delay = {
         {2, 0, 44, 0, 10, down3_wide_low_delay_0},
     },
 };
+_Static_assert(84 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_low_delay fits fir.h");
 
 /* 120 taps on a 48 kHz grid: 0.058 dB ripple to 7.2 kHz, 83.1 dB rejection from 8.8 kHz */
 static const int16_t down3_wide_high_quality_0[] = {
@@ -1420,6 +1446,7 @@ static const fir_table down3_wide_high_quality = {
         {2, 0, 62, 26, 35, down3_wide_high_quality_0},
     },
 };
+_Static_assert(120 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_high_quality fits fir.h");
 
 /* 96 taps on a 48 kHz grid: 0.051 dB ripple to 7 kHz, 85.5 dB rejection from 9 kHz */
 static const int16_t up2_down3_balanced_0[] = {
@@ -1459,6 +1486,7 @@ static const fir_table up2_down3_balanced = {
         {4, 0, 26, 9, 17, up2_down3_balanced_0},
     },
 };
+_Static_assert(48 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_down3_balanced fits fir.h");
 
 /* 84 taps on a 48 kHz grid: 0.048 dB ripple to 7 kHz, 83.2 dB rejection from 9 kHz */
 static const int16_t up2_down3_low_delay_0[] = {
@@ -1495,6 +1523,7 @@ static const fir_table up2_down3_low_delay = {
         {4, 0, 23, 0, 14, up2_down3_low_delay_0},
     },
 };
+_Static_assert(42 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_down3_low_delay fits fir.h");
 
 /* 120 taps on a 48 kHz grid: 0.043 dB ripple to 7.2 kHz, 84.5 dB rejection from 8.8 kHz */
 static const int16_t up2_down3_high_quality_0[] = {
@@ -1540,6 +1569,7 @@ static const fir_table up2_down3_high_quality = {
         {4, 0, 32, 14, 18, up2_down3_high_quality_0},
     },
 };
+_Static_assert(60 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_down3_high_quality fits fir.h");
 
 static const struct {
     uint32_t in_rate_hz, out_rate_hz;
