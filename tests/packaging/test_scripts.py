@@ -1,0 +1,166 @@
+"""scripts/test: what it refuses and in which words, what it leaves behind, and when it installs again."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SHELL = shutil.which("bash")
+TOOLS = ("cksum", "cmp", "cut", "dirname", "head", "mkdir", "rm", "sh", "touch")
+
+pytestmark = pytest.mark.skipif(SHELL is None, reason="needs bash")
+
+
+class Checkout:
+    """A copy of what scripts/test looks at, and a PATH that has only what the test puts there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "checkout"
+        self.path = root / "bin"
+        self.path.mkdir()
+        for name in ("pyproject.toml", "setup.py", "scripts/test", "relay/_codec.pyx", "relay/native/kernels.c"):
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, self.root / name)
+        for tool in TOOLS:
+            (self.path / tool).symlink_to(shutil.which(tool) or pytest.skip(f"needs {tool}"))
+
+    def add_command(self, name: str, script: str) -> None:
+        command = self.path / name
+        command.parent.mkdir(parents=True, exist_ok=True)
+        command.write_text(f"#!{SHELL}\n{script}\n")
+        command.chmod(0o755)
+
+    def add_python(self, name: str, pretence: str = "") -> None:
+        """Add the running Python, with a line of Python that runs before each -c program."""
+        start = f'"{sys.executable}" -c "{pretence}\nimport sys; exec(sys.argv.pop(1))"'
+        self.add_command(name, f'[ "$1" = -c ] || exec "{sys.executable}" "$@"\nshift\nexec {start} "$@"')
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        assert SHELL is not None
+        return subprocess.run(
+            [SHELL, self.root / "scripts" / "test", *arguments],
+            env={"PATH": str(self.path), **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def assert_refused(self, *words: str, **environment: str) -> None:
+        result = self.run(**environment)
+        assert result.returncode == 1, result
+        assert result.stderr.startswith("scripts/test: needs ")
+        assert result.stderr.count("\n") == 1
+        for word in words:
+            assert word in result.stderr
+        assert not (self.root / ".venv").exists()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Checkout]:
+    return Checkout(tmp_path)
+
+
+def test_no_python(checkout: Checkout) -> None:
+    checkout.assert_refused("Python 3.11 or newer", "found no python3 on the PATH")
+
+
+def test_old_python(checkout: Checkout) -> None:
+    checkout.add_python("python3", "import sys; sys.version_info = (3, 10, 4)")
+    checkout.assert_refused("Python 3.11 or newer", "python3 is 3.10")
+
+
+def test_python_without_headers(checkout: Checkout) -> None:
+    checkout.add_python("python3", "import sysconfig; sysconfig.get_path = lambda name: '/nowhere'")
+    checkout.assert_refused("python3 has no C headers", "python3-dev")
+
+
+def test_python_without_venv(checkout: Checkout) -> None:
+    checkout.add_python("python3", "import sys; sys.modules['ensurepip'] = None")
+    checkout.assert_refused("python3 cannot make virtual environments", "python3-venv")
+
+
+def test_launcher_of_an_absent_version_is_passed_over(checkout: Checkout) -> None:
+    checkout.add_command("python3.14", "exit 127")
+    checkout.add_python("python3", "import sys; sys.version_info = (3, 9, 0)")
+    checkout.assert_refused("python3.14 does not run; python3 is 3.9")
+
+
+def test_chosen_python_is_the_only_candidate(checkout: Checkout) -> None:
+    checkout.add_python("python3")
+    checkout.assert_refused("found no python3.99 on the PATH", PYTHON="python3.99")
+
+
+def test_no_compiler(checkout: Checkout) -> None:
+    checkout.add_python("python3")
+    checkout.assert_refused("C compiler", "apt install gcc")
+
+
+def test_broken_compiler(checkout: Checkout) -> None:
+    checkout.add_python("python3")
+    checkout.add_command("broken-cc", "exit 1")
+    checkout.assert_refused("C compiler", "'broken-cc -pthread' does not work", CC="broken-cc -pthread")
+
+
+def test_failed_installation_leaves_no_venv(checkout: Checkout) -> None:
+    """The virtual environment is really made; pip then fails, having no index to look at."""
+    checkout.add_python("python3")
+    checkout.add_command("cc", "exit 0")
+    result = checkout.run(CC="cc", PIP_NO_INDEX="1", PIP_CONFIG_FILE=os.devnull)
+    assert "making .venv" in result.stdout
+    assert "No matching distribution" in result.stderr
+    assert result.returncode != 0
+    assert not (checkout.root / ".venv").exists()
+
+
+def test_unfinished_venv_is_thrown_away(checkout: Checkout) -> None:
+    """What a killed run leaves behind."""
+    (checkout.root / ".venv").mkdir()
+    (checkout.root / ".venv" / "relay-unfinished").touch()
+    checkout.assert_refused("Python 3.11 or newer")
+
+
+def test_venv_of_another_is_not_touched(checkout: Checkout) -> None:
+    theirs = checkout.root / ".venv" / "theirs"
+    theirs.parent.mkdir()
+    theirs.touch()
+    result = checkout.run()
+    assert result.stderr == "scripts/test: the Python of .venv does not run; remove .venv to have it made again\n"
+    assert theirs.exists()
+
+
+@pytest.fixture
+def calls(checkout: Checkout) -> Path:
+    """Let .venv be there with a Python that only records the modules it is to run, and return the record."""
+    record = checkout.root / "calls"
+    script = f'[ "$1" = -m ] || exec "{sys.executable}" "$@"\nshift\necho "$@" >>"{record}"'
+    checkout.add_command(str(checkout.root / ".venv/bin/python"), script)
+    checkout.add_command("cc", "exit 0")
+    return record
+
+
+def modules_run(checkout: Checkout, calls: Path, **environment: str) -> list[str]:
+    calls.write_text("")
+    result = checkout.run("tests/codec", "-x", CC="cc", **environment)
+    assert result.returncode == 0, result
+    assert "pytest only" in result.stdout
+    assert calls.read_text().splitlines()[-1] == "pytest tests/codec -x"
+    return [line.split()[0] for line in calls.read_text().splitlines()]
+
+
+def test_second_run_only_runs_pytest(checkout: Checkout, calls: Path) -> None:
+    assert modules_run(checkout, calls) == ["pip", "pip", "pytest"]
+    assert modules_run(checkout, calls) == ["pytest"]
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "setup.py", "relay/_codec.pyx", "relay/native/kernels.c"])
+def test_changed_source_is_built_again(checkout: Checkout, calls: Path, name: str) -> None:
+    modules_run(checkout, calls)
+    with (checkout.root / name).open("a") as source:
+        source.write("\n")
+    assert modules_run(checkout, calls) == ["pip", "pip", "pytest"]
