@@ -1,0 +1,99 @@
+"""
+Owns the timing: rounds in which every contender has its turn, so that what disturbs the machine disturbs all alike.
+
+The result of a path is a ratio per round; its median and its range are what a report may quote. Times in ns
+belong to the machine and the minute in which they were taken.
+"""
+
+from __future__ import annotations
+
+import statistics
+import timeit
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+ROUNDS = 25
+TURN_S = 0.004  # some 50 frames of the slowest contender (soxr's bursts average out), some 20,000 of the fastest
+
+OURS = "relay "  # the contenders of ours are named "relay avx2", "relay sse2", ...
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One way to do the work of a path: ``call(*args)``, once per frame, on a stream of its own."""
+
+    name: str
+    call: Callable[..., object]
+    args: tuple[object, ...] = ()
+
+    def timer(self) -> timeit.Timer:
+        """Return a timer whose statement is the bare call: no wrapper adds to 100 ns."""
+        names = {f"a{number}": value for number, value in enumerate(self.args)}
+        return timeit.Timer(f"call({', '.join(names)})", globals={"call": self.call, **names})
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way of audio through the codec, and who takes part. The others are compared with the first contender."""
+
+    name: str
+    contenders: tuple[Contender, ...]
+    missing: tuple[str, ...] = ()  # who could not take part, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of some rounds, and their range."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Summarise one value per round."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class PathResult:
+    """What was measured on one path: ns per call, by contender, one per round."""
+
+    name: str
+    rounds_ns: dict[str, tuple[float, ...]]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> str:
+        """The contender that the others are compared with."""
+        return next(iter(self.rounds_ns))
+
+    def time_ns(self, contender: str) -> Spread:
+        """Return what a call cost."""
+        return Spread.of(self.rounds_ns[contender])
+
+    def ratio(self, contender: str) -> Spread:
+        """Return how many times as long as the base the contender took, round by round."""
+        pairs = zip(self.rounds_ns[contender], self.rounds_ns[self.base], strict=True)
+        return Spread.of([theirs / ours for theirs, ours in pairs])
+
+
+def measure(path: Path, rounds: int = ROUNDS) -> PathResult:
+    """Time every contender once per round, each round starting with another one."""
+    timers = {contender.name: contender.timer() for contender in path.contenders}
+    calls = {name: _calls_per_turn(timer) for name, timer in timers.items()}
+    rounds_ns: dict[str, list[float]] = {name: [] for name in timers}
+    order = list(timers)
+    for _ in range(rounds):
+        for name in order:
+            rounds_ns[name].append(timers[name].timeit(calls[name]) * 1e9 / calls[name])
+        order.append(order.pop(0))
+    return PathResult(path.name, {name: tuple(values) for name, values in rounds_ns.items()}, path.missing)
+
+
+def _calls_per_turn(timer: timeit.Timer) -> int:
+    """Return how many calls fill a turn; measuring it is the warm-up, too."""
+    calls = 64
+    while (took_s := timer.timeit(calls)) < TURN_S / 4:
+        calls *= 4
+    return max(1, round(calls * TURN_S / took_s))

@@ -1,0 +1,86 @@
+/*
+ * The filters against soxr's C function on the same 20 ms frames: int16 in, int16 out, one stream each, turns alternating.
+ * Prints "in_rate_hz out_rate_hz contender ns" for every turn. Built and read by benchmarks/native.py.
+ */
+#define _POSIX_C_SOURCE 199309L
+#include "native/stream.h"
+
+#include <math.h>
+#include <soxr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { ROUNDS = 25, FRAMES = 1500, OUT_SAMPLES = 48000 }; /* soxr returns 95 ms and more at once */
+
+static const uint32_t RATES_HZ[] = {8000, 16000, 24000, 48000};
+static int16_t pcm[960], out[OUT_SAMPLES];
+
+static double now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static double time_ours(stream *self, size_t samples)
+{
+    double begin = now_ns();
+    for (int i = 0; i < FRAMES; i++)
+        stream_run(self, (const uint8_t *)pcm, samples, (uint8_t *)out);
+    return (now_ns() - begin) / FRAMES;
+}
+
+static double time_soxr(soxr_t self, size_t samples)
+{
+    double begin = now_ns();
+    for (int i = 0; i < FRAMES; i++) {
+        size_t used, written;
+        if (soxr_process(self, pcm, samples, &used, out, OUT_SAMPLES, &written) != NULL || used != samples)
+            exit(1);
+    }
+    return (now_ns() - begin) / FRAMES;
+}
+
+static soxr_t open_soxr(uint32_t in_rate_hz, uint32_t out_rate_hz, unsigned long quality)
+{
+    soxr_io_spec_t format = soxr_io_spec(SOXR_INT16_I, SOXR_INT16_I);
+    soxr_quality_spec_t recipe = soxr_quality_spec(quality, 0);
+    soxr_t self = soxr_create(in_rate_hz, out_rate_hz, 1, NULL, &format, &recipe, NULL);
+    if (self == NULL)
+        exit(1);
+    return self;
+}
+
+static void compare(uint32_t in_rate_hz, uint32_t out_rate_hz)
+{
+    stream ours[3] = {0};
+    size_t sets = 0, samples = in_rate_hz / 50;
+    for (; kernels_at(sets) != NULL; sets++) {
+        ours[sets] = (stream){.kernels = kernels_at(sets), .in_sample_bytes = 2, .out_sample_bytes = 2};
+        if (!stream_open(&ours[sets], in_rate_hz, out_rate_hz, FIR_BALANCED))
+            exit(1);
+    }
+    soxr_t vhq = open_soxr(in_rate_hz, out_rate_hz, SOXR_VHQ), mq = open_soxr(in_rate_hz, out_rate_hz, SOXR_MQ);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < sets; i++)
+            printf("%u %u relay_%s %.1f\n", in_rate_hz, out_rate_hz, ours[i].kernels->name, time_ours(&ours[i], samples));
+        printf("%u %u soxr_VHQ %.1f\n", in_rate_hz, out_rate_hz, time_soxr(vhq, samples));
+        printf("%u %u soxr_MQ %.1f\n", in_rate_hz, out_rate_hz, time_soxr(mq, samples));
+    }
+    for (size_t i = 0; i < sets; i++)
+        stream_close(&ours[i]);
+    soxr_delete(vhq);
+    soxr_delete(mq);
+}
+
+int main(void)
+{
+    for (int i = 0; i < 960; i++)
+        pcm[i] = (int16_t)(9000 * sin(0.1 * i) + 3000 * sin(0.7 * i));
+    for (int in = 0; in < 4; in++)
+        for (int to = 0; to < 4; to++)
+            if (in != to)
+                compare(RATES_HZ[in], RATES_HZ[to]);
+    return 0;
+}
