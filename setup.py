@@ -17,8 +17,8 @@ codec = Extension(
         "-O3",  # CPython may pass -O2, which leaves G.711 unvectorised and ten times slower
         "-fvisibility=hidden",
         "-fno-trapping-math",  # nothing reads the floating-point flags; without it G.711 is not vectorised
-        # GCC 12's -fipa-ra drops vzeroupper from AVX2 functions that call local ones, which slows later SSE code anywhere
-        # in the process two- to sixfold. tests/packaging/test_native_build.py looks at the result.
+        # GCC 12's -fipa-ra drops vzeroupper from AVX2 functions that call local ones, which slows later SSE code
+        # anywhere in the process two- to sixfold. tests/packaging/test_native_build.py looks at the result.
         "-fno-ipa-ra",
     ],
 )

@@ -17,7 +17,8 @@ pytest.importorskip("importlinter", reason="import-linter comes with the dev ext
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(ROOT / "relay", tmp_path / "relay", ignore=shutil.ignore_patterns("*.so", "_codec.c", "__pycache__"))
+    built = shutil.ignore_patterns("*.so", "_codec.c", "__pycache__")
+    shutil.copytree(ROOT / "relay", tmp_path / "relay", ignore=built)
     return tmp_path
 
 

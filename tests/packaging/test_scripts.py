@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SHELL = shutil.which("bash")
-TOOLS = ("cksum", "cmp", "cut", "dirname", "head", "mkdir", "rm", "sh", "touch")
+TOOLS = ("cksum", "cmp", "dirname", "head", "mkdir", "rm", "touch")
 
 pytestmark = pytest.mark.skipif(SHELL is None, reason="needs bash")
 
