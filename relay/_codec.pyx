@@ -14,6 +14,7 @@ no call works for more than a fraction of a millisecond (``PUSH_MAX_BYTES``), an
 over costs 13 us a frame on average, a hundred times the work itself.
 """
 
+import copy
 import enum
 import os
 

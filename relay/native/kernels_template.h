@@ -26,6 +26,7 @@ INLINE void accumulate(vec *sums, const fir_chunk *chunk, const int32_t *pairs, 
     const int16_t *coefficients = chunk->pairs + 2 * rows * from;
     int lane = lanes - 1 - slot % lanes;
     const int32_t *at = pairs + lane * LANE_STRIDE - slot / lanes;
+#pragma GCC unroll 2 /* 5 to 20 % faster than GCC's own choice; 4 gains nothing more */
     for (int left = to - from; left > 0; left--) {
         for (int row = 0; row < rows; row++, coefficients += 2) {
             vec coefficient = vec_splat_pair(coefficients);

@@ -116,6 +116,11 @@ cdef class Decoder(_Stream):
         self.sequence = self.timestamp = -1
         self._open(rate_hz, out_rate_hz, profile)
 
+    def reset(self):
+        """Forget what has been pushed, and the numbers of the last message."""
+        stream_reset(&self.stream)
+        self.sequence = self.timestamp = -1
+
     def push_base64(self, text):
         """
         Convert the next payload, given as base64 (RFC 4648, padded), a str or bytes-like object.

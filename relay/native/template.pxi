@@ -23,13 +23,13 @@ cdef class MediaTemplate:
     """
 
     cdef message_template compiled
-    cdef readonly dict content
+    cdef dict content
     cdef bytes text
     cdef bytes before_payload
     cdef bytes after_payload
 
     def __cinit__(self, dict content not None):
-        self.content = content
+        self.content = copy.deepcopy(content)
         self.text = orjson.dumps(_with_marks(content))
         fields = [Field(byte) for byte in self.text if 0 < byte < <int>FIELD_KINDS]
         unique = [field for field in fields if field is not Field.NUMBER]
