@@ -12,15 +12,7 @@ EXAMPLES = [
     for page in PAGES
     for number, example in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
 ]
-COMMANDS = sorted(
-    {
-        line.split()[0]
-        for page in PAGES
-        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
-        for line in block.splitlines()
-        if line.startswith("scripts/")
-    }
-)
+COMMANDS = sorted({command for page in PAGES for command in re.findall(r"^ *(scripts/[a-z]+)", page.read_text(), re.M)})
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -40,6 +40,8 @@ class Decoder:
         self.resampler = Resampler(rate_hz, out_rate_hz, profile=profile)
 
     def push(self, payload: bytes) -> bytes:
+        if not payload or (self.encoding.startswith("l16") and len(payload) % 2):
+            raise ValueError(f"expected whole samples, got {len(payload)} bytes")
         return pack(self.resampler.convert(decode(self.encoding, payload)))
 
     def push_base64(self, text: str | bytes) -> bytes:
