@@ -106,6 +106,6 @@ def test_wheel_passes_the_codec_tests_without_a_compiler(wheel: Path, unpacked_s
 
     place = run(python, "-c", "import relay._codec as c; print(c.__file__)", cwd=unpacked_sdist, env=environment)
     assert Path(place.strip()) == site / "relay" / f"_codec{SUFFIX}"
-    report = run(python, "-m", "pytest", "-q", "tests/codec", cwd=unpacked_sdist, env=environment)
+    report = run(python, "-m", "pytest", "-q", "--tb=line", "tests/codec", cwd=unpacked_sdist, env=environment)
     assert int(re.findall(r"(\d+) passed", report)[-1]) > 500
     assert "failed" not in report.splitlines()[-1]
