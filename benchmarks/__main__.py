@@ -8,7 +8,7 @@ import shlex
 import sys
 
 from benchmarks import machine, native, paths, plot, quality
-from benchmarks.measure import ROUNDS, Path, PathResult, measure
+from benchmarks.measure import ROUNDS, PathResult, measure
 from benchmarks.quality import QualityResult
 from benchmarks.report import Report
 from benchmarks.rivals import Missing
@@ -21,16 +21,11 @@ def run(rounds: int, command: str) -> Report:
     """Measure everything that can be measured here, and say what cannot."""
     here = machine.describe()
     left_out: list[str] = []
-    results = [_measured(path, rounds) for path in paths.all_paths()]
-    results += _compared_in_c(left_out)
+    print("paths", file=sys.stderr)
+    results = measure(list(paths.all_paths()), rounds) + _compared_in_c(left_out)
     scores = _scores(left_out)
     print("signal", file=sys.stderr)
     return Report(command, here, results, scores, signal_figures(), left_out)
-
-
-def _measured(path: Path, rounds: int) -> PathResult:
-    print(path.name, file=sys.stderr)
-    return measure(path, rounds)
 
 
 def _compared_in_c(left_out: list[str]) -> list[PathResult]:

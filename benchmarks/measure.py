@@ -12,7 +12,7 @@ import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-ROUNDS = 25
+ROUNDS = 40
 TURN_S = 0.004  # some 50 frames of the slowest contender (soxr's bursts average out), some 20,000 of the fastest
 
 OURS = "relay "  # the contenders of ours are named "relay avx2", "relay sse2", ...
@@ -78,17 +78,38 @@ class PathResult:
         return Spread.of([theirs / ours for theirs, ours in pairs])
 
 
-def measure(path: Path, rounds: int = ROUNDS) -> PathResult:
-    """Time every contender once per round, each round starting with another one."""
-    timers = {contender.name: contender.timer() for contender in path.contenders}
-    calls = {name: _calls_per_turn(timer) for name, timer in timers.items()}
-    rounds_ns: dict[str, list[float]] = {name: [] for name in timers}
-    order = list(timers)
+def measure(paths: Sequence[Path], rounds: int = ROUNDS) -> list[PathResult]:
+    """
+    Time every contender of every path once per round: those of a path in a row, each round beginning with another.
+
+    The rounds go over all paths: a busy second of the machine then touches one round of each, not all rounds of one.
+    """
+    turns = [_Turns(path) for path in paths]
     for _ in range(rounds):
-        for name in order:
-            rounds_ns[name].append(timers[name].timeit(calls[name]) * 1e9 / calls[name])
-        order.append(order.pop(0))
-    return PathResult(path.name, {name: tuple(values) for name, values in rounds_ns.items()}, path.missing)
+        for path in turns:
+            path.take()
+    return [path.result() for path in turns]
+
+
+class _Turns:
+    """The contenders of one path, their order, and what they took so far."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._timers = {contender.name: contender.timer() for contender in path.contenders}
+        self._calls = {name: _calls_per_turn(timer) for name, timer in self._timers.items()}
+        self._rounds_ns: dict[str, list[float]] = {name: [] for name in self._timers}
+        self._order = list(self._timers)
+
+    def take(self) -> None:
+        for name in self._order:
+            calls = self._calls[name]
+            self._rounds_ns[name].append(self._timers[name].timeit(calls) * 1e9 / calls)
+        self._order.append(self._order.pop(0))
+
+    def result(self) -> PathResult:
+        rounds_ns = {name: tuple(values) for name, values in self._rounds_ns.items()}
+        return PathResult(self._path.name, rounds_ns, self._path.missing)
 
 
 def _calls_per_turn(timer: timeit.Timer) -> int:

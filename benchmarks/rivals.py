@@ -32,7 +32,7 @@ def package(name: str) -> types.ModuleType:
     """Import an optional package."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # audioop's, until it left with Python 3.13
+            warnings.simplefilter("ignore")  # audioop's that it will leave with Python 3.13, and what Pipecat brings
             return importlib.import_module(name)
     except ImportError as error:
         raise Missing(f"{name} is not installed ({error})") from None

@@ -1,6 +1,6 @@
 /*
- * The filters against soxr's C function on the same 20 ms frames: int16 in, int16 out, one stream each, turns alternating.
- * Prints "in_rate_hz out_rate_hz contender ns" for every turn. Built and read by benchmarks/native.py.
+ * The filters against soxr's C function on the same 20 ms frames: int16 in, int16 out, one stream each. All take turns, and
+ * the rounds go over all pairs of rates, as in measure.py. Prints "in_rate_hz out_rate_hz contender ns" for every turn. Built and read by benchmarks/native.py.
  */
 #define _POSIX_C_SOURCE 199309L
 #include "native/stream.h"
@@ -11,7 +11,20 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ROUNDS = 25, FRAMES = 1500, OUT_SAMPLES = 48000 }; /* soxr returns 95 ms and more at once */
+enum {
+    ROUNDS = 25,
+    FRAMES = 1500,       /* of a turn: soxr's bursts average out */
+    OUT_SAMPLES = 48000, /* soxr returns 95 ms and more at once */
+    SETS = 3,
+    PAIRS = 12,
+};
+
+typedef struct {
+    uint32_t in_rate_hz, out_rate_hz;
+    stream ours[SETS];
+    soxr_t vhq, mq;
+} pair;
+
 
 static const uint32_t RATES_HZ[] = {8000, 16000, 24000, 48000};
 static int16_t pcm[960], out[OUT_SAMPLES];
@@ -52,35 +65,45 @@ static soxr_t open_soxr(uint32_t in_rate_hz, uint32_t out_rate_hz, unsigned long
     return self;
 }
 
-static void compare(uint32_t in_rate_hz, uint32_t out_rate_hz)
+static void open_pair(pair *self, uint32_t in_rate_hz, uint32_t out_rate_hz)
 {
-    stream ours[3] = {0};
-    size_t sets = 0, samples = in_rate_hz / 50;
-    for (; kernels_at(sets) != NULL; sets++) {
-        ours[sets] = (stream){.kernels = kernels_at(sets), .in_sample_bytes = 2, .out_sample_bytes = 2};
-        if (!stream_open(&ours[sets], in_rate_hz, out_rate_hz, FIR_BALANCED))
+    *self = (pair){.in_rate_hz = in_rate_hz, .out_rate_hz = out_rate_hz};
+    for (size_t i = 0; kernels_at(i) != NULL; i++) {
+        self->ours[i] = (stream){.kernels = kernels_at(i), .in_sample_bytes = 2, .out_sample_bytes = 2};
+        if (!stream_open(&self->ours[i], in_rate_hz, out_rate_hz, FIR_BALANCED))
             exit(1);
     }
-    soxr_t vhq = open_soxr(in_rate_hz, out_rate_hz, SOXR_VHQ), mq = open_soxr(in_rate_hz, out_rate_hz, SOXR_MQ);
-    for (int round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < sets; i++)
-            printf("%u %u relay_%s %.1f\n", in_rate_hz, out_rate_hz, ours[i].kernels->name, time_ours(&ours[i], samples));
-        printf("%u %u soxr_VHQ %.1f\n", in_rate_hz, out_rate_hz, time_soxr(vhq, samples));
-        printf("%u %u soxr_MQ %.1f\n", in_rate_hz, out_rate_hz, time_soxr(mq, samples));
-    }
-    for (size_t i = 0; i < sets; i++)
-        stream_close(&ours[i]);
-    soxr_delete(vhq);
-    soxr_delete(mq);
+    self->vhq = open_soxr(in_rate_hz, out_rate_hz, SOXR_VHQ);
+    self->mq = open_soxr(in_rate_hz, out_rate_hz, SOXR_MQ);
 }
 
+static void report(const pair *self, const char *library, const char *kind, double time_ns)
+{
+    printf("%u %u %s_%s %.1f\n", self->in_rate_hz, self->out_rate_hz, library, kind, time_ns);
+}
+
+static void take_turns(pair *self)
+{
+    size_t samples = self->in_rate_hz / 50;
+    for (size_t i = 0; kernels_at(i) != NULL; i++)
+        report(self, "relay", kernels_at(i)->name, time_ours(&self->ours[i], samples));
+    report(self, "soxr", "VHQ", time_soxr(self->vhq, samples));
+    report(self, "soxr", "MQ", time_soxr(self->mq, samples));
+}
+
+/* The streams live until the program ends. */
 int main(void)
 {
+    static pair pairs[PAIRS];
+    int opened = 0;
     for (int i = 0; i < 960; i++)
         pcm[i] = (int16_t)(9000 * sin(0.1 * i) + 3000 * sin(0.7 * i));
     for (int in = 0; in < 4; in++)
         for (int to = 0; to < 4; to++)
             if (in != to)
-                compare(RATES_HZ[in], RATES_HZ[to]);
+                open_pair(&pairs[opened++], RATES_HZ[in], RATES_HZ[to]);
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < PAIRS; i++)
+            take_turns(&pairs[i]);
     return 0;
 }

@@ -20,8 +20,9 @@ def test_every_contender_is_called_with_its_arguments_in_every_round() -> None:
     calls: list[tuple[object, ...]] = []
     quick = Contender("quick", lambda *args: calls.append(args), (1, "x"))
     slow = Contender("slow", lambda: sum(range(20000)))
-    result = measure(Path("p", (quick, slow), ("absent: why",)), rounds=3)
+    result, other = measure([Path("p", (quick, slow), ("absent: why",)), Path("other", (slow,))], rounds=3)
     assert set(calls) == {(1, "x")}
     assert {who: len(rounds) for who, rounds in result.rounds_ns.items()} == {"quick": 3, "slow": 3}
     assert all(time_ns > 0 for rounds in result.rounds_ns.values() for time_ns in rounds)
     assert result.missing == ("absent: why",)
+    assert (other.name, list(other.rounds_ns)) == ("other", ["slow"])
