@@ -40,7 +40,7 @@ def fit(values: npt.ArrayLike, rate_hz: int, *frequencies_hz: float, first: int 
     """
     Return the complex amplitude of each frequency, fitted together with DC, and what is left over.
 
-    A tone ``sin(2 pi f n / rate_hz)`` counted from sample ``-first`` has amplitude 1 and phase 0. Zero and half the rate have no phase.
+    ``sin(2 pi f n / rate_hz)``, with n counted from sample ``-first``, has amplitude 1 and phase 0.
     """
     values = np.asarray(values, dtype=np.float64)
     at = 2 * np.pi * (first + np.arange(len(values))) / rate_hz

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay._codec import Field, MediaTemplate
+from tests.codec.cases import Encoding
 
 FIELD_OF_KEY = {
     "payload": Field.PAYLOAD,
@@ -20,7 +23,7 @@ FIELD_OF_KEY = {
 @dataclass(frozen=True)
 class Carrier:
     name: str
-    encoding: str
+    encoding: Encoding
     received: dict[str, Any]
     sent: dict[str, Any]
 
@@ -52,5 +55,9 @@ def compact(message: Any) -> bytes:
 
 
 CARRIERS = [
-    Carrier(path.stem, **json.loads(path.read_text())) for path in sorted((Path(__file__).parent / "samples").glob("*.json"))
+    Carrier(path.stem, **json.loads(path.read_text()))
+    for path in sorted((Path(__file__).parent / "samples").glob("*.json"))
 ]
+TWILIO = next(carrier for carrier in CARRIERS if carrier.name == "twilio")
+
+carriers = pytest.mark.parametrize("carrier", CARRIERS, ids=lambda carrier: carrier.name)

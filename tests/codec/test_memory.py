@@ -87,7 +87,7 @@ def test_streams_made_and_dropped_leave_nothing() -> None:
 
 @pytest.mark.parametrize("path", sorted(paths().keys() - {"parse a message", "conceal", "refuse"}))
 def test_a_call_allocates_its_result_and_no_more(path: str) -> None:
-    """tracemalloc sees the memory of Python objects and PyMem_Malloc; its peak is all that was held at once."""
+    """The peak that tracemalloc sees is of Python objects and PyMem_Malloc together."""
     call = paths()[path]
     call()
     tracemalloc.start()

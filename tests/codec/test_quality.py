@@ -1,4 +1,4 @@
-"""What the filters do to sound, measured from the output PCM: ripple, rejection, noise and delay, beside their targets."""
+"""What the filters do to sound, measured from the output PCM: ripple, rejection, noise and delay."""
 
 import itertools
 import math
@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from relay._codec import Resampler
-from tests.codec.cases import CONVERSIONS
+from tests.codec.cases import CONVERSIONS, Profile
 from tests.signals import FULL_SCALE, Floats, fit, level_db, pcm, rms, samples_of, tone
 
 RIPPLE_DB = 0.1
 REJECTION_DB = 80.0
 DELAY_MS = {"balanced": 1.5, "low_delay": 0.25, "high_quality": 2.4}
 
-# THD+N of 997 Hz (AES17: no simple fraction of a rate, so that rounding is noise) at -1 dBFS. Without images it is what rounding
-# the input and the output to int16 leaves, -97 dB each. Images add to it on the way up: one in a 2x conversion, two in 3x, five in 6x, each
-# with the rejection that it happens to fall on.
+# THD+N of 997 Hz (AES17: no simple fraction of a rate, so that rounding is noise) at -1 dBFS. Without images it is what
+# rounding the input and the output to int16 leaves, -97 dB each. Images add to it on the way up: one in a 2x
+# conversion, two in 3x, five in 6x, each with the rejection that it happens to fall on.
 NOISE_UP_DB, NOISE_DOWN_DB = -93.5, -94.5
 NOISE_WITH_IMAGES_DB = {
     (8000, 16000): {"balanced": -84.0, "low_delay": -81.5, "high_quality": -85.0},
@@ -40,7 +40,7 @@ SETTLED_MS, MEASURED_MS = 20, 100
 conversions = pytest.mark.parametrize(("in_hz", "out_hz", "profile"), CONVERSIONS)
 
 
-def band_edges_hz(in_hz: int, out_hz: int, profile: str) -> tuple[float, float]:
+def band_edges_hz(in_hz: int, out_hz: int, profile: Profile) -> tuple[float, float]:
     """Where the pass band ends and the stop band begins."""
     middle_hz = min(in_hz, out_hz) // 2
     half = TRANSITION[middle_hz]
@@ -50,11 +50,13 @@ def band_edges_hz(in_hz: int, out_hz: int, profile: str) -> tuple[float, float]:
 
 
 def response(
-    in_hz: int, out_hz: int, profile: str, tone_hz: float, *heard_hz: float, amplitude: float = HALF_SCALE
+    in_hz: int, out_hz: int, profile: Profile, tone_hz: float, *heard_hz: float, amplitude: float = HALF_SCALE
 ) -> tuple[list[complex], Floats]:
-    """The amplitudes at ``heard_hz`` in the output of a steady tone, as parts of the tone's, and the rest of the output."""
+    """The amplitudes at ``heard_hz`` in the output of a steady tone, as parts of the tone's, and what else there is."""
     samples = (SETTLED_MS + MEASURED_MS) * in_hz // 1000
-    out = samples_of(Resampler(in_hz, out_hz, profile=profile).push(pcm(tone(tone_hz, in_hz, samples, amplitude=amplitude))))
+    out = samples_of(
+        Resampler(in_hz, out_hz, profile=profile).push(pcm(tone(tone_hz, in_hz, samples, amplitude=amplitude)))
+    )
     first = SETTLED_MS * out_hz // 1000
     amplitudes, rest = fit(out[first:], out_hz, *heard_hz, first=first)
     return [heard / amplitude for heard in amplitudes], rest
@@ -69,7 +71,7 @@ def unwanted_hz(in_hz: int, out_hz: int, tone_hz: float, stop_hz: float) -> list
 
 
 @conversions
-def test_the_pass_band_is_flat(in_hz: int, out_hz: int, profile: str) -> None:
+def test_the_pass_band_is_flat(in_hz: int, out_hz: int, profile: Profile) -> None:
     edge_hz, _ = band_edges_hz(in_hz, out_hz, profile)
     tones = np.linspace(edge_hz / 40, edge_hz, 60)
     gains = [level_db(abs(response(in_hz, out_hz, profile, hz, hz)[0][0]), 1.0) for hz in tones]
@@ -78,7 +80,7 @@ def test_the_pass_band_is_flat(in_hz: int, out_hz: int, profile: str) -> None:
 
 
 @conversions
-def test_images_and_aliases_are_rejected(in_hz: int, out_hz: int, profile: str) -> None:
+def test_images_and_aliases_are_rejected(in_hz: int, out_hz: int, profile: Profile) -> None:
     """Every tone outside the transition band; in the pass band its images, in the stop band the tone itself as well."""
     pass_hz, stop_hz = band_edges_hz(in_hz, out_hz, profile)
     half_hz = in_hz / 2 - 43
@@ -90,11 +92,11 @@ def test_images_and_aliases_are_rejected(in_hz: int, out_hz: int, profile: str) 
             wanted = [hz] if hz <= pass_hz else []
             levels, _ = response(in_hz, out_hz, profile, hz, *unwanted, *wanted)
             worst = max(worst, *map(abs, levels[: len(unwanted)]))
-    assert 0 < worst
+    assert worst > 0
     assert -level_db(worst, 1.0) >= REJECTION_DB
 
 
-def noise_db(in_hz: int, out_hz: int, profile: str, *fitted_hz: float) -> float:
+def noise_db(in_hz: int, out_hz: int, profile: Profile, *fitted_hz: float) -> float:
     """Whatever the output of 997 Hz at -1 dBFS has beside that tone and what is fitted."""
     amplitude = FULL_SCALE * 10 ** (-1 / 20)
     _, rest = response(in_hz, out_hz, profile, 997, 997, *fitted_hz, amplitude=amplitude)
@@ -102,25 +104,25 @@ def noise_db(in_hz: int, out_hz: int, profile: str, *fitted_hz: float) -> float:
 
 
 @conversions
-def test_distortion_and_noise_are_those_of_rounding(in_hz: int, out_hz: int, profile: str) -> None:
+def test_distortion_and_noise_are_those_of_rounding(in_hz: int, out_hz: int, profile: Profile) -> None:
     _, stop_hz = band_edges_hz(in_hz, out_hz, profile)
     images_hz = unwanted_hz(in_hz, out_hz, 997, stop_hz)
     assert noise_db(in_hz, out_hz, profile, *images_hz) <= (NOISE_UP_DB if out_hz > in_hz else NOISE_DOWN_DB)
 
 
 @conversions
-def test_distortion_and_noise_with_images_keep_their_figure(in_hz: int, out_hz: int, profile: str) -> None:
+def test_distortion_and_noise_with_images_keep_their_figure(in_hz: int, out_hz: int, profile: Profile) -> None:
     limit_db = NOISE_WITH_IMAGES_DB.get((in_hz, out_hz), {}).get(profile, NOISE_WITHOUT_IMAGES_DB)
     assert noise_db(in_hz, out_hz, profile) <= limit_db
 
 
-def phase_delay_ms(in_hz: int, out_hz: int, profile: str, hz: float) -> float:
+def phase_delay_ms(in_hz: int, out_hz: int, profile: Profile, hz: float) -> float:
     """The delay of a tone's phase, for delays below half its period."""
     (heard,), _ = response(in_hz, out_hz, profile, hz, hz)
     return -math.atan2(heard.imag, heard.real) / (2 * math.pi * hz) * 1000
 
 
-def group_delay_ms(in_hz: int, out_hz: int, profile: str, hz: float, *, span_hz: float = 100) -> float:
+def group_delay_ms(in_hz: int, out_hz: int, profile: Profile, hz: float, *, span_hz: float = 100) -> float:
     """The delay of what a tone carries: the slope of phase over frequency."""
     (below,), _ = response(in_hz, out_hz, profile, hz - span_hz / 2, hz - span_hz / 2)
     (above,), _ = response(in_hz, out_hz, profile, hz + span_hz / 2, hz + span_hz / 2)
@@ -129,12 +131,12 @@ def group_delay_ms(in_hz: int, out_hz: int, profile: str, hz: float, *, span_hz:
 
 
 @conversions
-def test_the_delay_at_1_khz_is_within_its_target(in_hz: int, out_hz: int, profile: str) -> None:
+def test_the_delay_at_1_khz_is_within_its_target(in_hz: int, out_hz: int, profile: Profile) -> None:
     assert 0 < group_delay_ms(in_hz, out_hz, profile, 1000) <= DELAY_MS[profile]
 
 
 @conversions
-def test_delay_ms_is_the_delay_measured(in_hz: int, out_hz: int, profile: str) -> None:
+def test_delay_ms_is_the_delay_measured(in_hz: int, out_hz: int, profile: Profile) -> None:
     at_hz = min(in_hz, out_hz) / 8
     assert Resampler(in_hz, out_hz, profile=profile).delay_ms == pytest.approx(
         group_delay_ms(in_hz, out_hz, profile, at_hz), abs=0.002
@@ -143,7 +145,7 @@ def test_delay_ms_is_the_delay_measured(in_hz: int, out_hz: int, profile: str) -
 
 @pytest.mark.parametrize("profile", ["balanced", "high_quality"])
 @pytest.mark.parametrize(("in_hz", "out_hz"), sorted({case[:2] for case in CONVERSIONS}))
-def test_linear_phase_delays_every_frequency_alike(in_hz: int, out_hz: int, profile: str) -> None:
+def test_linear_phase_delays_every_frequency_alike(in_hz: int, out_hz: int, profile: Profile) -> None:
     edge_hz, _ = band_edges_hz(in_hz, out_hz, profile)
     delay_ms = Resampler(in_hz, out_hz, profile=profile).delay_ms
     for hz in itertools.chain([150], np.linspace(400, edge_hz - 60, 12)):
@@ -152,6 +154,6 @@ def test_linear_phase_delays_every_frequency_alike(in_hz: int, out_hz: int, prof
 
 
 @conversions
-def test_dc_keeps_its_level(in_hz: int, out_hz: int, profile: str) -> None:
+def test_dc_keeps_its_level(in_hz: int, out_hz: int, profile: Profile) -> None:
     out = samples_of(Resampler(in_hz, out_hz, profile=profile).push(pcm(np.full(in_hz // 10, 10_000))))
     assert np.max(np.abs(out[SETTLED_MS * out_hz // 1000 :] - 10_000.0)) <= 10_000 * (10 ** (RIPPLE_DB / 20) - 1)

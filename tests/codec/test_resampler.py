@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay import _codec
-from relay._codec import PROFILES, RATES_HZ, Resampler
+from relay._codec import RATES_HZ, Resampler
 from tests import reference
-from tests.codec.cases import CONVERSIONS, PAIRS
+from tests.codec.cases import CONVERSIONS, PAIRS, PROFILES, Profile
 from tests.reference.resample import table_for
 from tests.signals import Floats, Samples, in_pieces, noise, pcm, samples_of, square_noise, tone
 
 conversions = pytest.mark.parametrize(("in_hz", "out_hz", "profile"), CONVERSIONS)
 
 
-def filter_of(in_hz: int, out_hz: int, profile: str) -> FilterTable:
+def filter_of(in_hz: int, out_hz: int, profile: Profile) -> FilterTable:
     table = table_for(in_hz, out_hz, profile)
     assert table is not None
     return table
@@ -51,7 +51,7 @@ def full_scale_tones(in_hz: int) -> Samples:
 
 @conversions
 def test_output_is_within_one_lsb_of_the_float64_convolution(
-    in_hz: int, out_hz: int, profile: str, instruction_set: str
+    in_hz: int, out_hz: int, profile: Profile, instruction_set: str
 ) -> None:
     table = filter_of(in_hz, out_hz, profile)
     for samples in (noise(1200), square_noise(1200), loudest_for_each_row(table), full_scale_tones(in_hz)):
@@ -62,7 +62,7 @@ def test_output_is_within_one_lsb_of_the_float64_convolution(
 
 
 @conversions
-def test_the_loudest_input_saturates_and_does_not_wrap(in_hz: int, out_hz: int, profile: str) -> None:
+def test_the_loudest_input_saturates_and_does_not_wrap(in_hz: int, out_hz: int, profile: Profile) -> None:
     """Each row is driven as far as its taps allow, beyond full scale in both directions."""
     table = filter_of(in_hz, out_hz, profile)
     out = samples_of(Resampler(in_hz, out_hz, profile=profile).push(pcm(loudest_for_each_row(table))))
@@ -73,14 +73,14 @@ def test_the_loudest_input_saturates_and_does_not_wrap(in_hz: int, out_hz: int, 
 
 
 @conversions
-def test_output_is_the_twins_to_the_bit(in_hz: int, out_hz: int, profile: str, instruction_set: str) -> None:
+def test_output_is_the_twins_to_the_bit(in_hz: int, out_hz: int, profile: Profile, instruction_set: str) -> None:
     data = pcm(np.concatenate([square_noise(150), noise(150)]))
     expected = reference.Resampler(in_hz, out_hz, profile=profile).push(data)
     assert Resampler(in_hz, out_hz, profile=profile).push(data) == expected
 
 
 @conversions
-def test_every_instruction_set_gives_the_same_bits(in_hz: int, out_hz: int, profile: str) -> None:
+def test_every_instruction_set_gives_the_same_bits(in_hz: int, out_hz: int, profile: Profile) -> None:
     data = pcm(np.concatenate([square_noise(2500, seed=2), noise(2501, seed=3)]))
     before = _codec.instruction_set()
     outputs = set()
@@ -113,9 +113,7 @@ def test_an_unknown_instruction_set_is_refused() -> None:
     samples=st.integers(1, 3000),
     cuts=st.lists(st.integers(1, 1100), max_size=12),
 )
-def test_any_cut_gives_the_same_bytes(
-    conversion: tuple[int, int, str], samples: int, cuts: list[int]
-) -> None:
+def test_any_cut_gives_the_same_bytes(conversion: tuple[int, int, Profile], samples: int, cuts: list[int]) -> None:
     in_hz, out_hz, profile = conversion
     data = pcm(noise(samples, seed=samples))
     whole = Resampler(in_hz, out_hz, profile=profile).push(data)
@@ -133,7 +131,7 @@ def test_small_odd_pieces_give_the_same_bytes(in_hz: int, out_hz: int, size: int
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize(("in_hz", "out_hz"), PAIRS)
-def test_twenty_ms_in_are_twenty_ms_out_from_the_first_frame_on(in_hz: int, out_hz: int, profile: str) -> None:
+def test_twenty_ms_in_are_twenty_ms_out_from_the_first_frame_on(in_hz: int, out_hz: int, profile: Profile) -> None:
     resampler = Resampler(in_hz, out_hz, profile=profile)
     frame = pcm(noise(in_hz // 50))
     assert [len(resampler.push(frame)) for _ in range(10)] == [2 * out_hz // 50] * 10
@@ -158,7 +156,7 @@ def test_equal_rates_copy(rate_hz: int) -> None:
 
 
 @conversions
-def test_a_reset_stream_is_a_new_one(in_hz: int, out_hz: int, profile: str) -> None:
+def test_a_reset_stream_is_a_new_one(in_hz: int, out_hz: int, profile: Profile) -> None:
     used = Resampler(in_hz, out_hz, profile=profile)
     used.push(pcm(square_noise(997)))
     used.reset()

@@ -1,8 +1,8 @@
 """
 The codec again in plain Python: slow, written to be read, and the oracle of its tests.
 
-Samples are ints in lists, nothing is vectorised, no buffer is reused, and what was heard is never forgotten. Each module
-states the rule its part of the native core must follow; the tests compare the two byte for byte.
+Samples are ints in lists, nothing is vectorised, and no buffer is reused. Each module states the rule that its part of
+the native core must follow; the tests compare the two byte for byte.
 """
 
 from tests.reference.conceal import Concealer

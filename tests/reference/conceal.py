@@ -31,7 +31,7 @@ def blend(from_: int, to: int, step: int, steps: int) -> int:
 
 
 def truncated(a: int, b: int) -> int:
-    """a / b towards zero."""
+    """The quotient a / b cut towards zero."""
     return abs(a) // b * (1 if a >= 0 else -1)
 
 

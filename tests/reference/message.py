@@ -1,7 +1,7 @@
 """
-What a carrier's message means: JSON as the standard library reads it, then the template's values at the template's places.
+What a carrier's message means: JSON as the standard library reads it, then the template's values at their places.
 
-RFC 8259 leaves open what the standard library allows beyond it (NaN, lone surrogates, other UTFs); here all that is an error.
+The standard library reads more than the JSON of RFC 8259 (NaN, lone surrogates, other UTFs); here that is an error.
 """
 
 import json

@@ -1,12 +1,12 @@
 """
 Rate conversion as a direct convolution with the integer taps of ``scripts/design_filters.py``.
 
-The input, with ``up - 1`` zeros after each sample, is convolved with the taps, and one output in ``down`` is kept. Output k
-lies at place ``k * down + down - 1`` of that grid: it can be computed as soon as the input covers it, which is why n
-input samples have always given ``n * up // down`` outputs.
+The input, with ``up - 1`` zeros after each sample, is convolved with the taps, and one output in ``down`` is kept.
+Output k lies at place ``k * down + down - 1`` of that grid: it can be computed as soon as the input covers it, which
+is why n input samples have always given ``n * up // down`` outputs.
 
-The one thing beyond that is the rounding. The outer taps of a filter are held finer by ``fine_shift`` bits than
-the inner ones: their products are summed first and shifted down, then the inner products are added, and the sum is rounded.
+The one thing beyond that is the rounding. The outer taps of a filter are held finer by ``fine_shift`` bits than the
+inner ones: their products are summed first and shifted down, then the inner products are added, and the sum is rounded.
 """
 
 from design_filters import CONVERSIONS, ROWS_PER_CHUNK, FilterTable, quantise
@@ -57,6 +57,6 @@ class Resampler:
 
 
 def is_inner(table: FilterTable, k: int, at: int) -> bool:
-    """Whether input sample ``at`` meets output ``k`` in a slot at the coarse scale; slots are counted within a group."""
+    """Whether input sample ``at`` meets output ``k`` in a slot of the coarse scale; a group counts its own."""
     group, row = divmod(k, table.conversion.group_out)
     return table.slot_of(at - group * table.conversion.group_in) in table.inner[row // ROWS_PER_CHUNK]

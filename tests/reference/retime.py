@@ -1,8 +1,8 @@
 """
 One sample more or less: each output is read from a place that drifts by one sample along a cubic ramp.
 
-Output i of n is read at ``i - change * (3 (i/n)^2 - 2 (i/n)^3)``, cut to 1/32768 sample: a windowed sinc at every 1/128 sample, and a
-straight line between two of them. Before the first and after the last sample, those two go on.
+Output i of n is read at ``i - change * (3 (i/n)^2 - 2 (i/n)^3)``, cut to 1/32768 sample: by a windowed sinc at every
+1/128 sample, and a straight line between two of those. Before the first and after the last sample, these two go on.
 """
 
 import functools
@@ -19,8 +19,11 @@ BETWEEN = PLACES // RETIME_PHASES
 @functools.cache
 def sinc_rows() -> list[list[int]]:
     """The weights of each phase, out of the text that is compiled in."""
-    rows = [[int(weight) for weight in row.split(",")] for row in re.findall(r"^    \{(.*)\},$", retime_header(), re.M)]
-    assert len(rows) == RETIME_PHASES + 1 and all(len(row) == RETIME_TAPS for row in rows)
+    rows = [
+        [int(weight) for weight in row.split(",")]
+        for row in re.findall(r"^    \{(.*)\},$", retime_header(), re.MULTILINE)
+    ]
+    assert [len(row) for row in rows] == [RETIME_TAPS] * (RETIME_PHASES + 1)
     return rows
 
 
