@@ -1,15 +1,11 @@
-"""What every test shares: the design scripts on the path, deterministic hypothesis, the choice of instruction set."""
+"""What every test shares: deterministic hypothesis and the choice of instruction set."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from relay import _codec
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))  # design_filters and write_tables, for the twin
 
 settings.register_profile("relay", derandomize=True, deadline=None, database=None)
 settings.load_profile("relay")

@@ -108,6 +108,16 @@ def test_neither_seam_has_a_step(rate_hz: int, gap_ms: int, pitch_hz: float) -> 
 
 
 @rates
+def test_the_first_seam_is_closed_where_the_signal_was_moving(rate_hz: int) -> None:
+    """A slope under the voice lies a whole period's rise above what is repeated: no step may show that."""
+    at = np.arange(rate_hz * 60 // 1000) / rate_hz
+    signal = 3000 * np.sin(2 * np.pi * 150 * at) + 600_000 * (at - 0.03)
+    gap = samples_of(heard(rate_hz, signal).conceal(rate_hz // 100))
+    assert 600_000 * 0.005 > 5 * largest_step(signal)
+    assert abs(gap[0] - signal[-1]) <= 2 * largest_step(signal)
+
+
+@rates
 def test_the_level_falls_by_a_fifth_every_ten_ms(rate_hz: int) -> None:
     step = rate_hz // 100
     signal = tone(200, rate_hz, rate_hz // 10, amplitude=16000)  # two periods in 10 ms

@@ -62,7 +62,9 @@ def test_output_is_within_one_lsb_of_the_float64_convolution(
 
 
 @conversions
-def test_the_loudest_input_saturates_and_does_not_wrap(in_hz: int, out_hz: int, profile: Profile) -> None:
+def test_the_loudest_input_saturates_and_does_not_wrap(
+    in_hz: int, out_hz: int, profile: Profile, instruction_set: str
+) -> None:
     """Each row is driven as far as its taps allow, beyond full scale in both directions."""
     table = filter_of(in_hz, out_hz, profile)
     out = samples_of(Resampler(in_hz, out_hz, profile=profile).push(pcm(loudest_for_each_row(table))))
