@@ -54,6 +54,7 @@ cdef extern from "native/stream.h" nogil:
 cdef extern from "native/template.h" nogil:
     enum:
         TEMPLATE_FIELDS
+        NUMBER_DIGITS
 
     ctypedef enum field:
         FIELD_PAYLOAD

@@ -1,5 +1,5 @@
 # cython: language_level=3
-# boundscheck=False, wraparound=False: no Python sequence is indexed here; every C array is bounded by a check beside it.
+# boundscheck=False, wraparound=False: no Python sequence is indexed here; C arrays have their bounds checked beside them.
 # cython: boundscheck=False, wraparound=False
 # cdivision=True: no divisor here can be zero, and lengths are never negative.
 # cython: cdivision=True
@@ -8,8 +8,8 @@
 """
 The native core: G.711, byte order, base64, rate conversion, re-timing and concealment, with their state.
 
-Everything here is numbers and their state; the work is done in ``relay/native``, and this file is its Python face. PCM is
-L16 mono, little-endian. An object serves one direction of one call and one thread at a time. The GIL is never released:
+Everything here is numbers and their state; the work is done in ``relay/native``, and this file is its Python face. PCM
+is L16 mono, little-endian. An object serves one direction of one call and one thread at a time. The GIL is never released:
 no call works for more than a fraction of a millisecond (``PUSH_MAX_BYTES``), and beside one busy thread handing it
 over costs 13 us a frame on average, a hundred times the work itself.
 """
@@ -65,8 +65,9 @@ def instruction_set():
 
 def use_instruction_set(name):
     """
-    Let objects made from now on use ``name``, for tests and benchmarks: all sets give the same bytes. RELAY_INSTRUCTION_SET in
-    the environment does the same at import.
+    Let objects made from now on use ``name``, for tests and benchmarks: all sets give the same bytes.
+
+    RELAY_INSTRUCTION_SET in the environment does the same at import.
 
     Raises:
         ValueError: ``name`` is not one of ``instruction_sets()``.

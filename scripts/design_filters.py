@@ -1,15 +1,14 @@
 """
-Design the rate-conversion filters: bands, float taps, integer tables, and their figures.
+Design the rate-conversion filters of ``filter_specs.py``: float taps, integer tables, and their figures.
 
-This is the only place that knows a cutoff, a tap count or a coefficient. ``write_tables.py`` prints the figures and writes
-what the native core compiles in; a test checks that the two agree.
+``write_tables.py`` prints the figures and writes what the native core compiles in; a test checks that the two agree.
 
 How a filter becomes a table:
 
 1. ``Band`` -> float taps on the grid ``L * in_rate_hz``: linear phase by Remez exchange, or the minimum-phase
    spectral factor of such a filter.
-2. Float taps -> integers at two scales. A single int16 scale that cannot overflow loses 10 dB of stop band, so
-   the small outer taps are held ``fine_shift`` bits finer than the inner ones. The kernel sums the outer products first,
+2. Float taps -> integers at two scales. A single int16 scale that cannot overflow loses 10 dB of stop band, so the
+   small outer taps are held ``fine_shift`` bits finer than the inner ones. The kernel sums the outer products first,
    shifts them down to the inner scale, adds the inner products, and rounds once.
 3. Integers -> slots. The kernel consumes input in pairs of samples and produces ``group_out`` outputs for
    each ``group_in`` inputs; slot ``s`` of a row holds the two coefficients for the pair ``s`` pairs back in time.
@@ -28,85 +27,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import scipy.signal
+from filter_specs import BANDS, CONVERSIONS, PROFILES, Band, Conversion
 
-PROFILES = ("balanced", "low_delay", "high_quality")
 ROWS_PER_CHUNK = 4  # outputs accumulated together; with two vectors each this fills half of AVX2's registers
 
 RIPPLE_LIMIT_DB = 0.1
 CEPSTRUM_POINTS = 1 << 18  # the aliased tail of the cepstrum is then below 1e-12
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Band:
-    """One anti-image / anti-alias filter, in kHz on its grid. ``weight`` trades pass-band ripple for rejection."""
-
-    grid_khz: float
-    pass_khz: float
-    stop_khz: float
-    taps: int
-    weight: float
-    minimum_phase: bool = False
-
-
-# The telephone band ends at 3.4 kHz (ITU-T G.712); 4.6 kHz mirrors it about the 4 kHz Nyquist frequency.
-# high_quality keeps 200 Hz more on either side. 16 <-> 24, 48 kHz carries wideband speech: 7 kHz (ITU-T G.722).
-# A decimator may look ahead inside a frame (see FilterTable.delay), and spends that on taps.
-BANDS = {
-    ("narrow_16k", "balanced"): Band(16, 3.4, 4.6, 48, 80),
-    ("narrow_24k", "balanced"): Band(24, 3.4, 4.6, 72, 80),
-    ("narrow_24k_down", "balanced"): Band(24, 3.4, 4.6, 76, 80),
-    ("narrow_48k", "balanced"): Band(48, 3.4, 4.6, 144, 80),
-    ("narrow_48k_down", "balanced"): Band(48, 3.4, 4.6, 154, 80),
-    ("wide_48k", "balanced"): Band(48, 7.0, 9.0, 96, 40),
-    ("narrow_16k", "low_delay"): Band(16, 3.4, 4.6, 40, 2e6, minimum_phase=True),
-    ("narrow_24k", "low_delay"): Band(24, 3.4, 4.6, 62, 2e6, minimum_phase=True),
-    ("narrow_24k_down", "low_delay"): Band(24, 3.4, 4.6, 68, 2e6, minimum_phase=True),
-    ("narrow_48k", "low_delay"): Band(48, 3.4, 4.6, 124, 2e6, minimum_phase=True),
-    ("narrow_48k_down", "low_delay"): Band(48, 3.4, 4.6, 147, 4e6, minimum_phase=True),
-    ("wide_48k", "low_delay"): Band(48, 7.0, 9.0, 84, 1e6, minimum_phase=True),
-    ("narrow_16k", "high_quality"): Band(16, 3.6, 4.4, 72, 80),
-    ("narrow_24k", "high_quality"): Band(24, 3.6, 4.4, 108, 80),
-    ("narrow_24k_down", "high_quality"): Band(24, 3.6, 4.4, 114, 80),
-    ("narrow_48k", "high_quality"): Band(48, 3.6, 4.4, 216, 80),
-    ("narrow_48k_down", "high_quality"): Band(48, 3.55, 4.45, 204, 60),
-    ("wide_48k", "high_quality"): Band(48, 7.2, 8.8, 120, 40),
-}
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """A rate conversion by ``up / down``; ``rates_khz`` lists every (in, out) pair that it serves."""
-
-    name: str
-    band: str
-    up: int
-    down: int
-    rates_khz: tuple[tuple[int, int], ...]
-
-    @property
-    def group_in(self) -> int:
-        """Input samples per group: the smallest even number that gives a whole number of outputs."""
-        return math.lcm(2, self.down)
-
-    @property
-    def group_out(self) -> int:
-        return self.group_in * self.up // self.down
-
-
-CONVERSIONS = (
-    Conversion("up2", "narrow_16k", 2, 1, ((8, 16), (24, 48))),
-    Conversion("up3", "narrow_24k", 3, 1, ((8, 24),)),
-    Conversion("up6", "narrow_48k", 6, 1, ((8, 48),)),
-    Conversion("up3_wide", "wide_48k", 3, 1, ((16, 48),)),
-    Conversion("up3_down2", "wide_48k", 3, 2, ((16, 24),)),
-    Conversion("down2", "narrow_16k", 1, 2, ((16, 8), (48, 24))),
-    Conversion("down3", "narrow_24k_down", 1, 3, ((24, 8),)),
-    Conversion("down6", "narrow_48k_down", 1, 6, ((48, 8),)),
-    Conversion("down3_wide", "wide_48k", 1, 3, ((48, 16),)),
-    Conversion("up2_down3", "wide_48k", 2, 3, ((24, 16),)),
-)
 
 
 def minimum_phase_factor(zero_phase: Floats) -> Floats:
@@ -133,7 +61,9 @@ def design(band: Band) -> Floats:
     """Return the float taps of ``band`` with a gain of 1 at DC."""
     length = 2 * band.taps - 1 if band.minimum_phase else band.taps
     edges = [0, band.pass_khz, band.stop_khz, band.grid_khz / 2]
-    taps = scipy.signal.remez(length, edges, [1, 0], weight=[1, band.weight], fs=band.grid_khz, maxiter=1000, grid_density=32)
+    taps = scipy.signal.remez(
+        length, edges, [1, 0], weight=[1, band.weight], fs=band.grid_khz, maxiter=1000, grid_density=32
+    )
     if band.minimum_phase:
         centre = band.taps - 1
         frequencies, response = scipy.signal.freqz(taps, worN=1 << 15)
@@ -172,6 +102,7 @@ class FilterTable:
 
     @property
     def name(self) -> str:
+        """Of the table in C."""
         return f"{self.conversion.name}_{self.profile}"
 
     def rows(self) -> Iterator[tuple[int, dict[int, int]]]:
@@ -200,6 +131,7 @@ class FilterTable:
         return found
 
     def chunks(self) -> list[Chunk]:
+        """The table as the kernel reads it."""
         rows = [offsets for _, offsets in self.rows()]
         starts = range(0, len(rows), ROWS_PER_CHUNK)
         return [
@@ -236,7 +168,7 @@ class FilterTable:
 
 
 def worst_case(table: FilterTable) -> tuple[int, int]:
-    """Return the largest magnitudes the int32 accumulator can reach, in the outer and in the inner sum, over any input."""
+    """Return the largest magnitudes that any input can bring the outer and the inner int32 sum to."""
     outer = inner = 0
     for chunk in table.chunks():
         begin, end = chunk.inner
@@ -308,7 +240,7 @@ def _inner_within(table: FilterTable, half: int) -> tuple[range, ...]:
 
 
 def _candidates(conversion: Conversion, profile: str) -> Iterator[FilterTable]:
-    """Yield tables over all scales, each with the narrowest inner part that cannot overflow, rounded in several ways."""
+    """Yield tables at all scales, each with the narrowest inner part that cannot overflow, rounded in several ways."""
     band = BANDS[conversion.band, profile]
     taps = design(band) * conversion.up
     chunks = math.ceil(conversion.group_out / ROWS_PER_CHUNK)
@@ -317,7 +249,7 @@ def _candidates(conversion: Conversion, profile: str) -> Iterator[FilterTable]:
         plain = tuple(round(tap) for tap in scaled)
         table = FilterTable(conversion, profile, band, shift, fine_shift, plain, (range(0),) * chunks)
         splits = list(dict.fromkeys(_inner_within(table, half) for half in range(len(taps))))
-        narrowest = bisect.bisect_left(splits, True, key=lambda inner: fits(dataclasses.replace(table, inner=inner)))
+        narrowest = bisect.bisect_left(splits, 1, key=lambda inner: int(fits(dataclasses.replace(table, inner=inner))))
         for inner in splits[narrowest : narrowest + 1]:
             table = dataclasses.replace(table, inner=inner)
             quanta = np.where(table.coarse(), 1 << fine_shift, 1)
@@ -328,18 +260,21 @@ def _candidates(conversion: Conversion, profile: str) -> Iterator[FilterTable]:
 
 @functools.cache
 def quantise(conversion: Conversion, profile: str) -> FilterTable:
-    """Return the candidate with the best rejection among those within ``RIPPLE_LIMIT_DB`` that no input can overflow."""
+    """Return the candidate with the best rejection within ``RIPPLE_LIMIT_DB`` that no input can overflow."""
     best, best_rejection = None, -math.inf
     for table in _candidates(conversion, profile):
         ripple, rejection = table.figures()
         if ripple <= RIPPLE_LIMIT_DB and rejection > best_rejection + 1e-6 and fits(table):
             best, best_rejection = table, rejection
     if best is None:
-        raise ArithmeticError(f"no integer table of {conversion.name} {profile} has at most {RIPPLE_LIMIT_DB} dB of ripple")
+        raise ArithmeticError(
+            f"no integer table of {conversion.name} {profile} has at most {RIPPLE_LIMIT_DB} dB of ripple"
+        )
     return best
 
 
 def all_tables() -> list[FilterTable]:
+    """Every conversion in every profile."""
     return [quantise(conversion, profile) for conversion in CONVERSIONS for profile in PROFILES]
 
 
@@ -350,5 +285,7 @@ def figures_text() -> str:
         ripple, rejection = table.figures()
         use = max(worst_case(table)) / 2**31
         delay_ms = table.delay / table.band.grid_khz
-        lines.append(f"{table.name:26} {len(table.taps):4}  {ripple:9.3f}  {rejection:12.1f}  {delay_ms:8.3f}  {use:15.1%}")
+        lines.append(
+            f"{table.name:26} {len(table.taps):4}  {ripple:9.3f}  {rejection:12.1f}  {delay_ms:8.3f}  {use:15.1%}"
+        )
     return "\n".join(lines)

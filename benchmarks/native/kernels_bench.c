@@ -1,6 +1,7 @@
 /*
- * The filters against soxr's C function on the same 20 ms frames: int16 in, int16 out, one stream each. All take turns, and
- * the rounds go over all pairs of rates, as in measure.py. Prints "in_rate_hz out_rate_hz contender ns" for every turn. Built and read by benchmarks/native.py.
+ * The filters against soxr's C function on the same 20 ms frames: int16 in, int16 out, one stream each. All take turns,
+ * and the rounds go over all pairs of rates, as in measure.py. Prints "in_rate_hz out_rate_hz contender ns" for every
+ * turn. Built and read by benchmarks/native.py.
  */
 #define _POSIX_C_SOURCE 199309L
 #include "native/stream.h"
@@ -24,7 +25,6 @@ typedef struct {
     stream ours[SETS];
     soxr_t vhq, mq;
 } pair;
-
 
 static const uint32_t RATES_HZ[] = {8000, 16000, 24000, 48000};
 static int16_t pcm[960], out[OUT_SAMPLES];

@@ -1,1 +1,1 @@
-"""Stand-ins for what a test or a demonstration cannot have: a carrier, a phone, a room. Named "simulated" in every output."""
+"""Stand-ins for a carrier, a phone and a room, for tests and demonstrations; named "simulated" in every output."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -125,7 +126,7 @@ def gap_step_db() -> float:
         for number, frame in enumerate(whole)
     )
     steps = [
-        max(abs(b - a) for a, b in zip(signal, signal[1:], strict=False))
+        max(abs(b - a) for a, b in itertools.pairwise(signal))
         for signal in (samples_of(heard), samples_of(b"".join(whole)))
     ]
     return 20 * math.log10(steps[0] / steps[1])
@@ -159,7 +160,11 @@ def measure() -> list[Figure]:
         Figure("bytes of room PCM for each of them", len(room) / len(messages), ""),
         Figure("1 kHz, agent to room: level against what was sent", level_db(up[seconds], 1000, ROOM_HZ) - sent, "dB"),
         Figure("1 kHz, room to agent: level against what was sent", level_db(down, 1000, PHONE_HZ) - sent, "dB"),
-        Figure("5 kHz from the room, as an alias on the phone (one step: -72 dB)", level_db(alias, 3000, PHONE_HZ) - sent, "dB"),
+        Figure(
+            "5 kHz from the room, as an alias on the phone (one step: -72 dB)",
+            level_db(alias, 3000, PHONE_HZ) - sent,
+            "dB",
+        ),
         Figure("delay agent to room", arrival_ms(room_pulse, ROOM_HZ) - arrival_ms(pulse(PHONE_HZ), PHONE_HZ), "ms"),
         Figure("delay room to agent", arrival_ms(phone_pulse, PHONE_HZ) - arrival_ms(pulse(ROOM_HZ), ROOM_HZ), "ms"),
         Figure("largest step across a concealed gap of 40 ms, over the tone's own", gap_step_db(), "dB"),

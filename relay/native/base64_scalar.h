@@ -10,6 +10,7 @@ static const uint8_t BASE64_ALPHABET[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 
 enum { BASE64_BAD = 0x80 }; /* set in the value of a character that is not of the alphabet */
 
+/* clang-format off */
 #define BAD4 0x80, 0x80, 0x80, 0x80
 #define BAD16 BAD4, BAD4, BAD4, BAD4
 #define BAD64 BAD16, BAD16, BAD16, BAD16
@@ -26,6 +27,7 @@ static const uint8_t BASE64_VALUE[256] = {
 #undef BAD4
 #undef BAD16
 #undef BAD64
+/* clang-format on */
 
 /* The last four characters, which may end in one or two '='. Three bytes are written. */
 static inline bool base64_decode_last(const uint8_t *text, uint8_t *out)

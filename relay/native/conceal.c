@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Times of G.711 Appendix I, in microseconds: at 8 kHz 40 to 120 samples of pitch, and three periods and a quarter kept. */
+/* Times of G.711 Appendix I, in microseconds: at 8 kHz 40 to 120 samples of pitch, and three periods and a quarter
+ * kept. */
 enum {
     PITCH_MIN_US = 5000,
     PITCH_MAX_US = 15000,
     PITCH_WINDOW_US = 20000,
     HISTORY_US = 48750,
-    STEP_US = 10000,        /* another period joins the repeated ones, and the level falls by a fifth */
+    STEP_US = 10000, /* another period joins the repeated ones, and the level falls by a fifth */
     PERIODS_MAX = 3,
     SILENCE_US = 60000,
     FADE_IN_STEP_US = 4000, /* the cross-fade back grows by this for each step of the gap */
@@ -58,10 +59,15 @@ void conceal_remember(concealer *self, const int16_t *pcm, size_t samples)
         pcm += samples - self->history_samples;
         samples = self->history_samples;
     }
-    size_t to_end = self->history_samples - self->written, first = samples < to_end ? samples : to_end;
-    memcpy(self->history + self->written, pcm, first * sizeof *pcm);
-    memcpy(self->history, pcm + first, (samples - first) * sizeof *pcm);
-    self->written = (uint32_t)((self->written + samples) % self->history_samples);
+    size_t to_end = self->history_samples - self->written;
+    if (samples < to_end) {
+        memcpy(self->history + self->written, pcm, samples * sizeof *pcm);
+        self->written += (uint32_t)samples;
+    } else {
+        memcpy(self->history + self->written, pcm, to_end * sizeof *pcm);
+        memcpy(self->history, pcm + to_end, (samples - to_end) * sizeof *pcm);
+        self->written = (uint32_t)(samples - to_end);
+    }
 }
 
 static int16_t saturate(int32_t a) { return (int16_t)(a > 32767 ? 32767 : a < -32768 ? -32768 : a); }
@@ -78,33 +84,44 @@ static int32_t dot(const int16_t *restrict a, const int16_t *restrict b, uint32_
 static uint32_t best_lag(const int16_t *end, uint32_t window, uint32_t from, uint32_t to)
 {
     const int16_t *recent = end - window;
+    int32_t energy = dot(recent - from, recent - from, window);
     uint32_t best = from;
     double best_score = -1.0;
     for (uint32_t lag = from; lag <= to; lag++) {
-        double product = dot(recent, recent - lag, window), energy = dot(recent - lag, recent - lag, window);
+        double product = dot(recent, recent - lag, window);
         double score = product > 0 && energy > 0 ? product * product / energy : 0;
         if (score > best_score) {
             best_score = score;
             best = lag;
         }
+        int32_t enters = *(recent - lag - 1), leaves = *(end - lag - 1);
+        energy += enters * enters - leaves * leaves;
     }
     return best;
 }
 
-/* Copy with the peak brought within SEARCH_PEAK, each output the sum of `step` samples, counted from the end. */
-static uint32_t scaled_down(const int16_t *pcm, uint32_t samples, uint32_t step, int16_t *out)
+static int32_t peak_of(const int16_t *pcm, uint32_t samples)
 {
-    int32_t peak = 1;
-    for (uint32_t i = 0; i < samples; i++)
-        peak = abs(pcm[i]) > peak ? abs(pcm[i]) : peak;
-    uint32_t count = samples / step, first = samples - count * step;
+    int32_t highest = 0, lowest = 0;
+    for (uint32_t i = 0; i < samples; i++) {
+        highest = pcm[i] > highest ? pcm[i] : highest;
+        lowest = pcm[i] < lowest ? pcm[i] : lowest;
+    }
+    return highest > -lowest ? highest : -lowest;
+}
+
+/* The samples with a peak of `peak` brought within SEARCH_PEAK, each output the sum of `step`, counted from the end. */
+static uint32_t scaled_down(const int16_t *pcm, uint32_t samples, uint32_t step, int32_t peak, int16_t *out)
+{
+    uint32_t count = samples / step;
     int shift = 0;
     while ((int64_t)peak * step >> shift > SEARCH_PEAK)
         shift++;
+    pcm += samples - count * step;
     for (uint32_t i = 0; i < count; i++) {
         int32_t sum = 0;
         for (uint32_t j = 0; j < step; j++)
-            sum += pcm[first + i * step + j];
+            sum += pcm[i * step + j];
         out[i] = (int16_t)(sum >> shift);
     }
     return count;
@@ -113,12 +130,13 @@ static uint32_t scaled_down(const int16_t *pcm, uint32_t samples, uint32_t step,
 /* Coarse at 4 kHz, then to the sample around what was found. */
 static uint32_t find_pitch(const concealer *self)
 {
-    int16_t coarse[COARSE_MAX], fine[HISTORY_MAX];
+    int16_t coarse[COARSE_MAX] = {0}, fine[HISTORY_MAX];
     uint32_t step = self->rate_hz / COARSE_RATE_HZ, lowest = samples_of(self, PITCH_MIN_US);
     uint32_t highest = samples_of(self, PITCH_MAX_US), window = samples_of(self, PITCH_WINDOW_US);
-    uint32_t count = scaled_down(self->source, self->history_samples, step, coarse);
+    int32_t peak = peak_of(self->source, self->history_samples);
+    uint32_t count = scaled_down(self->source, self->history_samples, step, peak, coarse);
     uint32_t about = step * best_lag(coarse + count, window / step, lowest / step, highest / step);
-    scaled_down(self->source, self->history_samples, 1, fine);
+    scaled_down(self->source, self->history_samples, 1, peak, fine);
     uint32_t from = about - step < lowest ? lowest : about - step, to = smaller(about + step, highest);
     return best_lag(fine + self->history_samples, window, from, to);
 }
@@ -139,7 +157,8 @@ static int16_t blend(int32_t from, int32_t to, uint32_t step, uint32_t steps)
     return (int16_t)(from + ((to - from) * weight >> 15));
 }
 
-/* Samples from n on of the last `periods` periods, repeated without end; the last quarter period leads into the first. */
+/* Samples from n on of the last `periods` periods, repeated without end; the last quarter period leads into the first.
+ */
 static void repeat(const concealer *self, uint32_t n, uint32_t periods, uint32_t samples, int16_t *out)
 {
     uint32_t length = periods * self->pitch, quarter = self->pitch / 4, at = n % length;

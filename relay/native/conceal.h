@@ -1,6 +1,7 @@
 /*
- * Fill a gap by continuing the waveform, in the manner of ITU-T G.711 Appendix I but without its 3.75 ms of delay: the seam at
- * the start of the gap is closed by a decaying correction, the one at its end by a cross-fade into the next real frame.
+ * Fill a gap by continuing the waveform, in the manner of ITU-T G.711 Appendix I but without its 3.75 ms of delay: the
+ * seam at the start of the gap is closed by a decaying correction, the one at its end by a cross-fade into the next
+ * real frame.
  */
 #ifndef RELAY_CONCEAL_H
 #define RELAY_CONCEAL_H

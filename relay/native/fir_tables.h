@@ -1,20 +1,24 @@
 /* Written by scripts/write_tables.py --write; do not edit. Layout: fir.h. Included by fir.c alone. */
+/* clang-format off */
 
-/* 48 taps on a 16 kHz grid: 0.085 dB ripple to 3.4 kHz, 84.4 dB rejection from 4.6 kHz */
+/* 48 taps on a 16 kHz grid: 0.090 dB ripple to 3.4 kHz, 85.7 dB rejection from 4.6 kHz */
 static const int16_t up2_balanced_0[] = {
-    288, 0, 912, 0, 805, 288, -633, 912,
-    -1347, 805, 687, -633, 2332, -1347, -564, 687,
-    -3750, 2332, 141, -564, 5653, -3750, 730, 141,
-    -8185, 5653, -2290, 730, 11560, -8185, 4960, -2290,
-    -2024, 1445, -1185, 620, 2916, -2024, 2257, -1185,
-    -4626, 2916, -4972, 2257, 10394, -4626, 28596, -4972,
-    28596, 10394, 10394, 28596, -4972, 28596, -4626, 10394,
-    2257, -4972, 2916, -4626, -1185, 2257, -2024, 2916,
-    4960, -9480, 11560, -16192, -2290, 4960, -8185, 11560,
-    730, -2290, 5653, -8185, 141, 730, -3750, 5653,
-    -564, 141, 2332, -3750, 687, -564, -1347, 2332,
-    -633, 687, 805, -1347, 912, -633, 288, 805,
-    0, 912, 0, 288, 0, 0, 0, 0,
+    329, 0, 963, 0, 806, 329, -692, 963,
+    -1347, 806, 763, -692, 2339, -1347, -674, 763,
+    -3772, 2339, 279, -674, 5696, -3772, 562, 279,
+    -8252, 5696, -2101, 562, 11640, -8252, 4728, -2101,
+    -2039, 1455, -1153, 591, 2937, -2039, 2226, -1153,
+    -4649, 2937, -4940, 2226, 10419, -4649, 28560, -4940,
+    28560, 10419, 10419, 28560, -4940, 28560, -4649, 10419,
+    2226, -4940, 2937, -4649, -1153, 2226, -2039, 2937,
+    4728, -9224, 11640, -16312, -2101, 4728, -8252, 11640,
+    562, -2101, 5696, -8252, 279, 562, -3772, 5696,
+    -674, 279, 2339, -3772, 763, -674, -1347, 2339,
+    -692, 763, 806, -1347, 963, -692, 329, 806,
+    0, 963, 0, 329, 0, 0, 0, 0,
+};
+static const int16_t up2_balanced_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
 };
 static const fir_table up2_balanced = {
     .up = 2, .down = 1,
@@ -22,7 +26,7 @@ static const fir_table up2_balanced = {
     .shift = 15, .fine_shift = 3, .history = 24,
     .delay = 23.500, .chunks = 1,
     .chunk = {
-        {4, 0, 13, 4, 8, up2_balanced_0},
+        {4, 13, 4, 8, up2_balanced_0, up2_balanced_0_at},
     },
 };
 _Static_assert(24 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_balanced fits fir.h");
@@ -41,13 +45,16 @@ static const int16_t up2_low_delay_0[] = {
     206, -158, -219, 415, -264, 206, -90, -219,
     0, -264, 0, -90, 0, 0, 0, 0,
 };
+static const int16_t up2_low_delay_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+};
 static const fir_table up2_low_delay = {
     .up = 2, .down = 1,
     .group_in = 2, .group_out = 4,
     .shift = 14, .fine_shift = 2, .history = 20,
     .delay = 2.945, .chunks = 1,
     .chunk = {
-        {4, 0, 11, 0, 3, up2_low_delay_0},
+        {4, 11, 0, 3, up2_low_delay_0, up2_low_delay_0_at},
     },
 };
 _Static_assert(20 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_low_delay fits fir.h");
@@ -74,13 +81,16 @@ static const int16_t up2_high_quality_0[] = {
     -205, 54, 0, -222, 90, -205, 44, 0,
     0, 90, 0, 44, 0, 0, 0, 0,
 };
+static const int16_t up2_high_quality_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
+};
 static const fir_table up2_high_quality = {
     .up = 2, .down = 1,
     .group_in = 2, .group_out = 4,
     .shift = 14, .fine_shift = 2, .history = 36,
     .delay = 35.500, .chunks = 1,
     .chunk = {
-        {4, 0, 19, 8, 10, up2_high_quality_0},
+        {4, 19, 8, 10, up2_high_quality_0, up2_high_quality_0_at},
     },
 };
 _Static_assert(36 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_high_quality fits fir.h");
@@ -101,6 +111,9 @@ static const int16_t up3_balanced_0[] = {
     -535, 518, 18, -382, 404, -793, 448, -535,
     0, 448, 0, 275, 0, 94, 0, 0,
 };
+static const int16_t up3_balanced_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
+};
 static const int16_t up3_balanced_1[] = {
     18, 275, -535, 448,
     668, -382, -734, 518,
@@ -115,14 +128,17 @@ static const int16_t up3_balanced_1[] = {
     -382, 668, -793, 1123,
     275, 18, 94, 404,
 };
+static const int16_t up3_balanced_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11),
+};
 static const fir_table up3_balanced = {
     .up = 3, .down = 1,
     .group_in = 2, .group_out = 6,
     .shift = 14, .fine_shift = 3, .history = 24,
     .delay = 35.500, .chunks = 2,
     .chunk = {
-        {4, 0, 13, 5, 8, up3_balanced_0},
-        {2, 0, 12, 4, 7, up3_balanced_1},
+        {4, 13, 5, 8, up3_balanced_0, up3_balanced_0_at},
+        {2, 12, 4, 7, up3_balanced_1, up3_balanced_1_at},
     },
 };
 _Static_assert(24 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_balanced fits fir.h");
@@ -141,6 +157,9 @@ static const int16_t up3_low_delay_0[] = {
     399, -582, 136, -89, -175, 343, -319, 399,
     -41, -319, 2, -272, 0, -143, 0, -41,
 };
+static const int16_t up3_low_delay_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+};
 static const int16_t up3_low_delay_1[] = {
     7435, 540, 10947, 1747,
     -4178, 12193, -6651, 7932,
@@ -154,14 +173,17 @@ static const int16_t up3_low_delay_1[] = {
     -272, 136, -143, -175,
     0, 2, 0, 0,
 };
+static const int16_t up3_low_delay_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+};
 static const fir_table up3_low_delay = {
     .up = 3, .down = 1,
     .group_in = 2, .group_out = 6,
     .shift = 14, .fine_shift = 2, .history = 20,
     .delay = 5.196, .chunks = 2,
     .chunk = {
-        {4, 0, 11, 0, 3, up3_low_delay_0},
-        {2, 0, 11, 0, 2, up3_low_delay_1},
+        {4, 11, 0, 3, up3_low_delay_0, up3_low_delay_0_at},
+        {2, 11, 0, 2, up3_low_delay_1, up3_low_delay_1_at},
     },
 };
 _Static_assert(20 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_low_delay fits fir.h");
@@ -188,6 +210,9 @@ static const int16_t up3_high_quality_0[] = {
     -243, 112, -128, -93, -1, -243, 63, -243,
     0, 63, 0, 59, 0, 28, 0, 0,
 };
+static const int16_t up3_high_quality_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
+};
 static const int16_t up3_high_quality_1[] = {
     -128, 59, -243, 63,
     62, -93, -196, 112,
@@ -208,14 +233,17 @@ static const int16_t up3_high_quality_1[] = {
     -93, 62, -243, 197,
     59, -128, 28, -1,
 };
+static const int16_t up3_high_quality_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17),
+};
 static const fir_table up3_high_quality = {
     .up = 3, .down = 1,
     .group_in = 2, .group_out = 6,
     .shift = 13, .fine_shift = 3, .history = 36,
     .delay = 53.500, .chunks = 2,
     .chunk = {
-        {4, 0, 19, 8, 10, up3_high_quality_0},
-        {2, 0, 18, 8, 10, up3_high_quality_1},
+        {4, 19, 8, 10, up3_high_quality_0, up3_high_quality_0_at},
+        {2, 18, 8, 10, up3_high_quality_1, up3_high_quality_1_at},
     },
 };
 _Static_assert(36 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_high_quality fits fir.h");
@@ -236,6 +264,9 @@ static const int16_t up6_balanced_0[] = {
     -646, 703, -410, 263, -134, -189, 121, -550,
     0, 438, 0, 393, 0, 308, 0, 211,
 };
+static const int16_t up6_balanced_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
+};
 static const int16_t up6_balanced_1[] = {
     393, 0, 438, 0, 417, 66, 312, 123,
     263, -410, 703, -646, 1012, -778, 1085, -753,
@@ -251,6 +282,9 @@ static const int16_t up6_balanced_1[] = {
     312, -753, 417, -778, 438, -646, 393, -410,
     0, 123, 0, 66, 0, 0, 0, 0,
 };
+static const int16_t up6_balanced_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
+};
 static const int16_t up6_balanced_2[] = {
     121, 211, -134, 308, -410, 393, -646, 438,
     862, -550, 353, -189, -352, 263, -1095, 703,
@@ -265,15 +299,18 @@ static const int16_t up6_balanced_2[] = {
     -189, 353, -550, 862, -753, 1085, -778, 1012,
     308, -134, 211, 121, 123, 312, 66, 417,
 };
+static const int16_t up6_balanced_2_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11),
+};
 static const fir_table up6_balanced = {
     .up = 6, .down = 1,
     .group_in = 2, .group_out = 12,
     .shift = 14, .fine_shift = 3, .history = 24,
     .delay = 71.500, .chunks = 3,
     .chunk = {
-        {4, 0, 13, 5, 8, up6_balanced_0},
-        {4, 0, 13, 5, 8, up6_balanced_1},
-        {4, 0, 12, 4, 7, up6_balanced_2},
+        {4, 13, 5, 8, up6_balanced_0, up6_balanced_0_at},
+        {4, 13, 5, 8, up6_balanced_1, up6_balanced_1_at},
+        {4, 12, 4, 7, up6_balanced_2, up6_balanced_2_at},
     },
 };
 _Static_assert(24 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_balanced fits fir.h");
@@ -292,6 +329,9 @@ static const int16_t up6_low_delay_0[] = {
     208, -334, 191, -276, 134, -164, 54, -31,
     -42, -147, -20, -167, -7, -162, 4, -139,
 };
+static const int16_t up6_low_delay_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+};
 static const int16_t up6_low_delay_1[] = {
     2164, 0, 3664, 0, 5742, 66, 8416, 220,
     10257, 9406, 7686, 11068, 4590, 12360, 1297, 13065,
@@ -304,6 +344,9 @@ static const int16_t up6_low_delay_1[] = {
     -209, 410, -314, 525, -334, 507, -276, 377,
     -29, 90, -100, 174, -147, 208, -167, 191,
     0, -106, 0, -72, 0, -42, 0, -20,
+};
+static const int16_t up6_low_delay_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
 };
 static const int16_t up6_low_delay_2[] = {
     11620, 553, 15180, 1163, 18812, 2164, 22136, 3664,
@@ -318,15 +361,18 @@ static const int16_t up6_low_delay_2[] = {
     -162, 134, -139, 54, -106, -29, -72, -100,
     0, -7, 0, 4, 0, 0, 0, 0,
 };
+static const int16_t up6_low_delay_2_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+};
 static const fir_table up6_low_delay = {
     .up = 6, .down = 1,
     .group_in = 2, .group_out = 12,
     .shift = 14, .fine_shift = 1, .history = 20,
     .delay = 11.321, .chunks = 3,
     .chunk = {
-        {4, 0, 11, 1, 2, up6_low_delay_0},
-        {4, 0, 11, 1, 2, up6_low_delay_1},
-        {4, 0, 11, 1, 2, up6_low_delay_2},
+        {4, 11, 1, 2, up6_low_delay_0, up6_low_delay_0_at},
+        {4, 11, 1, 2, up6_low_delay_1, up6_low_delay_1_at},
+        {4, 11, 1, 2, up6_low_delay_2, up6_low_delay_2_at},
     },
 };
 _Static_assert(20 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_low_delay fits fir.h");
@@ -353,6 +399,9 @@ static const int16_t up6_high_quality_0[] = {
     -261, 155, -224, 67, -163, -41, -92, -144,
     0, 60, 0, 73, 0, 70, 0, 56,
 };
+static const int16_t up6_high_quality_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
+};
 static const int16_t up6_high_quality_1[] = {
     73, 0, 60, 0, 27, 27, -25, 38,
     67, -224, 155, -261, 201, -262, 190, -222,
@@ -374,6 +423,9 @@ static const int16_t up6_high_quality_1[] = {
     -25, -222, 27, -262, 60, -261, 73, -224,
     0, 38, 0, 27, 0, 0, 0, 0,
 };
+static const int16_t up6_high_quality_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
+};
 static const int16_t up6_high_quality_2[] = {
     -92, 56, -163, 70, -224, 73, -261, 60,
     120, -144, 4, -41, -132, 67, -253, 155,
@@ -394,15 +446,18 @@ static const int16_t up6_high_quality_2[] = {
     -41, 4, -144, 120, -222, 190, -262, 201,
     70, -163, 56, -92, 38, -25, 27, 27,
 };
+static const int16_t up6_high_quality_2_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17),
+};
 static const fir_table up6_high_quality = {
     .up = 6, .down = 1,
     .group_in = 2, .group_out = 12,
     .shift = 14, .fine_shift = 2, .history = 36,
     .delay = 107.500, .chunks = 3,
     .chunk = {
-        {4, 0, 19, 9, 11, up6_high_quality_0},
-        {4, 0, 19, 8, 10, up6_high_quality_1},
-        {4, 0, 18, 8, 10, up6_high_quality_2},
+        {4, 19, 9, 11, up6_high_quality_0, up6_high_quality_0_at},
+        {4, 19, 8, 10, up6_high_quality_1, up6_high_quality_1_at},
+        {4, 18, 8, 10, up6_high_quality_2, up6_high_quality_2_at},
     },
 };
 _Static_assert(36 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_high_quality fits fir.h");
@@ -427,6 +482,9 @@ static const int16_t up3_wide_balanced_0[] = {
     -169, 232, 45, -112, 190, -271, 191, -169,
     0, 191, 0, 115, 0, 30, 0, 0,
 };
+static const int16_t up3_wide_balanced_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16),
+};
 static const int16_t up3_wide_balanced_1[] = {
     45, 115, -169, 191,
     261, -112, -275, 232,
@@ -445,14 +503,17 @@ static const int16_t up3_wide_balanced_1[] = {
     -112, 261, -271, 452,
     115, 45, 30, 190,
 };
+static const int16_t up3_wide_balanced_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+};
 static const fir_table up3_wide_balanced = {
     .up = 3, .down = 1,
     .group_in = 2, .group_out = 6,
     .shift = 14, .fine_shift = 3, .history = 32,
     .delay = 47.500, .chunks = 2,
     .chunk = {
-        {4, 0, 17, 6, 10, up3_wide_balanced_0},
-        {2, 0, 16, 6, 10, up3_wide_balanced_1},
+        {4, 17, 6, 10, up3_wide_balanced_0, up3_wide_balanced_0_at},
+        {2, 16, 6, 10, up3_wide_balanced_1, up3_wide_balanced_1_at},
     },
 };
 _Static_assert(32 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_balanced fits fir.h");
@@ -475,6 +536,9 @@ static const int16_t up3_wide_low_delay_0[] = {
     64, -113, 87, -109, 57, -20, 15, 64,
     0, 15, 0, -7, 0, -9, 0, 0,
 };
+static const int16_t up3_wide_low_delay_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14),
+};
 static const int16_t up3_wide_low_delay_1[] = {
     6359, 410, 9829, 1377,
     -2429, 12615, -6257, 9505,
@@ -491,14 +555,17 @@ static const int16_t up3_wide_low_delay_1[] = {
     -109, 157, -20, 3,
     -7, 87, -9, 57,
 };
+static const int16_t up3_wide_low_delay_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13),
+};
 static const fir_table up3_wide_low_delay = {
     .up = 3, .down = 1,
     .group_in = 2, .group_out = 6,
     .shift = 14, .fine_shift = 2, .history = 28,
     .delay = 5.540, .chunks = 2,
     .chunk = {
-        {4, 0, 15, 0, 4, up3_wide_low_delay_0},
-        {2, 0, 14, 0, 3, up3_wide_low_delay_1},
+        {4, 15, 0, 4, up3_wide_low_delay_0, up3_wide_low_delay_0_at},
+        {2, 14, 0, 3, up3_wide_low_delay_1, up3_wide_low_delay_1_at},
     },
 };
 _Static_assert(28 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_low_delay fits fir.h");
@@ -527,6 +594,9 @@ static const int16_t up3_wide_high_quality_0[] = {
     -112, 145, 39, -66, 157, -177, 167, -112,
     0, 167, 0, 111, 0, 38, 0, 0,
 };
+static const int16_t up3_wide_high_quality_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19), FIR_AT(0, 20),
+};
 static const int16_t up3_wide_high_quality_1[] = {
     39, 111, -112, 167,
     131, -66, -176, 145,
@@ -549,14 +619,17 @@ static const int16_t up3_wide_high_quality_1[] = {
     -66, 131, -177, 263,
     111, 39, 38, 157,
 };
+static const int16_t up3_wide_high_quality_1_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19),
+};
 static const fir_table up3_wide_high_quality = {
     .up = 3, .down = 1,
     .group_in = 2, .group_out = 6,
     .shift = 14, .fine_shift = 3, .history = 40,
     .delay = 59.500, .chunks = 2,
     .chunk = {
-        {4, 0, 21, 8, 13, up3_wide_high_quality_0},
-        {2, 0, 20, 8, 12, up3_wide_high_quality_1},
+        {4, 21, 8, 13, up3_wide_high_quality_0, up3_wide_high_quality_0_at},
+        {2, 20, 8, 12, up3_wide_high_quality_1, up3_wide_high_quality_1_at},
     },
 };
 _Static_assert(40 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_high_quality fits fir.h");
@@ -581,13 +654,16 @@ static const int16_t up3_down2_balanced_0[] = {
     39, -119, 185, -173, 29, 183,
     0, 112, 0, 0, 0, 0,
 };
+static const int16_t up3_down2_balanced_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16),
+};
 static const fir_table up3_down2_balanced = {
     .up = 3, .down = 2,
     .group_in = 2, .group_out = 3,
     .shift = 14, .fine_shift = 3, .history = 32,
     .delay = 46.500, .chunks = 1,
     .chunk = {
-        {3, 0, 17, 6, 10, up3_down2_balanced_0},
+        {3, 17, 6, 10, up3_down2_balanced_0, up3_down2_balanced_0_at},
     },
 };
 _Static_assert(32 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_balanced fits fir.h");
@@ -610,13 +686,16 @@ static const int16_t up3_down2_low_delay_0[] = {
     45, -53, 6, 35, -5, 28,
     0, -5, 0, 0, 0, 0,
 };
+static const int16_t up3_down2_low_delay_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14),
+};
 static const fir_table up3_down2_low_delay = {
     .up = 3, .down = 2,
     .group_in = 2, .group_out = 3,
     .shift = 13, .fine_shift = 2, .history = 28,
     .delay = 4.524, .chunks = 1,
     .chunk = {
-        {3, 0, 15, 1, 2, up3_down2_low_delay_0},
+        {3, 15, 1, 2, up3_down2_low_delay_0, up3_down2_low_delay_0_at},
     },
 };
 _Static_assert(28 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_low_delay fits fir.h");
@@ -645,138 +724,153 @@ static const int16_t up3_down2_high_quality_0[] = {
     31, -69, 162, -120, 37, 150,
     0, 108, 0, 0, 0, 0,
 };
+static const int16_t up3_down2_high_quality_0_at[] = {
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19), FIR_AT(0, 20),
+};
 static const fir_table up3_down2_high_quality = {
     .up = 3, .down = 2,
     .group_in = 2, .group_out = 3,
     .shift = 14, .fine_shift = 3, .history = 40,
     .delay = 58.500, .chunks = 1,
     .chunk = {
-        {3, 0, 21, 8, 13, up3_down2_high_quality_0},
+        {3, 21, 8, 13, up3_down2_high_quality_0, up3_down2_high_quality_0_at},
     },
 };
 _Static_assert(40 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_high_quality fits fir.h");
 
-/* 48 taps on a 16 kHz grid: 0.085 dB ripple to 3.4 kHz, 84.1 dB rejection from 4.6 kHz */
+/* 48 taps on a 16 kHz grid: 0.094 dB ripple to 3.4 kHz, 85.3 dB rejection from 4.6 kHz */
 static const int16_t down2_balanced_0[] = {
-    225, 71,
-    -158, 198,
-    175, -333,
-    -142, 583,
-    36, -937,
-    183, 1413,
-    -575, -2045,
-    1232, 2882,
-    -2367, -4050,
-    4515, 5835,
-    -2486, -2313,
-    14298, 5197,
-    5197, 14298,
-    -2313, -2486,
-    5835, 4515,
-    -4050, -2367,
-    2882, 1232,
-    -2045, -575,
-    1413, 183,
-    -937, 36,
-    583, -142,
-    -333, 175,
-    198, -158,
-    71, 225,
+    0, 0, 120, 41,
+    120, 41, -88, 100,
+    -88, 100, 92, -171,
+    92, -171, -85, 290,
+    -85, 290, 34, -472,
+    34, -472, 74, 713,
+    74, 713, -265, -1029,
+    -265, -1029, 590, 1451,
+    590, 1451, -1154, -2038,
+    -1154, -2038, 2226, 2935,
+    2226, 2935, -4940, -4648,
+    -1235, -1162, 7141, 2605,
+    7141, 2605, 2605, 7141,
+    2605, 7141, -1162, -1235,
+    -4648, -4940, 2935, 2226,
+    2935, 2226, -2038, -1154,
+    -2038, -1154, 1451, 590,
+    1451, 590, -1029, -265,
+    -1029, -265, 713, 74,
+    713, 74, -472, 34,
+    -472, 34, 290, -85,
+    290, -85, -171, 92,
+    -171, 92, 100, -88,
+    100, -88, 41, 120,
+    41, 120, 0, 0,
+};
+static const int16_t down2_balanced_0_at[] = {
+    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(1, 12),
 };
 static const fir_table down2_balanced = {
     .up = 1, .down = 2,
-    .group_in = 2, .group_out = 1,
-    .shift = 15, .fine_shift = 2, .history = 46,
+    .group_in = 4, .group_out = 2,
+    .shift = 14, .fine_shift = 2, .history = 48,
     .delay = 22.500, .chunks = 1,
     .chunk = {
-        {1, 0, 24, 10, 14, down2_balanced_0},
+        {2, 25, 11, 14, down2_balanced_0, down2_balanced_0_at},
     },
 };
-_Static_assert(46 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_balanced fits fir.h");
+_Static_assert(48 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_balanced fits fir.h");
 
-/* 40 taps on a 16 kHz grid: 0.061 dB ripple to 3.4 kHz, 80.7 dB rejection from 4.6 kHz */
+/* 40 taps on a 16 kHz grid: 0.067 dB ripple to 3.4 kHz, 80.3 dB rejection from 4.6 kHz */
 static const int16_t down2_low_delay_0[] = {
-    4549, 741,
-    5905, 3345,
-    3032, 6311,
-    -3234, -1631,
-    8478, -2647,
-    -4483, 5697,
-    1765, -6021,
-    -67, 5330,
-    -864, -4297,
-    1332, 3284,
-    -1446, -2352,
-    1397, 1612,
-    -1200, -1001,
-    987, 580,
-    -732, -260,
-    535, 86,
-    -331, 44,
-    217, -69,
-    -114, 103,
-    -46, -135,
+    0, 0, 1137, 185,
+    1137, 185, 5905, 3345,
+    5905, 3345, 3032, 6311,
+    3032, 6311, -3234, -1631,
+    -3234, -1631, 2121, -661,
+    2121, -661, -1121, 1425,
+    -1121, 1425, 445, -1504,
+    445, -1504, -18, 1335,
+    -144, 10680, -1707, -8603,
+    -1707, -8603, 2649, 6589,
+    2649, 6589, -2881, -4727,
+    -2881, -4727, 2780, 3245,
+    2780, 3245, -2393, -2030,
+    -2393, -2030, 1973, 1188,
+    1973, 1188, -1470, -546,
+    -1470, -546, 1075, 190,
+    1075, 190, -675, 70,
+    -675, 70, 439, -133,
+    439, -133, -242, 198,
+    -242, 198, -93, -278,
+    -93, -278, 0, 0,
+};
+static const int16_t down2_low_delay_0_at[] = {
+    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10),
 };
 static const fir_table down2_low_delay = {
     .up = 1, .down = 2,
-    .group_in = 2, .group_out = 1,
-    .shift = 14, .fine_shift = 2, .history = 38,
-    .delay = 1.950, .chunks = 1,
+    .group_in = 4, .group_out = 2,
+    .shift = 14, .fine_shift = 3, .history = 40,
+    .delay = 1.942, .chunks = 1,
     .chunk = {
-        {1, 0, 20, 1, 4, down2_low_delay_0},
+        {2, 21, 0, 8, down2_low_delay_0, down2_low_delay_0_at},
     },
 };
-_Static_assert(38 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_low_delay fits fir.h");
+_Static_assert(40 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_low_delay fits fir.h");
 
-/* 72 taps on a 16 kHz grid: 0.091 dB ripple to 3.6 kHz, 83.2 dB rejection from 4.4 kHz */
+/* 72 taps on a 16 kHz grid: 0.094 dB ripple to 3.6 kHz, 83.1 dB rejection from 4.4 kHz */
 static const int16_t down2_high_quality_0[] = {
-    90, 45,
-    -207, -1,
-    53, -224,
-    -133, 180,
-    96, -327,
-    -91, 433,
-    42, -604,
-    28, 798,
-    -144, -1041,
-    308, 1328,
-    -548, -1680,
-    883, 2105,
-    -1363, -2640,
-    2073, 3342,
-    -3215, -4342,
-    668, 744,
-    -1340, -1148,
-    7285, 2579,
-    2579, 7285,
-    -1148, -1340,
-    744, 668,
-    -4342, -3215,
-    3342, 2073,
-    -2640, -1363,
-    2105, 883,
-    -1680, -548,
-    1328, 308,
-    -1041, -144,
-    798, 28,
-    -604, 42,
-    433, -91,
-    -327, 96,
-    180, -133,
-    -224, 53,
-    -1, -207,
-    45, 90,
+    0, 0, 45, 23,
+    45, 23, -108, -3,
+    -108, -3, 27, -115,
+    27, -115, -68, 91,
+    -68, 91, 53, -164,
+    53, -164, -45, 223,
+    -45, 223, 21, -306,
+    21, -306, 17, 404,
+    17, 404, -70, -521,
+    -70, -521, 155, 669,
+    155, 669, -275, -844,
+    -275, -844, 444, 1057,
+    444, 1057, -683, -1323,
+    -683, -1323, 1042, 1676,
+    1042, 1676, -1613, -2172,
+    -1613, -2172, 2671, 2972,
+    2671, 2972, -5360, -4592,
+    -1340, -1148, 7285, 2579,
+    7285, 2579, 2579, 7285,
+    2579, 7285, -1148, -1340,
+    -4592, -5360, 2972, 2671,
+    2972, 2671, -2172, -1613,
+    -2172, -1613, 1676, 1042,
+    1676, 1042, -1323, -683,
+    -1323, -683, 1057, 444,
+    1057, 444, -844, -275,
+    -844, -275, 669, 155,
+    669, 155, -521, -70,
+    -521, -70, 404, 17,
+    404, 17, -306, 21,
+    -306, 21, 223, -45,
+    223, -45, -164, 53,
+    -164, 53, 91, -68,
+    91, -68, -115, 27,
+    -115, 27, -3, -108,
+    -3, -108, 23, 45,
+    23, 45, 0, 0,
+};
+static const int16_t down2_high_quality_0_at[] = {
+    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(1, 18),
 };
 static const fir_table down2_high_quality = {
     .up = 1, .down = 2,
-    .group_in = 2, .group_out = 1,
-    .shift = 14, .fine_shift = 3, .history = 70,
+    .group_in = 4, .group_out = 2,
+    .shift = 14, .fine_shift = 2, .history = 72,
     .delay = 34.500, .chunks = 1,
     .chunk = {
-        {1, 0, 36, 15, 21, down2_high_quality_0},
+        {2, 37, 17, 20, down2_high_quality_0, down2_high_quality_0_at},
     },
 };
-_Static_assert(70 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_high_quality fits fir.h");
+_Static_assert(72 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_high_quality fits fir.h");
 
 /* 76 taps on a 24 kHz grid: 0.100 dB ripple to 3.4 kHz, 83.8 dB rejection from 4.6 kHz */
 static const int16_t down3_balanced_0[] = {
@@ -821,13 +915,16 @@ static const int16_t down3_balanced_0[] = {
     -14, 15, 0, 0,
     0, -12, 0, 0,
 };
+static const int16_t down3_balanced_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13),
+};
 static const fir_table down3_balanced = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
     .shift = 15, .fine_shift = 2, .history = 78,
     .delay = 35.500, .chunks = 1,
     .chunk = {
-        {2, 0, 40, 16, 23, down3_balanced_0},
+        {2, 40, 16, 23, down3_balanced_0, down3_balanced_0_at},
     },
 };
 _Static_assert(78 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_balanced fits fir.h");
@@ -871,13 +968,16 @@ static const int16_t down3_low_delay_0[] = {
     -10, -29, 0, 0,
     0, 0, 0, 0,
 };
+static const int16_t down3_low_delay_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11),
+};
 static const fir_table down3_low_delay = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
     .shift = 14, .fine_shift = 2, .history = 66,
     .delay = 3.531, .chunks = 1,
     .chunk = {
-        {2, 0, 36, 0, 8, down3_low_delay_0},
+        {2, 36, 0, 8, down3_low_delay_0, down3_low_delay_0_at},
     },
 };
 _Static_assert(66 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_low_delay fits fir.h");
@@ -944,311 +1044,332 @@ static const int16_t down3_high_quality_0[] = {
     -15, -16, 0, 0,
     0, -7, 0, 0,
 };
+static const int16_t down3_high_quality_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(2, 17), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(2, 18), FIR_AT(1, 18), FIR_AT(0, 18), FIR_AT(2, 19), FIR_AT(1, 19),
+};
 static const fir_table down3_high_quality = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
     .shift = 13, .fine_shift = 3, .history = 114,
     .delay = 54.500, .chunks = 1,
     .chunk = {
-        {2, 0, 59, 27, 31, down3_high_quality_0},
+        {2, 59, 27, 31, down3_high_quality_0, down3_high_quality_0_at},
     },
 };
 _Static_assert(114 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_high_quality fits fir.h");
 
-/* 154 taps on a 48 kHz grid: 0.087 dB ripple to 3.4 kHz, 81.1 dB rejection from 4.6 kHz */
+/* 154 taps on a 48 kHz grid: 0.082 dB ripple to 3.4 kHz, 80.7 dB rejection from 4.6 kHz */
 static const int16_t down6_balanced_0[] = {
-    -11, -7,
-    -21, -17,
-    -17, -22,
-    14, -5,
-    62, 38,
-    88, 81,
-    52, 79,
-    -39, 10,
-    -113, -84,
-    -85, -115,
-    54, -25,
-    193, 134,
-    179, 212,
-    -28, 94,
-    -268, -160,
-    -291, -319,
-    -2, -179,
-    381, 202,
-    471, 484,
-    81, 330,
-    -508, -223,
-    -720, -695,
-    -220, -555,
-    654, 218,
-    1066, 970,
-    445, 887,
-    -833, -176,
-    -1578, -1353,
-    -827, -1406,
-    1070, 63,
-    2420, 1941,
-    1545, 2312,
-    -1461, 204,
-    -1046, -768,
-    -839, -1095,
-    634, -252,
-    2889, 1727,
-    4777, 3958,
-    5221, 5221,
-    3958, 4777,
-    1727, 2889,
-    -252, 634,
-    -1095, -839,
-    -768, -1046,
-    204, -1461,
-    2312, 1545,
-    1941, 2420,
-    63, 1070,
-    -1406, -827,
-    -1353, -1578,
-    -176, -833,
-    887, 445,
-    970, 1066,
-    218, 654,
-    -555, -220,
-    -695, -720,
-    -223, -508,
-    330, 81,
-    484, 471,
-    202, 381,
-    -179, -2,
-    -319, -291,
-    -160, -268,
-    94, -28,
-    212, 179,
-    134, 193,
-    -25, 54,
-    -115, -85,
-    -84, -113,
-    10, -39,
-    79, 52,
-    81, 88,
-    38, 62,
-    -5, 14,
-    -22, -17,
-    -17, -21,
-    -7, -11,
+    0, 0, -12, -7,
+    0, 0, -23, -18,
+    0, 0, -19, -24,
+    -12, -7, 15, -6,
+    -23, -18, 68, 41,
+    -19, -24, 97, 89,
+    15, -6, 59, 88,
+    68, 41, -41, 13,
+    97, 89, -126, -92,
+    59, 88, -101, -131,
+    -41, 13, 45, -39,
+    -126, -92, 197, 131,
+    -101, -131, 191, 221,
+    45, -39, -19, 106,
+    197, 131, -271, -157,
+    191, 221, -303, -328,
+    -19, 106, -12, -192,
+    -271, -157, 383, 197,
+    -303, -328, 484, 492,
+    -12, -192, 95, 345,
+    383, 197, -504, -213,
+    484, 492, -727, -697,
+    95, 345, -230, -565,
+    -504, -213, 650, 210,
+    -727, -697, 1071, 971,
+    -230, -565, 452, 894,
+    650, 210, -831, -171,
+    1071, 971, -1585, -1356,
+    452, 894, -838, -1416,
+    -831, -171, 1061, 52,
+    -1585, -1356, 2417, 1935,
+    -838, -1416, 1548, 2312,
+    1061, 52, -1456, 208,
+    2417, 1935, -4180, -3068,
+    387, 578, -838, -1094,
+    -364, 52, 635, -251,
+    -1045, -767, 2890, 1728,
+    -838, -1094, 4778, 3959,
+    635, -251, 5222, 5222,
+    2890, 1728, 3959, 4778,
+    4778, 3959, 1728, 2890,
+    5222, 5222, -251, 635,
+    3959, 4778, -1094, -838,
+    1728, 2890, -767, -1045,
+    -251, 635, 52, -364,
+    -1094, -838, 578, 387,
+    -3068, -4180, 1935, 2417,
+    208, -1456, 52, 1061,
+    2312, 1548, -1416, -838,
+    1935, 2417, -1356, -1585,
+    52, 1061, -171, -831,
+    -1416, -838, 894, 452,
+    -1356, -1585, 971, 1071,
+    -171, -831, 210, 650,
+    894, 452, -565, -230,
+    971, 1071, -697, -727,
+    210, 650, -213, -504,
+    -565, -230, 345, 95,
+    -697, -727, 492, 484,
+    -213, -504, 197, 383,
+    345, 95, -192, -12,
+    492, 484, -328, -303,
+    197, 383, -157, -271,
+    -192, -12, 106, -19,
+    -328, -303, 221, 191,
+    -157, -271, 131, 197,
+    106, -19, -39, 45,
+    221, 191, -131, -101,
+    131, 197, -92, -126,
+    -39, 45, 13, -41,
+    -131, -101, 88, 59,
+    -92, -126, 89, 97,
+    13, -41, 41, 68,
+    88, 59, -6, 15,
+    89, 97, -24, -19,
+    41, 68, -18, -23,
+    -6, 15, -7, -12,
+    -24, -19, 0, 0,
+    -18, -23, 0, 0,
+    -7, -12, 0, 0,
+};
+static const int16_t down6_balanced_0_at[] = {
+    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1), FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5), FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9), FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(5, 13), FIR_AT(4, 13),
 };
 static const fir_table down6_balanced = {
     .up = 1, .down = 6,
-    .group_in = 6, .group_out = 1,
-    .shift = 15, .fine_shift = 2, .history = 150,
+    .group_in = 12, .group_out = 2,
+    .shift = 15, .fine_shift = 2, .history = 156,
     .delay = 71.500, .chunks = 1,
     .chunk = {
-        {1, 0, 77, 33, 44, down6_balanced_0},
+        {2, 80, 34, 46, down6_balanced_0, down6_balanced_0_at},
     },
 };
-_Static_assert(150 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_balanced fits fir.h");
+_Static_assert(156 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_balanced fits fir.h");
 
-/* 147 taps on a 48 kHz grid: 0.066 dB ripple to 3.4 kHz, 80.1 dB rejection from 4.6 kHz */
+/* 147 taps on a 48 kHz grid: 0.087 dB ripple to 3.4 kHz, 78.4 dB rejection from 4.6 kHz */
 static const int16_t down6_low_delay_0[] = {
-    35, 10,
-    204, 92,
-    178, 100,
-    453, 294,
-    905, 658,
-    1472, 1183,
-    1969, 1745,
-    2138, 2110,
-    1785, 2032,
-    931, 1408,
-    -125, 401,
-    -924, -585,
-    -1101, -1102,
-    -626, -931,
-    609, -970,
-    2866, 1962,
-    2890, 3184,
-    913, 2072,
-    -1455, -346,
-    -2460, -2203,
-    -1506, -2201,
-    476, -542,
-    1853, 1332,
-    1616, 1947,
-    126, 955,
-    -1290, -681,
-    -1496, -1577,
-    -457, -1086,
-    836, 237,
-    1285, 1209,
-    612, 1063,
-    -492, 48,
-    -1049, -885,
-    -654, -960,
-    244, -216,
-    822, 617,
-    628, 821,
-    -74, 301,
-    -620, -406,
-    -565, -673,
-    -39, -332,
-    443, 241,
-    477, 525,
-    102, 321,
-    -298, -122,
-    -378, -388,
-    -122, -279,
-    195, 50,
-    292, 281,
-    124, 233,
-    -119, -4,
-    -218, -195,
-    -116, -187,
-    62, -25,
-    152, 125,
-    97, 140,
-    -26, 36,
-    -101, -75,
-    -76, -100,
-    4, -38,
-    62, 40,
-    56, 67,
-    7, 34,
-    -36, -18,
-    -42, -44,
-    -18, -32,
-    9, -3,
-    19, 17,
-    12, 17,
-    0, 6,
-    -6, -4,
-    -6, -7,
-    -3, -4,
-    0, -1,
+    0, 0, 32, 8,
+    0, 0, 200, 88,
+    0, 0, 177, 99,
+    8, 2, 452, 293,
+    50, 22, 904, 657,
+    177, 99, 1471, 1182,
+    452, 293, 1968, 1744,
+    904, 657, 2138, 2110,
+    1471, 1182, 1787, 2033,
+    1968, 1744, 935, 1411,
+    2138, 2110, -118, 406,
+    1787, 2033, -915, -577,
+    935, 1411, -1091, -1092,
+    -118, 406, -617, -921,
+    -915, -577, 158, -235,
+    -1091, -1092, 718, 494,
+    -617, -921, 722, 796,
+    632, -940, 917, 2071,
+    2872, 1976, -1438, -336,
+    2888, 3184, -2439, -2182,
+    917, 2071, -1499, -2184,
+    -1438, -336, 457, -548,
+    -2439, -2182, 1819, 1302,
+    -1499, -2184, 1596, 1916,
+    457, -548, 142, 952,
+    1819, 1302, -1246, -648,
+    1596, 1916, -1459, -1531,
+    142, 952, -459, -1066,
+    -1246, -648, 797, 214,
+    -1459, -1531, 1247, 1165,
+    -459, -1066, 614, 1042,
+    797, 214, -448, 74,
+    1247, 1165, -1004, -834,
+    614, 1042, -655, -934,
+    -448, 74, 191, -246,
+    -1004, -834, 760, 552,
+    -655, -934, 613, 777,
+    191, -246, -27, 319,
+    760, 552, -550, -340,
+    613, 777, -533, -616,
+    -27, 319, -69, -332,
+    -550, -340, 383, 189,
+    -533, -616, 444, 472,
+    -69, -332, 124, 315,
+    383, 189, -248, -80,
+    444, 472, -352, -344,
+    124, 315, -147, -278,
+    -248, -80, 141, 5,
+    -352, -344, 258, 231,
+    -147, -278, 138, 222,
+    141, 5, -75, 30,
+    258, 231, -187, -152,
+    138, 222, -126, -176,
+    -75, 30, 24, -53,
+    -187, -152, 124, 87,
+    -126, -176, 105, 129,
+    24, -53, 9, 61,
+    124, 87, -71, -38,
+    105, 129, -77, -84,
+    9, 61, -24, -55,
+    -71, -38, 32, 7,
+    -77, -84, 48, 46,
+    -24, -55, 25, 40,
+    32, 7, -7, 8,
+    48, 46, -20, -17,
+    25, 40, -9, -17,
+    -7, 8, 11, 1,
+    -20, -17, 24, 19,
+    -9, -17, 23, 25,
+    11, 1, 14, 19,
+    24, 19, 5, 9,
+    23, 25, 0, 2,
+    14, 19, -1, -1,
+    5, 9, 0, -1,
+    0, 2, 0, 0,
+    -1, -1, 0, 0,
+    0, -1, 0, 0,
+};
+static const int16_t down6_low_delay_0_at[] = {
+    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1), FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5), FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9), FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12),
 };
 static const fir_table down6_low_delay = {
     .up = 1, .down = 6,
-    .group_in = 6, .group_out = 1,
+    .group_in = 12, .group_out = 2,
     .shift = 14, .fine_shift = 2, .history = 144,
-    .delay = 7.583, .chunks = 1,
+    .delay = 7.314, .chunks = 1,
     .chunk = {
-        {1, 0, 74, 2, 14, down6_low_delay_0},
+        {2, 77, 2, 17, down6_low_delay_0, down6_low_delay_0_at},
     },
 };
 _Static_assert(144 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_low_delay fits fir.h");
 
-/* 204 taps on a 48 kHz grid: 0.083 dB ripple to 3.55 kHz, 80.4 dB rejection from 4.45 kHz */
+/* 204 taps on a 48 kHz grid: 0.063 dB ripple to 3.55 kHz, 79.4 dB rejection from 4.45 kHz */
 static const int16_t down6_high_quality_0[] = {
-    -12, -7,
-    -28, -20,
-    -36, -34,
-    -22, -32,
-    14, -6,
-    49, 34,
-    51, 56,
-    8, 34,
-    -48, -22,
-    -61, -63,
-    -3, -40,
-    85, 42,
-    119, 114,
-    47, 96,
-    -83, -18,
-    -149, -132,
-    -65, -126,
-    115, 22,
-    220, 188,
-    119, 197,
-    -130, 1,
-    -297, -240,
-    -186, -280,
-    147, -32,
-    398, 305,
-    285, 394,
-    -148, 90,
-    -510, -368,
-    -405, -528,
-    150, -161,
-    660, 451,
-    578, 712,
-    -129, 276,
-    -842, -538,
-    -812, -949,
-    79, -444,
-    1066, 631,
-    1124, 1256,
-    -12, 672,
-    -1400, -768,
-    -1610, -1722,
-    -110, -1041,
-    1951, 978,
-    623, 632,
-    100, 439,
-    -755, -331,
-    -1126, -1057,
-    -298, -883,
-    1706, 596,
-    3982, 2890,
-    5273, 4819,
-    4819, 5273,
-    2890, 3982,
-    596, 1706,
-    -883, -298,
-    -1057, -1126,
-    -331, -755,
-    439, 100,
-    2528, 2492,
-    978, 1951,
-    -1041, -110,
-    -1722, -1610,
-    -768, -1400,
-    672, -12,
-    1256, 1124,
-    631, 1066,
-    -444, 79,
-    -949, -812,
-    -538, -842,
-    276, -129,
-    712, 578,
-    451, 660,
-    -161, 150,
-    -528, -405,
-    -368, -510,
-    90, -148,
-    394, 285,
-    305, 398,
-    -32, 147,
-    -280, -186,
-    -240, -297,
-    1, -130,
-    197, 119,
-    188, 220,
-    22, 115,
-    -126, -65,
-    -132, -149,
-    -18, -83,
-    96, 47,
-    114, 119,
-    42, 85,
-    -40, -3,
-    -63, -61,
-    -22, -48,
-    34, 8,
-    56, 51,
-    34, 49,
-    -6, 14,
-    -32, -22,
-    -34, -36,
-    -20, -28,
-    -7, -12,
+    0, 0, -12, -7,
+    0, 0, -26, -19,
+    0, 0, -32, -31,
+    -12, -7, -18, -28,
+    -26, -19, 17, -2,
+    -32, -31, 51, 36,
+    -18, -28, 52, 57,
+    17, -2, 11, 36,
+    51, 36, -44, -18,
+    52, 57, -58, -59,
+    11, 36, -6, -40,
+    -44, -18, 76, 36,
+    -58, -59, 108, 103,
+    -6, -40, 40, 86,
+    76, 36, -84, -22,
+    108, 103, -146, -130,
+    40, 86, -64, -123,
+    -84, -22, 111, 21,
+    -146, -130, 215, 183,
+    -64, -123, 119, 194,
+    111, 21, -122, 5,
+    215, 183, -286, -229,
+    119, 194, -181, -271,
+    -122, 5, 141, -32,
+    -286, -229, 386, 295,
+    -181, -271, 278, 383,
+    141, -32, -144, 88,
+    386, 295, -498, -359,
+    278, 383, -397, -516,
+    -144, 88, 145, -159,
+    -498, -359, 645, 440,
+    -397, -516, 565, 696,
+    145, -159, -128, 269,
+    645, 440, -825, -528,
+    565, 696, -789, -927,
+    -128, 269, 95, -423,
+    -825, -528, 1068, 640,
+    -789, -927, 1116, 1252,
+    95, -423, -22, 662,
+    1068, 640, -1406, -776,
+    1116, 1252, -1613, -1726,
+    -22, 662, -114, -1044,
+    -1406, -776, 1944, 972,
+    -1613, -1726, 2484, 2520,
+    -114, -1044, 392, 1748,
+    486, 243, -756, -332,
+    621, 630, -1126, -1057,
+    98, 437, -298, -883,
+    -756, -332, 1706, 596,
+    -1126, -1057, 3982, 2890,
+    -298, -883, 5273, 4819,
+    1706, 596, 4819, 5273,
+    3982, 2890, 2890, 3982,
+    5273, 4819, 596, 1706,
+    4819, 5273, -883, -298,
+    2890, 3982, -1057, -1126,
+    596, 1706, -332, -756,
+    -883, -298, 437, 98,
+    -1057, -1126, 630, 621,
+    -1328, -3024, 972, 1944,
+    1748, 392, -1044, -114,
+    2520, 2484, -1726, -1613,
+    972, 1944, -776, -1406,
+    -1044, -114, 662, -22,
+    -1726, -1613, 1252, 1116,
+    -776, -1406, 640, 1068,
+    662, -22, -423, 95,
+    1252, 1116, -927, -789,
+    640, 1068, -528, -825,
+    -423, 95, 269, -128,
+    -927, -789, 696, 565,
+    -528, -825, 440, 645,
+    269, -128, -159, 145,
+    696, 565, -516, -397,
+    440, 645, -359, -498,
+    -159, 145, 88, -144,
+    -516, -397, 383, 278,
+    -359, -498, 295, 386,
+    88, -144, -32, 141,
+    383, 278, -271, -181,
+    295, 386, -229, -286,
+    -32, 141, 5, -122,
+    -271, -181, 194, 119,
+    -229, -286, 183, 215,
+    5, -122, 21, 111,
+    194, 119, -123, -64,
+    183, 215, -130, -146,
+    21, 111, -22, -84,
+    -123, -64, 86, 40,
+    -130, -146, 103, 108,
+    -22, -84, 36, 76,
+    86, 40, -40, -6,
+    103, 108, -59, -58,
+    36, 76, -18, -44,
+    -40, -6, 36, 11,
+    -59, -58, 57, 52,
+    -18, -44, 36, 51,
+    36, 11, -2, 17,
+    57, 52, -28, -18,
+    36, 51, -31, -32,
+    -2, 17, -19, -26,
+    -28, -18, -7, -12,
+    -31, -32, 0, 0,
+    -19, -26, 0, 0,
+    -7, -12, 0, 0,
+};
+static const int16_t down6_high_quality_0_at[] = {
+    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1), FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5), FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9), FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(5, 13), FIR_AT(4, 13), FIR_AT(3, 13), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(5, 14), FIR_AT(4, 14), FIR_AT(3, 14), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(5, 15), FIR_AT(4, 15), FIR_AT(3, 15), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(5, 16), FIR_AT(4, 16), FIR_AT(3, 16), FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(5, 17), FIR_AT(4, 17), FIR_AT(3, 17),
 };
 static const fir_table down6_high_quality = {
     .up = 1, .down = 6,
-    .group_in = 6, .group_out = 1,
-    .shift = 15, .fine_shift = 2, .history = 198,
+    .group_in = 12, .group_out = 2,
+    .shift = 15, .fine_shift = 2, .history = 204,
     .delay = 96.500, .chunks = 1,
     .chunk = {
-        {1, 0, 102, 43, 58, down6_high_quality_0},
+        {2, 105, 45, 59, down6_high_quality_0, down6_high_quality_0_at},
     },
 };
-_Static_assert(198 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_high_quality fits fir.h");
+_Static_assert(204 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_high_quality fits fir.h");
 
 /* 96 taps on a 48 kHz grid: 0.063 dB ripple to 7 kHz, 84.1 dB rejection from 9 kHz */
 static const int16_t down3_wide_balanced_0[] = {
@@ -1303,13 +1424,16 @@ static const int16_t down3_wide_balanced_0[] = {
     79, 131, 0, 0,
     0, 20, 0, 0,
 };
+static const int16_t down3_wide_balanced_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(2, 16), FIR_AT(1, 16),
+};
 static const fir_table down3_wide_balanced = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
     .shift = 15, .fine_shift = 3, .history = 96,
     .delay = 45.500, .chunks = 1,
     .chunk = {
-        {2, 0, 50, 18, 31, down3_wide_balanced_0},
+        {2, 50, 18, 31, down3_wide_balanced_0, down3_wide_balanced_0_at},
     },
 };
 _Static_assert(96 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_balanced fits fir.h");
@@ -1361,13 +1485,16 @@ static const int16_t down3_wide_low_delay_0[] = {
     -2, 6, 0, 0,
     0, -3, 0, 0,
 };
+static const int16_t down3_wide_low_delay_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14),
+};
 static const fir_table down3_wide_low_delay = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
     .shift = 14, .fine_shift = 2, .history = 84,
     .delay = 3.537, .chunks = 1,
     .chunk = {
-        {2, 0, 44, 0, 10, down3_wide_low_delay_0},
+        {2, 44, 0, 10, down3_wide_low_delay_0, down3_wide_low_delay_0_at},
     },
 };
 _Static_assert(84 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_low_delay fits fir.h");
@@ -1437,13 +1564,16 @@ static const int16_t down3_wide_high_quality_0[] = {
     37, 55, 0, 0,
     0, 13, 0, 0,
 };
+static const int16_t down3_wide_high_quality_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(2, 17), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(2, 18), FIR_AT(1, 18), FIR_AT(0, 18), FIR_AT(2, 19), FIR_AT(1, 19), FIR_AT(0, 19), FIR_AT(2, 20), FIR_AT(1, 20),
+};
 static const fir_table down3_wide_high_quality = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
     .shift = 14, .fine_shift = 3, .history = 120,
     .delay = 57.500, .chunks = 1,
     .chunk = {
-        {2, 0, 62, 26, 35, down3_wide_high_quality_0},
+        {2, 62, 26, 35, down3_wide_high_quality_0, down3_wide_high_quality_0_at},
     },
 };
 _Static_assert(120 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_high_quality fits fir.h");
@@ -1477,13 +1607,16 @@ static const int16_t up2_down3_balanced_0[] = {
     -218, -174, 258, 73, 0, 154, 0, 0,
     154, 263, 0, 39, 0, 0, 0, 0,
 };
+static const int16_t up2_down3_balanced_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8),
+};
 static const fir_table up2_down3_balanced = {
     .up = 2, .down = 3,
     .group_in = 6, .group_out = 4,
     .shift = 15, .fine_shift = 3, .history = 48,
     .delay = 45.500, .chunks = 1,
     .chunk = {
-        {4, 0, 26, 9, 17, up2_down3_balanced_0},
+        {4, 26, 9, 17, up2_down3_balanced_0, up2_down3_balanced_0_at},
     },
 };
 _Static_assert(48 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_down3_balanced fits fir.h");
@@ -1514,13 +1647,16 @@ static const int16_t up2_down3_low_delay_0[] = {
     377, -562, 77, 487, 0, -43, 0, 0,
     -43, 309, 0, -51, 0, 0, 0, 0,
 };
+static const int16_t up2_down3_low_delay_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7),
+};
 static const fir_table up2_down3_low_delay = {
     .up = 2, .down = 3,
     .group_in = 6, .group_out = 4,
     .shift = 14, .fine_shift = 5, .history = 42,
     .delay = 3.559, .chunks = 1,
     .chunk = {
-        {4, 0, 23, 0, 14, up2_down3_low_delay_0},
+        {4, 23, 0, 14, up2_down3_low_delay_0, up2_down3_low_delay_0_at},
     },
 };
 _Static_assert(42 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_down3_low_delay fits fir.h");
@@ -1560,13 +1696,16 @@ static const int16_t up2_down3_high_quality_0[] = {
     -37, -20, 55, 12, 0, 37, 0, 0,
     37, 51, 0, 13, 0, 0, 0, 0,
 };
+static const int16_t up2_down3_high_quality_0_at[] = {
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
+};
 static const fir_table up2_down3_high_quality = {
     .up = 2, .down = 3,
     .group_in = 6, .group_out = 4,
     .shift = 14, .fine_shift = 2, .history = 60,
     .delay = 57.500, .chunks = 1,
     .chunk = {
-        {4, 0, 32, 14, 18, up2_down3_high_quality_0},
+        {4, 32, 14, 18, up2_down3_high_quality_0, up2_down3_high_quality_0_at},
     },
 };
 _Static_assert(60 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_down3_high_quality fits fir.h");

@@ -23,8 +23,8 @@ def retime(pcm, int change):
         samples = view.len // 2
         if change not in (-1, 1) or view.len % 2 or not RETIME_MIN_SAMPLES <= samples <= RETIME_MAX_SAMPLES:
             raise ValueError(
-                f"retime: expected {RETIME_MIN_SAMPLES} to {RETIME_MAX_SAMPLES} samples of 2 bytes and a change of -1 or 1,"
-                f" got {view.len} bytes and {change}"
+                f"retime: expected {RETIME_MIN_SAMPLES} to {RETIME_MAX_SAMPLES} samples of 2 bytes and a change of"
+                f" -1 or 1, got {view.len} bytes and {change}"
             )
         memcpy(aligned, view.buf, view.len)
         out = PyBytes_FromStringAndSize(NULL, view.len + 2 * change)
@@ -70,7 +70,8 @@ cdef class Concealer:
         Take the next real samples and return them, faded in if a gap went before (the same object if it did not).
 
         Raises:
-            ValueError: ``pcm`` is empty, longer than ``PUSH_MAX_BYTES``, or ends inside a sample. The state is as it was.
+            ValueError: ``pcm`` is empty, longer than ``PUSH_MAX_BYTES``, or ends inside a sample. The state is as it
+                was.
         """
         cdef Py_buffer view
         cdef bytes out

@@ -9,24 +9,42 @@
 
 #include "retime_table.h"
 
-enum { SINC_SHIFT = 14, POSITION_SHIFT = 15, BETWEEN_SHIFT = 8, BEFORE = RETIME_TAPS / 2 - 1 };
+enum { SINC_SHIFT = 14, POSITION_SHIFT = 15, BETWEEN_SHIFT = 8, BEFORE = RETIME_TAPS / 2 - 1, AT_ONCE = 32 };
 
-/* Written with vectors: as a plain loop of 16 it is unrolled before it is vectorised, and eight times slower. */
-static int32_t dot(const int16_t *a, const int16_t *b)
+/* How far the ramp has come at write position i of n, in units of 1/32768 sample: 3 (i/n)^2 - 2 (i/n)^3. */
+static int32_t ramp(int32_t i, int32_t n)
 {
-    vec sum = vec_zero();
-    for (int i = 0; i < RETIME_TAPS; i += 2 * SIMD_LANES)
-        sum = vec_add(sum, vec_multiply_add(vec_load(a + i), vec_load(b + i)));
+    double at = i,
+           of = n; /* every product is below 2^53, so only the division rounds, and never up to a whole number */
+    return (int32_t)(at * at * (3 * of - 2 * at) * (1 << POSITION_SHIFT) / (of * of * of));
+}
+
+static int32_t sum_of_lanes(vec sums)
+{
     int32_t lane[SIMD_LANES];
-    memcpy(lane, &sum, sizeof lane);
+    memcpy(lane, &sums, sizeof lane);
     return lane[0] + lane[1] + lane[2] + lane[3];
 }
 
-/* How far the ramp has come at write position i of n, in units of 1/32768 sample: 3 (i/n)^2 - 2 (i/n)^3. */
-static int32_t ramp(int64_t i, int64_t n)
+/*
+ * The sample at a position: between the two nearest phases of the sinc, linearly. Written with vectors: as a plain loop
+ * of 16 it is unrolled before it is vectorised, and three times slower.
+ */
+static int16_t interpolate(const int16_t *pcm, int32_t position)
 {
-    int64_t exact = (3 * i * i * n - 2 * i * i * i) << POSITION_SHIFT; /* below 2^53 for every n allowed */
-    return (int32_t)((double)exact / (double)(n * n * n));
+    const int16_t *from = pcm + (position >> POSITION_SHIFT) - BEFORE;
+    int32_t fraction = position & ((1 << POSITION_SHIFT) - 1), between = fraction & ((1 << BETWEEN_SHIFT) - 1);
+    const int16_t *phase = RETIME_SINC[fraction >> BETWEEN_SHIFT];
+    vec at_phase = vec_zero(), at_next = vec_zero();
+    for (int i = 0; i < RETIME_TAPS; i += 2 * SIMD_LANES) {
+        vec samples = vec_load(from + i);
+        at_phase = vec_add(at_phase, vec_multiply_add(samples, vec_load(phase + i)));
+        at_next = vec_add(at_next, vec_multiply_add(samples, vec_load(phase + RETIME_TAPS + i)));
+    }
+    int64_t first = sum_of_lanes(at_phase), second = sum_of_lanes(at_next);
+    int64_t sum = first * (1 << BETWEEN_SHIFT) + (second - first) * between;
+    int64_t rounded = (sum + (1 << (SINC_SHIFT + BETWEEN_SHIFT - 1))) >> (SINC_SHIFT + BETWEEN_SHIFT);
+    return (int16_t)(rounded > 32767 ? 32767 : rounded < -32768 ? -32768 : rounded);
 }
 
 void retime(const int16_t *pcm, size_t samples, int change, int16_t *out)
@@ -38,15 +56,12 @@ void retime(const int16_t *pcm, size_t samples, int change, int16_t *out)
     }
     memcpy(padded + RETIME_TAPS, pcm, samples * sizeof *pcm);
 
-    int32_t written = (int32_t)samples + change;
-    for (int32_t i = 0; i < written; i++) {
-        int32_t position = (i << POSITION_SHIFT) - change * ramp(i, written);
-        int32_t whole = position >> POSITION_SHIFT, fraction = position & ((1 << POSITION_SHIFT) - 1);
-        int32_t phase = fraction >> BETWEEN_SHIFT, between = fraction & ((1 << BETWEEN_SHIFT) - 1);
-        const int16_t *from = padded + RETIME_TAPS + whole - BEFORE;
-        int64_t at_phase = dot(from, RETIME_SINC[phase]), at_next = dot(from, RETIME_SINC[phase + 1]);
-        int64_t sum = at_phase * (1 << BETWEEN_SHIFT) + (at_next - at_phase) * between;
-        int64_t rounded = (sum + (1 << (SINC_SHIFT + BETWEEN_SHIFT - 1))) >> (SINC_SHIFT + BETWEEN_SHIFT);
-        out[i] = (int16_t)(rounded > 32767 ? 32767 : rounded < -32768 ? -32768 : rounded);
+    int32_t written = (int32_t)samples + change, position[AT_ONCE];
+    for (int32_t begin = 0; begin < written; begin += AT_ONCE) {
+        int32_t count = written - begin < AT_ONCE ? written - begin : AT_ONCE;
+        for (int32_t i = 0; i < AT_ONCE; i++) /* a loop of its own, so that it is vectorised */
+            position[i] = (begin + i) * (1 << POSITION_SHIFT) - change * ramp(begin + i, written);
+        for (int32_t i = 0; i < count; i++)
+            out[begin + i] = interpolate(padded + RETIME_TAPS, position[i]);
     }
 }

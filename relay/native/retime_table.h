@@ -1,4 +1,5 @@
 /* Written by scripts/write_tables.py --write; do not edit. Layout: retime.h. Included by retime.c alone. */
+/* clang-format off */
 static const int16_t RETIME_SINC[RETIME_PHASES + 1][RETIME_TAPS] = {
     {0, 0, 0, 0, 0, 0, 0, 16384, 0, 0, 0, 0, 0, 0, 0, 0},
     {-1, 3, -8, 15, -29, 54, -122, 16384, 124, -54, 29, -16, 8, -4, 1, 0},

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SIMD_NAME "avx2"
+#define SIMD_NAME  "avx2"
 #define SIMD_LANES 8
 
 typedef __m256i vec;
@@ -22,12 +22,6 @@ static inline vec vec_splat(int32_t value) { return _mm256_set1_epi32(value); }
 static inline vec vec_add(vec a, vec b) { return _mm256_add_epi32(a, b); }
 static inline vec vec_multiply_add(vec a, vec b) { return _mm256_madd_epi16(a, b); }
 static inline vec vec_shift_right(vec a, int bits) { return _mm256_sra_epi32(a, _mm_cvtsi32_si128(bits)); }
-
-static inline void put_one_row(int16_t *out, vec first, vec second)
-{
-    vec packed = _mm256_packs_epi32(first, second); /* quarters 0 2 1 3 */
-    _mm256_storeu_si256((void *)out, _mm256_permute4x64_epi64(packed, 0xD8));
-}
 
 static inline vec interleave_two(vec a, vec b)
 {

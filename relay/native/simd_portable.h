@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SIMD_NAME "portable"
+#define SIMD_NAME  "portable"
 #define SIMD_LANES 4
 
 typedef int32_t vec __attribute__((vector_size(4 * SIMD_LANES)));
@@ -43,15 +43,6 @@ static inline vec vec_multiply_add(vec a, vec b)
 static inline vec vec_shift_right(vec a, int bits) { return a >> bits; }
 
 static inline int16_t saturate(int32_t a) { return (int16_t)(a > 32767 ? 32767 : a < -32768 ? -32768 : a); }
-
-/* One row: the 2 * SIMD_LANES groups of two vectors, one after another, saturated. */
-static inline void put_one_row(int16_t *out, vec first, vec second)
-{
-    for (int i = 0; i < SIMD_LANES; i++) {
-        out[i] = saturate(first[i]);
-        out[i + SIMD_LANES] = saturate(second[i]);
-    }
-}
 
 /* Two rows of SIMD_LANES groups, each group's two samples at out + group * stride. */
 static inline void put_two_rows(int16_t *out, size_t stride, vec a, vec b)

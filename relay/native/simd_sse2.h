@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SIMD_NAME "sse2"
+#define SIMD_NAME  "sse2"
 #define SIMD_LANES 4
 
 typedef __m128i vec;
@@ -22,11 +22,6 @@ static inline vec vec_splat(int32_t value) { return _mm_set1_epi32(value); }
 static inline vec vec_add(vec a, vec b) { return _mm_add_epi32(a, b); }
 static inline vec vec_multiply_add(vec a, vec b) { return _mm_madd_epi16(a, b); }
 static inline vec vec_shift_right(vec a, int bits) { return _mm_sra_epi32(a, _mm_cvtsi32_si128(bits)); }
-
-static inline void put_one_row(int16_t *out, vec first, vec second)
-{
-    _mm_storeu_si128((void *)out, _mm_packs_epi32(first, second));
-}
 
 static inline void put_two_rows(int16_t *out, size_t stride, vec a, vec b)
 {

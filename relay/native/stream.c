@@ -73,8 +73,8 @@ static size_t run_block(stream *self, const uint8_t *in, size_t samples, uint8_t
     if (skip == 0 && rest == 0 && self->pack == NULL) {
         self->kernels->fir_run(table, pcm + table->history, groups, (int16_t *)out);
     } else {
-        /* A cut group is filtered with zeros for what has not come. Only outputs that need none of it are taken now; the
-           group is filtered again, whole, when the rest is here. */
+        /* A cut group is filtered with zeros for what has not come. Only outputs that need none of it are taken now;
+           the group is filtered again, whole, when the rest is here. */
         int16_t filtered[FIR_OUT_BLOCK];
         if (rest > 0)
             memset(pcm + table->history + total, 0, (table->group_in - rest) * sizeof *pcm);

@@ -1,6 +1,6 @@
 /*
- * One direction of one call: unpack the encoding, convert the rate, pack. A decoder packs nothing, an encoder unpacks nothing,
- * a plain resampler does neither.
+ * One direction of one call: unpack the encoding, convert the rate, pack. A decoder packs nothing, an encoder unpacks
+ * nothing, a plain resampler does neither.
  */
 #ifndef RELAY_STREAM_H
 #define RELAY_STREAM_H
@@ -16,8 +16,8 @@ typedef struct {
     convert pack;           /* L16 in native order -> what goes out; NULL: it is that already */
     uint8_t in_sample_bytes;
     uint8_t out_sample_bytes;
-    uint8_t carry;          /* samples of an unfinished group, kept behind the history */
-    int16_t *history;       /* table->history samples, then room for a carry; owned */
+    uint8_t carry;    /* samples of an unfinished group, kept behind the history */
+    int16_t *history; /* table->history samples, then room for a carry; owned */
 } stream;
 
 /* What the encoding needs of a decoder (unpack) and of an encoder (pack). */

@@ -16,7 +16,7 @@ cdef class _Stream:
 
     @property
     def delay_ms(self):
-        """The filter's group delay in milliseconds; for ``low_delay`` at an eighth of the lower rate (1 kHz of 8 kHz)."""
+        """The filter's group delay in milliseconds; of ``low_delay`` at an eighth of the lower rate (1 kHz of 8)."""
         if self.stream.table is NULL:
             return 0.0
         return self.stream.table.delay * 1000.0 / (self.stream.table.up * self.in_rate_hz)
@@ -33,8 +33,8 @@ cdef class _Stream:
             data: a bytes-like object of whole samples, 1 sample to ``PUSH_MAX_BYTES``. Not kept after return.
 
         Returns:
-            All that can be converted so far. In total ``floor(samples * out_rate_hz / in_rate_hz)`` samples, from the first
-            push on: the delay is in the signal, never in the count.
+            All that can be converted so far: in total ``floor(samples * out_rate_hz / in_rate_hz)`` samples, from the
+            first push on. The delay is in the signal, never in the count.
 
         Raises:
             ValueError: ``data`` is empty, too long, or ends inside a sample. The state is as it was.
@@ -149,9 +149,9 @@ cdef class Decoder(_Stream):
         """
         Convert the payload of a carrier's JSON message; afterwards ``sequence`` and ``timestamp`` are the message's.
 
-        A message that is the template byte for byte is never parsed. Any other is given to orjson, and taken if it has the
-        template's literal values and fields at the same places: key order, white space, escapes and further keys
-        are then free.
+        A message that is the template byte for byte is never parsed. Any other is given to orjson, and taken if it has
+        the template's literal values and fields at the same places: key order, white space, escapes and further keys are
+        then free.
 
         Args:
             message: the whole text of the message, bytes-like, at most ``PUSH_MAX_BYTES`` of payload.

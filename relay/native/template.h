@@ -1,7 +1,7 @@
 /*
- * One JSON message whose variable parts are known: its literal bytes in order, and the kind of value between them. A message
- * is the expected one when it has exactly these bytes, a run of digits where a number belongs, and text without a
- * quotation mark where the payload belongs. Whatever differs is for a real parser.
+ * One JSON message whose variable parts are known: its literal bytes in order, and the kind of value between them. A
+ * message is the expected one when it has exactly these bytes, a run of digits where a number belongs, and text without
+ * a quotation mark where the payload belongs. Whatever differs is for a real parser.
  */
 #ifndef RELAY_TEMPLATE_H
 #define RELAY_TEMPLATE_H

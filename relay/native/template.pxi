@@ -2,7 +2,7 @@
 
 
 class Field(enum.IntEnum):
-    """Stands in a ``MediaTemplate`` where the value differs from message to message. A number may be a JSON string."""
+    """Stands in a ``MediaTemplate`` for what differs from message to message. A number may come as a JSON string."""
 
     PAYLOAD = FIELD_PAYLOAD
     SEQUENCE = FIELD_SEQUENCE
@@ -12,8 +12,9 @@ class Field(enum.IntEnum):
 
 cdef class MediaTemplate:
     """
-    The JSON message by which one carrier moves audio on one stream, as a mapping with ``Field`` members in the places that
-    vary. Keys come in the order in which the carrier writes them.
+    The JSON message by which one carrier moves audio on one stream: a mapping with ``Field`` members where it varies.
+
+    Keys come in the order in which the carrier writes them.
 
         MediaTemplate({"event": "media", "streamSid": sid, "media": {"track": "inbound", "payload": Field.PAYLOAD}})
 
@@ -35,7 +36,7 @@ cdef class MediaTemplate:
         unique = [field for field in fields if field is not Field.NUMBER]
         if fields.count(Field.PAYLOAD) != 1 or len(set(unique)) != len(unique) or len(fields) > TEMPLATE_FIELDS:
             raise ValueError(
-                f"MediaTemplate: expected Field.PAYLOAD once, no other field twice and at most {TEMPLATE_FIELDS} fields,"
+                f"MediaTemplate: expected Field.PAYLOAD once, no other twice and at most {TEMPLATE_FIELDS} fields,"
                 f" got {[field.name for field in fields]}"
             )
         template_compile(&self.compiled, <const uint8_t *>PyBytes_AS_STRING(self.text), len(self.text))
@@ -65,6 +66,7 @@ def _read_fields(expected, value, found):
         found[expected] = value
         return isinstance(value, str)
     if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:32])
+        digits = value.lstrip("0") or "0"
+        value = int(digits) if len(digits) <= NUMBER_DIGITS else -1
     found[expected] = value
-    return type(value) is int and 0 <= value < 10**18
+    return type(value) is int and 0 <= value < 10**NUMBER_DIGITS

@@ -12,7 +12,9 @@ EXAMPLES = [
     for page in PAGES
     for number, example in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
 ]
-COMMANDS = sorted({command for page in PAGES for command in re.findall(r"^ *(scripts/[a-z]+)", page.read_text(), re.M)})
+COMMANDS = sorted(
+    {command for page in PAGES for command in re.findall(r"^ *(scripts/[a-z]+)", page.read_text(), re.MULTILINE)}
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

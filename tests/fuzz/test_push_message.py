@@ -11,7 +11,7 @@ from relay._codec import Decoder, MediaTemplate
 
 pytest.importorskip("atheris", reason="atheris has wheels for Linux on x86-64 only")
 
-from tests.fuzz import push_message as target  # noqa: E402 - it imports atheris
+from tests.fuzz import push_message as target
 
 RUNS = 30_000
 
@@ -21,14 +21,21 @@ def test_the_fuzzer_finds_no_wrong_answer(tmp_path: Path) -> None:
     command = [sys.executable, "-m", target.__name__, f"-runs={RUNS}", "-seed=1", f"-artifact_prefix={tmp_path}/"]
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": "scripts"}  # for the twin's filters
-    result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert result.returncode == 0, result.stderr[-4000:]
     assert f"Done {RUNS} runs" in result.stderr
 
 
 @pytest.mark.parametrize(
     "message",
-    [target.GOOD, target.GOOD[:-1], target.GOOD.replace(b"inbound", b"outbound"), target.GOOD.replace(b"/+8A", rb"\/+8A")],
+    [
+        target.GOOD,
+        target.GOOD[:-1],
+        target.GOOD.replace(b"inbound", b"outbound"),
+        target.GOOD.replace(b"/+8A", rb"\/+8A"),
+    ],
 )
 def test_the_target_agrees_with_the_decoder(message: bytes) -> None:
     target.compare(Decoder("l16le", 8000, 8000), message)
@@ -37,7 +44,7 @@ def test_the_target_agrees_with_the_decoder(message: bytes) -> None:
 class Careless:
     """A scan that takes the first thing that looks like a payload."""
 
-    def push_message(self, message: bytes, template: MediaTemplate) -> bytes | None:
+    def push_message(self, message: bytes, template: MediaTemplate) -> bytes | None:  # noqa: ARG002 - the protocol's
         begin = message.find(b'"payload":"')
         if begin < 0:
             return None

@@ -1,4 +1,4 @@
-"""scripts/test: what it refuses and in which words, what it leaves behind, and when it installs again."""
+"""scripts/setup and scripts/test: what they refuse and in which words, what they leave behind, when they install again."""
 
 import os
 import shutil
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.skipif(SHELL is None, reason="needs bash")
 
 
 class Checkout:
-    """A copy of what scripts/test looks at, and a PATH that has only what the test puts there."""
+    """A copy of what the scripts look at, and a PATH that has only what the test puts there."""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "checkout"
         self.path = root / "bin"
         self.path.mkdir()
-        for name in ("pyproject.toml", "setup.py", "scripts/test", "relay/_codec.pyx", "relay/native/kernels.c"):
+        for name in ("pyproject.toml", "setup.py", "scripts/setup", "scripts/test", "relay/_codec.pyx", "relay/native/kernels.c"):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
         for tool in TOOLS:
@@ -53,7 +53,7 @@ class Checkout:
     def assert_refused(self, *words: str, **environment: str) -> None:
         result = self.run(**environment)
         assert result.returncode == 1, result
-        assert result.stderr.startswith("scripts/test: needs ")
+        assert result.stderr.startswith("scripts/setup: needs ")
         assert result.stderr.count("\n") == 1
         for word in words:
             assert word in result.stderr
@@ -129,7 +129,7 @@ def test_venv_of_another_is_not_touched(checkout: Checkout) -> None:
     theirs.parent.mkdir()
     theirs.touch()
     result = checkout.run()
-    assert result.stderr == "scripts/test: the Python of .venv does not run; remove .venv to have it made again\n"
+    assert result.stderr == "scripts/setup: the Python of .venv does not run; remove .venv to have it made again\n"
     assert theirs.exists()
 
 
