@@ -9,7 +9,8 @@ The one thing beyond that is the rounding. The outer taps of a filter are held f
 inner ones: their products are summed first and shifted down, then the inner products are added, and the sum is rounded.
 """
 
-from design_filters import CONVERSIONS, ROWS_PER_CHUNK, FilterTable, quantise
+from design_filters import ROWS_PER_CHUNK, FilterTable, quantise
+from filter_specs import CONVERSIONS
 
 from tests.reference.pcm import pack, saturate, unpack
 
