@@ -230,12 +230,12 @@ def fits(table: FilterTable) -> bool:
     return max(held) <= 32767 and max(worst_case(table)) < 2**31
 
 
-def _inner_within(table: FilterTable, half: int) -> tuple[range, ...]:
-    """The slots of each chunk that have a tap within ``half`` of the largest."""
-    peak = max(range(len(table.taps)), key=lambda tap: abs(table.taps[tap]))
+def _inner_of(table: FilterTable, count: int) -> tuple[range, ...]:
+    """The slots of each chunk that lie between those of the ``count`` largest taps, these included."""
+    largest = set(sorted(range(len(table.taps)), key=lambda tap: -abs(table.taps[tap]))[:count])
     slots: list[set[int]] = [set() for _ in table.inner]
     for row, offsets in table.rows():
-        slots[row // ROWS_PER_CHUNK] |= {table.slot_of(o) for o, tap in offsets.items() if abs(tap - peak) <= half}
+        slots[row // ROWS_PER_CHUNK] |= {table.slot_of(offset) for offset, tap in offsets.items() if tap in largest}
     return tuple(range(min(found), max(found) + 1) if found else range(0) for found in slots)
 
 
@@ -248,7 +248,7 @@ def _candidates(conversion: Conversion, profile: str) -> Iterator[FilterTable]:
         scaled = taps * 2 ** (shift + fine_shift)
         plain = tuple(round(tap) for tap in scaled)
         table = FilterTable(conversion, profile, band, shift, fine_shift, plain, (range(0),) * chunks)
-        splits = list(dict.fromkeys(_inner_within(table, half) for half in range(len(taps))))
+        splits = list(dict.fromkeys(_inner_of(table, count) for count in range(len(taps))))
         narrowest = bisect.bisect_left(splits, 1, key=lambda inner: int(fits(dataclasses.replace(table, inner=inner))))
         for inner in splits[narrowest : narrowest + 1]:
             table = dataclasses.replace(table, inner=inner)

@@ -34,13 +34,13 @@ BANDS = {
     ("narrow_24k", "low_delay"): Band(24, 3.4, 4.6, 62, 2e6, minimum_phase=True),
     ("narrow_24k_down", "low_delay"): Band(24, 3.4, 4.6, 68, 2e6, minimum_phase=True),
     ("narrow_48k", "low_delay"): Band(48, 3.4, 4.6, 124, 2e6, minimum_phase=True),
-    ("narrow_48k_down", "low_delay"): Band(48, 3.4, 4.6, 147, 4e6, minimum_phase=True),
+    ("narrow_48k_down", "low_delay"): Band(48, 3.4, 4.6, 148, 6e6, minimum_phase=True),
     ("wide_48k", "low_delay"): Band(48, 7.0, 9.0, 84, 1e6, minimum_phase=True),
     ("narrow_16k", "high_quality"): Band(16, 3.6, 4.4, 72, 80),
     ("narrow_24k", "high_quality"): Band(24, 3.6, 4.4, 108, 80),
     ("narrow_24k_down", "high_quality"): Band(24, 3.6, 4.4, 114, 80),
     ("narrow_48k", "high_quality"): Band(48, 3.6, 4.4, 216, 80),
-    ("narrow_48k_down", "high_quality"): Band(48, 3.55, 4.45, 204, 60),
+    ("narrow_48k_down", "high_quality"): Band(48, 3.55, 4.45, 204, 80),
     ("wide_48k", "high_quality"): Band(48, 7.2, 8.8, 120, 40),
 }
 

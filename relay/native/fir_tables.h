@@ -1,7 +1,7 @@
 /* Written by scripts/write_tables.py --write; do not edit. Layout: fir.h. Included by fir.c alone. */
 /* clang-format off */
 
-/* 48 taps on a 16 kHz grid: 0.090 dB ripple to 3.4 kHz, 85.7 dB rejection from 4.6 kHz */
+/* 48 taps on a 16 kHz grid: 0.090 dB ripple to 3.4 kHz, 85.7 dB rejection from 4.6 */
 static const int16_t up2_balanced_0[] = {
     329, 0, 963, 0, 806, 329, -692, 963,
     -1347, 806, 763, -692, 2339, -1347, -674, 763,
@@ -18,7 +18,8 @@ static const int16_t up2_balanced_0[] = {
     0, 963, 0, 329, 0, 0, 0, 0,
 };
 static const int16_t up2_balanced_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
 };
 static const fir_table up2_balanced = {
     .up = 2, .down = 1,
@@ -31,7 +32,7 @@ static const fir_table up2_balanced = {
 };
 _Static_assert(24 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_balanced fits fir.h");
 
-/* 40 taps on a 16 kHz grid: 0.055 dB ripple to 3.4 kHz, 80.9 dB rejection from 4.6 kHz */
+/* 40 taps on a 16 kHz grid: 0.055 dB ripple to 3.4 kHz, 80.9 dB rejection from 4.6 */
 static const int16_t up2_low_delay_0[] = {
     370, 0, 2274, 0, 6690, 370, 11811, 2274,
     12622, 6690, 6063, 11811, -3263, 12622, -6471, 6063,
@@ -46,7 +47,8 @@ static const int16_t up2_low_delay_0[] = {
     0, -264, 0, -90, 0, 0, 0, 0,
 };
 static const int16_t up2_low_delay_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
 };
 static const fir_table up2_low_delay = {
     .up = 2, .down = 1,
@@ -59,7 +61,7 @@ static const fir_table up2_low_delay = {
 };
 _Static_assert(20 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_low_delay fits fir.h");
 
-/* 72 taps on a 16 kHz grid: 0.089 dB ripple to 3.6 kHz, 83.8 dB rejection from 4.4 kHz */
+/* 72 taps on a 16 kHz grid: 0.089 dB ripple to 3.6 kHz, 83.8 dB rejection from 4.4 */
 static const int16_t up2_high_quality_0[] = {
     44, 0, 90, 0, 0, 44, -205, 90,
     -222, 0, 54, -205, 180, -222, -133, 54,
@@ -82,7 +84,9 @@ static const int16_t up2_high_quality_0[] = {
     0, 90, 0, 44, 0, 0, 0, 0,
 };
 static const int16_t up2_high_quality_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
 };
 static const fir_table up2_high_quality = {
     .up = 2, .down = 1,
@@ -95,7 +99,7 @@ static const fir_table up2_high_quality = {
 };
 _Static_assert(36 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_high_quality fits fir.h");
 
-/* 72 taps on a 24 kHz grid: 0.096 dB ripple to 3.4 kHz, 83.2 dB rejection from 4.6 kHz */
+/* 72 taps on a 24 kHz grid: 0.096 dB ripple to 3.4 kHz, 83.2 dB rejection from 4.6 */
 static const int16_t up3_balanced_0[] = {
     94, 0, 275, 0, 448, 0, 404, 94,
     -793, 404, -382, 18, 518, -535, 1123, -793,
@@ -112,7 +116,8 @@ static const int16_t up3_balanced_0[] = {
     0, 448, 0, 275, 0, 94, 0, 0,
 };
 static const int16_t up3_balanced_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
 };
 static const int16_t up3_balanced_1[] = {
     18, 275, -535, 448,
@@ -129,7 +134,8 @@ static const int16_t up3_balanced_1[] = {
     275, 18, 94, 404,
 };
 static const int16_t up3_balanced_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11),
 };
 static const fir_table up3_balanced = {
     .up = 3, .down = 1,
@@ -143,38 +149,40 @@ static const fir_table up3_balanced = {
 };
 _Static_assert(24 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_balanced fits fir.h");
 
-/* 62 taps on a 24 kHz grid: 0.055 dB ripple to 3.4 kHz, 80.5 dB rejection from 4.6 kHz */
+/* 62 taps on a 24 kHz grid: 0.056 dB ripple to 3.4 kHz, 80.9 dB rejection from 4.6 */
 static const int16_t up3_low_delay_0[] = {
-    96, 0, 540, 0, 1747, 0, 4076, 96,
+    383, 0, 2160, 0, 6988, 0, 16304, 383,
     13046, 4076, 12193, 7435, 7932, 10947, 1572, 13046,
     -4915, 1572, -497, -4178, 3528, -6651, 4581, -4915,
-    -13740, 18324, -10948, 9247, -227, -5114, 9242, -13740,
-    -5644, 9242, -8640, 10248, -4248, 3035, 3009, -5644,
-    -1196, 3009, -5091, 6817, -4204, 4502, 36, -1196,
-    636, 36, -2389, 3601, -2927, 3623, -952, 636,
-    1023, -952, -783, 1457, -1590, 2226, -941, 1023,
-    776, -941, -53, 329, -640, 1056, -582, 776,
-    399, -582, 136, -89, -175, 343, -319, 399,
-    -41, -319, 2, -272, 0, -143, 0, -41,
+    -13740, 18324, -10949, 9247, -229, -5114, 9239, -13740,
+    -5643, 9239, -8638, 10245, -4247, 3034, 3008, -5643,
+    -1195, 3008, -5089, 6815, -4203, 4501, 34, -1195,
+    634, 34, -2388, 3597, -2925, 3619, -951, 634,
+    1022, -951, -782, 1456, -1588, 2224, -939, 1022,
+    776, -939, -52, 330, -638, 1056, -580, 776,
+    398, -580, 135, -88, -176, 343, -320, 398,
+    -42, -320, 1, -273, 0, -144, 0, -42,
 };
 static const int16_t up3_low_delay_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
 };
 static const int16_t up3_low_delay_1[] = {
     7435, 540, 10947, 1747,
     -4178, 12193, -6651, 7932,
     9247, -1988, -5114, 14112,
-    10248, -10948, 3035, -227,
-    6817, -8640, 4502, -4248,
-    3601, -5091, 3623, -4204,
-    1457, -2389, 2226, -2927,
-    329, -783, 1056, -1590,
-    -89, -53, 343, -640,
-    -272, 136, -143, -175,
-    0, 2, 0, 0,
+    10245, -10949, 3034, -229,
+    6815, -8638, 4501, -4247,
+    3597, -5089, 3619, -4203,
+    1456, -2388, 2224, -2925,
+    330, -782, 1056, -1588,
+    -88, -52, 343, -638,
+    -273, 135, -144, -176,
+    0, 1, 0, 0,
 };
 static const int16_t up3_low_delay_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
 };
 static const fir_table up3_low_delay = {
     .up = 3, .down = 1,
@@ -182,13 +190,13 @@ static const fir_table up3_low_delay = {
     .shift = 14, .fine_shift = 2, .history = 20,
     .delay = 5.196, .chunks = 2,
     .chunk = {
-        {4, 11, 0, 3, up3_low_delay_0, up3_low_delay_0_at},
+        {4, 11, 1, 3, up3_low_delay_0, up3_low_delay_0_at},
         {2, 11, 0, 2, up3_low_delay_1, up3_low_delay_1_at},
     },
 };
 _Static_assert(20 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_low_delay fits fir.h");
 
-/* 108 taps on a 24 kHz grid: 0.096 dB ripple to 3.6 kHz, 82.5 dB rejection from 4.4 kHz */
+/* 108 taps on a 24 kHz grid: 0.096 dB ripple to 3.6 kHz, 82.5 dB rejection from 4.4 */
 static const int16_t up3_high_quality_0[] = {
     28, 0, 59, 0, 63, 0, -1, 28,
     -243, -1, -93, -128, 112, -243, 197, -243,
@@ -211,7 +219,9 @@ static const int16_t up3_high_quality_0[] = {
     0, 63, 0, 59, 0, 28, 0, 0,
 };
 static const int16_t up3_high_quality_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
 };
 static const int16_t up3_high_quality_1[] = {
     -128, 59, -243, 63,
@@ -234,7 +244,9 @@ static const int16_t up3_high_quality_1[] = {
     59, -128, 28, -1,
 };
 static const int16_t up3_high_quality_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17),
 };
 static const fir_table up3_high_quality = {
     .up = 3, .down = 1,
@@ -248,7 +260,7 @@ static const fir_table up3_high_quality = {
 };
 _Static_assert(36 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_high_quality fits fir.h");
 
-/* 144 taps on a 48 kHz grid: 0.092 dB ripple to 3.4 kHz, 82.6 dB rejection from 4.6 kHz */
+/* 144 taps on a 48 kHz grid: 0.092 dB ripple to 3.4 kHz, 82.6 dB rejection from 4.6 */
 static const int16_t up6_balanced_0[] = {
     66, 0, 123, 0, 211, 0, 308, 0,
     -778, 417, -753, 312, -550, 121, -189, -134,
@@ -265,7 +277,8 @@ static const int16_t up6_balanced_0[] = {
     0, 438, 0, 393, 0, 308, 0, 211,
 };
 static const int16_t up6_balanced_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
 };
 static const int16_t up6_balanced_1[] = {
     393, 0, 438, 0, 417, 66, 312, 123,
@@ -283,7 +296,8 @@ static const int16_t up6_balanced_1[] = {
     0, 123, 0, 66, 0, 0, 0, 0,
 };
 static const int16_t up6_balanced_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12),
 };
 static const int16_t up6_balanced_2[] = {
     121, 211, -134, 308, -410, 393, -646, 438,
@@ -300,7 +314,8 @@ static const int16_t up6_balanced_2[] = {
     308, -134, 211, 121, 123, 312, 66, 417,
 };
 static const int16_t up6_balanced_2_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11),
 };
 static const fir_table up6_balanced = {
     .up = 6, .down = 1,
@@ -315,7 +330,7 @@ static const fir_table up6_balanced = {
 };
 _Static_assert(24 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_balanced fits fir.h");
 
-/* 124 taps on a 48 kHz grid: 0.069 dB ripple to 3.4 kHz, 80.3 dB rejection from 4.6 kHz */
+/* 124 taps on a 48 kHz grid: 0.069 dB ripple to 3.4 kHz, 80.3 dB rejection from 4.6 */
 static const int16_t up6_low_delay_0[] = {
     66, 0, 220, 0, 553, 0, 1163, 0,
     12360, 2871, 13065, 4208, 13003, 5810, 12068, 7590,
@@ -330,7 +345,8 @@ static const int16_t up6_low_delay_0[] = {
     -42, -147, -20, -167, -7, -162, 4, -139,
 };
 static const int16_t up6_low_delay_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
 };
 static const int16_t up6_low_delay_1[] = {
     2164, 0, 3664, 0, 5742, 66, 8416, 220,
@@ -346,7 +362,8 @@ static const int16_t up6_low_delay_1[] = {
     0, -106, 0, -72, 0, -42, 0, -20,
 };
 static const int16_t up6_low_delay_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
 };
 static const int16_t up6_low_delay_2[] = {
     11620, 553, 15180, 1163, 18812, 2164, 22136, 3664,
@@ -362,7 +379,8 @@ static const int16_t up6_low_delay_2[] = {
     0, -7, 0, 4, 0, 0, 0, 0,
 };
 static const int16_t up6_low_delay_2_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10),
 };
 static const fir_table up6_low_delay = {
     .up = 6, .down = 1,
@@ -377,77 +395,83 @@ static const fir_table up6_low_delay = {
 };
 _Static_assert(20 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_low_delay fits fir.h");
 
-/* 216 taps on a 48 kHz grid: 0.095 dB ripple to 3.6 kHz, 81.8 dB rejection from 4.4 kHz */
+/* 216 taps on a 48 kHz grid: 0.097 dB ripple to 3.6 kHz, 81.6 dB rejection from 4.4 */
 static const int16_t up6_high_quality_0[] = {
     27, 0, 38, 0, 56, 0, 70, 0,
-    -262, 27, -222, -25, -144, -92, -41, -163,
-    -326, 201, -325, 190, -241, 120, -87, 4,
-    -541, 410, -607, 437, -519, 349, -285, 158,
-    -839, 676, -1043, 800, -988, 722, -664, 444,
-    -1220, 1019, -1686, 1334, -1741, 1321, -1336, 954,
-    -1705, 1445, -2654, 2114, -2977, 2275, -2529, 1840,
-    -2399, 2006, -4346, 3353, -5329, 3926, -4972, 3495,
-    -4044, 2983, -9192, 5952, -12844, 7704, -13672, 7584,
-    15939, 1802, 14568, 5160, 12039, 8740, 8740, 12039,
-    299, -905, 1333, -2678, 1896, -3418, 1926, -3211,
-    -57, -350, 2074, -3212, 3495, -4972, 3926, -5329,
-    -414, 284, 873, -1360, 1840, -2529, 2275, -2977,
-    -491, 473, 300, -538, 954, -1336, 1321, -1741,
-    -447, 479, 21, -134, 444, -664, 722, -988,
-    -352, 398, -96, 47, 158, -285, 349, -519,
-    -253, 286, -132, 104, 4, -87, 120, -241,
-    -261, 155, -224, 67, -163, -41, -92, -144,
-    0, 60, 0, 73, 0, 70, 0, 56,
+    -247, 31, -208, -19, -132, -83, -32, -151,
+    -324, 202, -324, 190, -243, 120, -92, 5,
+    -524, 400, -589, 429, -503, 345, -274, 160,
+    -838, 667, -1040, 787, -985, 708, -664, 432,
+    -1214, 1004, -1675, 1317, -1728, 1304, -1324, 940,
+    -1693, 1441, -2635, 2106, -2953, 2265, -2504, 1832,
+    -2413, 2016, -4356, 3355, -5335, 3920, -4975, 3483,
+    -1011, 746, -2298, 1488, -3211, 1926, -3418, 1896,
+    15931, 1799, 14560, 5155, 12032, 8734, 8734, 12032,
+    1196, -3628, 5332, -10716, 7584, -13672, 7704, -12844,
+    -72, -350, 2059, -3213, 3483, -4975, 3920, -5335,
+    -410, 301, 870, -1337, 1832, -2504, 2265, -2953,
+    -492, 475, 292, -530, 940, -1324, 1304, -1728,
+    -450, 469, 13, -139, 432, -664, 708, -985,
+    -338, 395, -88, 51, 160, -274, 345, -503,
+    -251, 276, -130, 96, 5, -92, 120, -243,
+    -246, 158, -210, 73, -151, -32, -83, -132,
+    0, 62, 0, 74, 0, 70, 0, 56,
 };
 static const int16_t up6_high_quality_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
 };
 static const int16_t up6_high_quality_1[] = {
-    73, 0, 60, 0, 27, 27, -25, 38,
-    67, -224, 155, -261, 201, -262, 190, -222,
-    104, -132, 286, -253, 410, -326, 437, -325,
-    47, -96, 398, -352, 676, -541, 800, -607,
-    -134, 21, 479, -447, 1019, -839, 1334, -1043,
-    -538, 300, 473, -491, 1445, -1220, 2114, -1686,
-    -1360, 873, 284, -414, 2006, -1705, 3353, -2654,
-    -3212, 2074, -350, -57, 2983, -2399, 5952, -4346,
-    -2678, 1333, -905, 299, 1802, -1011, 5160, -2298,
-    5160, 14568, 1802, 15939, -905, 15939, -2678, 14568,
-    5952, -9192, 2983, -4044, -350, 1196, -3212, 5332,
-    3353, -4346, 2006, -2399, 284, -57, -1360, 2074,
-    2114, -2654, 1445, -1705, 473, -414, -538, 873,
-    1334, -1686, 1019, -1220, 479, -491, -134, 300,
-    800, -1043, 676, -839, 398, -447, 47, 21,
-    437, -607, 410, -541, 286, -352, 104, -96,
-    190, -325, 201, -326, 155, -253, 67, -132,
-    -25, -222, 27, -262, 60, -261, 73, -224,
+    74, 0, 62, 0, 31, 27, -19, 38,
+    73, -210, 158, -246, 202, -247, 190, -208,
+    96, -130, 276, -251, 400, -324, 429, -324,
+    51, -88, 395, -338, 667, -524, 787, -589,
+    -139, 13, 469, -450, 1004, -838, 1317, -1040,
+    -530, 292, 475, -492, 1441, -1214, 2106, -1675,
+    -1337, 870, 301, -410, 2016, -1693, 3355, -2635,
+    -3213, 2059, -350, -72, 2984, -2413, 5952, -4356,
+    -2679, 1333, -907, 299, 1799, -1011, 5155, -2298,
+    5155, 14560, 1799, 15931, -907, 15931, -2679, 14560,
+    5952, -9192, 2984, -4044, -350, 1196, -3213, 5332,
+    3355, -4356, 2016, -2413, 301, -72, -1337, 2059,
+    2106, -2635, 1441, -1693, 475, -410, -530, 870,
+    1317, -1675, 1004, -1214, 469, -492, -139, 292,
+    787, -1040, 667, -838, 395, -450, 51, 13,
+    429, -589, 400, -524, 276, -338, 96, -88,
+    190, -324, 202, -324, 158, -251, 73, -130,
+    -19, -208, 31, -247, 62, -246, 74, -210,
     0, 38, 0, 27, 0, 0, 0, 0,
 };
 static const int16_t up6_high_quality_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18),
 };
 static const int16_t up6_high_quality_2[] = {
-    -92, 56, -163, 70, -224, 73, -261, 60,
-    120, -144, 4, -41, -132, 67, -253, 155,
-    349, -241, 158, -87, -96, 104, -352, 286,
-    722, -519, 444, -285, 21, 47, -447, 398,
-    1321, -988, 954, -664, 300, -134, -491, 479,
-    2275, -1741, 1840, -1336, 873, -538, -414, 473,
-    3926, -2977, 3495, -2529, 2074, -1360, -57, 284,
-    7704, -5329, 7584, -4972, 5332, -3212, 1196, -350,
-    8740, -3211, 12039, -3418, 14568, -2678, 15939, -905,
-    -3418, 12039, -3211, 8740, -2298, 5160, -1011, 1802,
-    -4972, 7584, -5329, 7704, -4346, 5952, -2399, 2983,
-    -2529, 3495, -2977, 3926, -2654, 3353, -1705, 2006,
-    -1336, 1840, -1741, 2275, -1686, 2114, -1220, 1445,
-    -664, 954, -988, 1321, -1043, 1334, -839, 1019,
-    -285, 444, -519, 722, -607, 800, -541, 676,
-    -87, 158, -241, 349, -325, 437, -326, 410,
-    -41, 4, -144, 120, -222, 190, -262, 201,
-    70, -163, 56, -92, 38, -25, 27, 27,
+    -83, 56, -151, 70, -210, 74, -246, 62,
+    120, -132, 5, -32, -130, 73, -251, 158,
+    345, -243, 160, -92, -88, 96, -338, 276,
+    708, -503, 432, -274, 13, 51, -450, 395,
+    1304, -985, 940, -664, 292, -139, -492, 469,
+    2265, -1728, 1832, -1324, 870, -530, -410, 475,
+    3920, -2953, 3483, -2504, 2059, -1337, -72, 301,
+    7704, -5335, 7584, -4975, 5332, -3213, 1196, -350,
+    8734, -3211, 12032, -3418, 14560, -2679, 15931, -907,
+    -3418, 12032, -3211, 8734, -2298, 5155, -1011, 1799,
+    -4975, 7584, -5335, 7704, -4356, 5952, -2413, 2984,
+    -2504, 3483, -2953, 3920, -2635, 3355, -1693, 2016,
+    -1324, 1832, -1728, 2265, -1675, 2106, -1214, 1441,
+    -664, 940, -985, 1304, -1040, 1317, -838, 1004,
+    -274, 432, -503, 708, -589, 787, -524, 667,
+    -92, 160, -243, 345, -324, 429, -324, 400,
+    -32, 5, -132, 120, -208, 190, -247, 202,
+    70, -151, 56, -83, 38, -19, 27, 31,
 };
 static const int16_t up6_high_quality_2_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17),
 };
 static const fir_table up6_high_quality = {
     .up = 6, .down = 1,
@@ -455,14 +479,14 @@ static const fir_table up6_high_quality = {
     .shift = 14, .fine_shift = 2, .history = 36,
     .delay = 107.500, .chunks = 3,
     .chunk = {
-        {4, 19, 9, 11, up6_high_quality_0, up6_high_quality_0_at},
+        {4, 19, 8, 10, up6_high_quality_0, up6_high_quality_0_at},
         {4, 19, 8, 10, up6_high_quality_1, up6_high_quality_1_at},
         {4, 18, 8, 10, up6_high_quality_2, up6_high_quality_2_at},
     },
 };
 _Static_assert(36 <= FIR_HISTORY && 3 <= FIR_CHUNKS, "up6_high_quality fits fir.h");
 
-/* 96 taps on a 48 kHz grid: 0.042 dB ripple to 7 kHz, 85.3 dB rejection from 9 kHz */
+/* 96 taps on a 48 kHz grid: 0.042 dB ripple to 7 kHz, 85.3 dB rejection from 9 */
 static const int16_t up3_wide_balanced_0[] = {
     30, 0, 115, 0, 191, 0, 190, 30,
     -271, 190, -112, 45, 232, -169, 452, -271,
@@ -483,7 +507,9 @@ static const int16_t up3_wide_balanced_0[] = {
     0, 191, 0, 115, 0, 30, 0, 0,
 };
 static const int16_t up3_wide_balanced_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16),
 };
 static const int16_t up3_wide_balanced_1[] = {
     45, 115, -169, 191,
@@ -504,7 +530,8 @@ static const int16_t up3_wide_balanced_1[] = {
     115, 45, 30, 190,
 };
 static const int16_t up3_wide_balanced_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
 };
 static const fir_table up3_wide_balanced = {
     .up = 3, .down = 1,
@@ -518,26 +545,27 @@ static const fir_table up3_wide_balanced = {
 };
 _Static_assert(32 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_balanced fits fir.h");
 
-/* 84 taps on a 48 kHz grid: 0.022 dB ripple to 7 kHz, 83.4 dB rejection from 9 kHz */
+/* 84 taps on a 48 kHz grid: 0.020 dB ripple to 7 kHz, 83.7 dB rejection from 9 */
 static const int16_t up3_wide_low_delay_0[] = {
-    70, 0, 410, 0, 1377, 0, 3341, 70,
+    279, 0, 1640, 0, 5508, 0, 13364, 279,
     12433, 3341, 12615, 6359, 9505, 9829, 3750, 12433,
     -6038, 3750, -2333, -2429, 2255, -6257, 4720, -6038,
     -2997, 4720, -3571, 3656, -1386, 173, 1612, -2997,
     -2578, 6448, -9496, 12060, -7909, 7504, 45, -2578,
     1512, 45, -5142, 7134, -6720, 7508, -2382, 1512,
-    2782, -2382, -2301, 3543, -4823, 5782, -2865, 2782,
-    2746, -2865, -684, 1367, -3096, 3917, -2498, 2746,
-    2183, -2498, 101, 210, -1781, 2383, -1841, 2183,
-    1504, -1841, 377, -285, -900, 1290, -1192, 1504,
-    909, -1192, 388, -407, -369, 594, -670, 909,
-    463, -670, 279, -347, -99, 201, -310, 463,
-    194, -310, 157, -216, 3, 33, -113, 194,
-    64, -113, 87, -109, 57, -20, 15, 64,
-    0, 15, 0, -7, 0, -9, 0, 0,
+    2782, -2382, -2301, 3543, -4823, 5782, -2866, 2782,
+    2743, -2866, -686, 1365, -3096, 3914, -2497, 2743,
+    2183, -2497, 102, 211, -1779, 2383, -1839, 2183,
+    1502, -1839, 378, -285, -895, 1288, -1186, 1502,
+    904, -1186, 385, -404, -366, 592, -661, 904,
+    466, -661, 278, -336, -101, 209, -312, 466,
+    188, -312, 153, -219, 4, 28, -107, 188,
+    64, -107, 82, -101, 50, -15, 10, 64,
+    0, 10, 0, -10, 0, -10, 0, 0,
 };
 static const int16_t up3_wide_low_delay_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14),
 };
 static const int16_t up3_wide_low_delay_1[] = {
     6359, 410, 9829, 1377,
@@ -546,31 +574,32 @@ static const int16_t up3_wide_low_delay_1[] = {
     12060, -14284, 7504, -5544,
     7134, -9496, 7508, -7909,
     3543, -5142, 5782, -6720,
-    1367, -2301, 3917, -4823,
-    210, -684, 2383, -3096,
-    -285, 101, 1290, -1781,
-    -407, 377, 594, -900,
-    -347, 388, 201, -369,
-    -216, 279, 33, -99,
-    -109, 157, -20, 3,
-    -7, 87, -9, 57,
+    1365, -2301, 3914, -4823,
+    211, -686, 2383, -3096,
+    -285, 102, 1288, -1779,
+    -404, 378, 592, -895,
+    -336, 385, 209, -366,
+    -219, 278, 28, -101,
+    -101, 153, -15, 4,
+    -10, 82, -10, 50,
 };
 static const int16_t up3_wide_low_delay_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13),
 };
 static const fir_table up3_wide_low_delay = {
     .up = 3, .down = 1,
     .group_in = 2, .group_out = 6,
     .shift = 14, .fine_shift = 2, .history = 28,
-    .delay = 5.540, .chunks = 2,
+    .delay = 5.537, .chunks = 2,
     .chunk = {
-        {4, 15, 0, 4, up3_wide_low_delay_0, up3_wide_low_delay_0_at},
+        {4, 15, 1, 4, up3_wide_low_delay_0, up3_wide_low_delay_0_at},
         {2, 14, 0, 3, up3_wide_low_delay_1, up3_wide_low_delay_1_at},
     },
 };
 _Static_assert(28 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_low_delay fits fir.h");
 
-/* 120 taps on a 48 kHz grid: 0.040 dB ripple to 7.2 kHz, 85.2 dB rejection from 8.8 kHz */
+/* 120 taps on a 48 kHz grid: 0.040 dB ripple to 7.2 kHz, 85.2 dB rejection from 8.8 */
 static const int16_t up3_wide_high_quality_0[] = {
     38, 0, 111, 0, 167, 0, 157, 38,
     -177, 157, -66, 39, 145, -112, 263, -177,
@@ -595,7 +624,9 @@ static const int16_t up3_wide_high_quality_0[] = {
     0, 167, 0, 111, 0, 38, 0, 0,
 };
 static const int16_t up3_wide_high_quality_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19), FIR_AT(0, 20),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19), FIR_AT(0, 20),
 };
 static const int16_t up3_wide_high_quality_1[] = {
     39, 111, -112, 167,
@@ -620,7 +651,9 @@ static const int16_t up3_wide_high_quality_1[] = {
     111, 39, 38, 157,
 };
 static const int16_t up3_wide_high_quality_1_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19),
 };
 static const fir_table up3_wide_high_quality = {
     .up = 3, .down = 1,
@@ -634,7 +667,7 @@ static const fir_table up3_wide_high_quality = {
 };
 _Static_assert(40 <= FIR_HISTORY && 2 <= FIR_CHUNKS, "up3_wide_high_quality fits fir.h");
 
-/* 96 taps on a 48 kHz grid: 0.048 dB ripple to 7 kHz, 85.3 dB rejection from 9 kHz */
+/* 96 taps on a 48 kHz grid: 0.048 dB ripple to 7 kHz, 85.3 dB rejection from 9 */
 static const int16_t up3_down2_balanced_0[] = {
     112, 0, 183, 29, -173, 185,
     -119, 39, 439, -275, -270, 220,
@@ -655,7 +688,9 @@ static const int16_t up3_down2_balanced_0[] = {
     0, 112, 0, 0, 0, 0,
 };
 static const int16_t up3_down2_balanced_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16),
 };
 static const fir_table up3_down2_balanced = {
     .up = 3, .down = 2,
@@ -668,7 +703,7 @@ static const fir_table up3_down2_balanced = {
 };
 _Static_assert(32 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_balanced fits fir.h");
 
-/* 84 taps on a 48 kHz grid: 0.022 dB ripple to 7 kHz, 84.0 dB rejection from 9 kHz */
+/* 84 taps on a 48 kHz grid: 0.022 dB ripple to 7 kHz, 84.0 dB rejection from 9 */
 static const int16_t up3_down2_low_delay_0[] = {
     825, 0, 6690, 142, 19662, 2762,
     6308, 3181, 1875, 6217, -3131, 4753,
@@ -687,7 +722,8 @@ static const int16_t up3_down2_low_delay_0[] = {
     0, -5, 0, 0, 0, 0,
 };
 static const int16_t up3_down2_low_delay_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14),
 };
 static const fir_table up3_down2_low_delay = {
     .up = 3, .down = 2,
@@ -700,7 +736,7 @@ static const fir_table up3_down2_low_delay = {
 };
 _Static_assert(28 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_low_delay fits fir.h");
 
-/* 120 taps on a 48 kHz grid: 0.042 dB ripple to 7.2 kHz, 85.5 dB rejection from 8.8 kHz */
+/* 120 taps on a 48 kHz grid: 0.042 dB ripple to 7.2 kHz, 85.5 dB rejection from 8.8 */
 static const int16_t up3_down2_high_quality_0[] = {
     108, 0, 150, 37, -120, 162,
     -69, 31, 265, -183, -176, 145,
@@ -725,7 +761,9 @@ static const int16_t up3_down2_high_quality_0[] = {
     0, 108, 0, 0, 0, 0,
 };
 static const int16_t up3_down2_high_quality_0_at[] = {
-    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7), FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15), FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19), FIR_AT(0, 20),
+    FIR_AT(0, 0), FIR_AT(0, 1), FIR_AT(0, 2), FIR_AT(0, 3), FIR_AT(0, 4), FIR_AT(0, 5), FIR_AT(0, 6), FIR_AT(0, 7),
+    FIR_AT(0, 8), FIR_AT(0, 9), FIR_AT(0, 10), FIR_AT(0, 11), FIR_AT(0, 12), FIR_AT(0, 13), FIR_AT(0, 14), FIR_AT(0, 15),
+    FIR_AT(0, 16), FIR_AT(0, 17), FIR_AT(0, 18), FIR_AT(0, 19), FIR_AT(0, 20),
 };
 static const fir_table up3_down2_high_quality = {
     .up = 3, .down = 2,
@@ -738,7 +776,7 @@ static const fir_table up3_down2_high_quality = {
 };
 _Static_assert(40 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up3_down2_high_quality fits fir.h");
 
-/* 48 taps on a 16 kHz grid: 0.094 dB ripple to 3.4 kHz, 85.3 dB rejection from 4.6 kHz */
+/* 48 taps on a 16 kHz grid: 0.094 dB ripple to 3.4 kHz, 85.3 dB rejection from 4.6 */
 static const int16_t down2_balanced_0[] = {
     0, 0, 120, 41,
     120, 41, -88, 100,
@@ -767,7 +805,10 @@ static const int16_t down2_balanced_0[] = {
     41, 120, 0, 0,
 };
 static const int16_t down2_balanced_0_at[] = {
-    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(1, 12),
+    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3),
+    FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(1, 11), FIR_AT(0, 11),
+    FIR_AT(1, 12),
 };
 static const fir_table down2_balanced = {
     .up = 1, .down = 2,
@@ -780,9 +821,9 @@ static const fir_table down2_balanced = {
 };
 _Static_assert(48 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_balanced fits fir.h");
 
-/* 40 taps on a 16 kHz grid: 0.067 dB ripple to 3.4 kHz, 80.3 dB rejection from 4.6 kHz */
+/* 40 taps on a 16 kHz grid: 0.067 dB ripple to 3.4 kHz, 80.3 dB rejection from 4.6 */
 static const int16_t down2_low_delay_0[] = {
-    0, 0, 1137, 185,
+    0, 0, 9096, 1480,
     1137, 185, 5905, 3345,
     5905, 3345, 3032, 6311,
     3032, 6311, -3234, -1631,
@@ -805,7 +846,9 @@ static const int16_t down2_low_delay_0[] = {
     -93, -278, 0, 0,
 };
 static const int16_t down2_low_delay_0_at[] = {
-    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10),
+    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3),
+    FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10),
 };
 static const fir_table down2_low_delay = {
     .up = 1, .down = 2,
@@ -813,12 +856,12 @@ static const fir_table down2_low_delay = {
     .shift = 14, .fine_shift = 3, .history = 40,
     .delay = 1.942, .chunks = 1,
     .chunk = {
-        {2, 21, 0, 8, down2_low_delay_0, down2_low_delay_0_at},
+        {2, 21, 1, 8, down2_low_delay_0, down2_low_delay_0_at},
     },
 };
 _Static_assert(40 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_low_delay fits fir.h");
 
-/* 72 taps on a 16 kHz grid: 0.094 dB ripple to 3.6 kHz, 83.1 dB rejection from 4.4 kHz */
+/* 72 taps on a 16 kHz grid: 0.094 dB ripple to 3.6 kHz, 83.1 dB rejection from 4.4 */
 static const int16_t down2_high_quality_0[] = {
     0, 0, 45, 23,
     45, 23, -108, -3,
@@ -859,7 +902,11 @@ static const int16_t down2_high_quality_0[] = {
     23, 45, 0, 0,
 };
 static const int16_t down2_high_quality_0_at[] = {
-    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(1, 18),
+    FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(1, 3), FIR_AT(0, 3),
+    FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(1, 11), FIR_AT(0, 11),
+    FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(1, 15), FIR_AT(0, 15),
+    FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(1, 18),
 };
 static const fir_table down2_high_quality = {
     .up = 1, .down = 2,
@@ -872,117 +919,125 @@ static const fir_table down2_high_quality = {
 };
 _Static_assert(72 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down2_high_quality fits fir.h");
 
-/* 76 taps on a 24 kHz grid: 0.100 dB ripple to 3.4 kHz, 83.8 dB rejection from 4.6 kHz */
+/* 76 taps on a 24 kHz grid: 0.083 dB ripple to 3.4 kHz, 84.0 dB rejection from 4.6 */
 static const int16_t down3_balanced_0[] = {
-    0, 0, -14, -12,
-    -12, 0, 87, 15,
-    15, -14, 169, 165,
-    165, 87, -145, 47,
-    47, 169, -115, -245,
-    -245, -145, 406, 191,
-    191, -115, -214, 261,
-    261, 406, -484, -616,
-    -616, -214, 891, 210,
-    210, -484, -149, 820,
-    820, 891, -1299, -1233,
-    -1233, -149, 1672, 10,
-    10, -1299, 259, 1998,
-    1998, 1672, -3088, -2266,
-    -2266, 259, 3072, -809,
-    -809, -3088, 1816, 4856,
-    1214, 768, -2206, -1158,
+    0, 0, -31, -24,
+    -24, 0, 166, 24,
+    24, -31, 337, 323,
+    323, 166, -279, 101,
+    101, 337, -234, -483,
+    -483, -279, 797, 368,
+    368, -234, -418, 518,
+    518, 797, -963, -1217,
+    -1217, -418, 1760, 408,
+    408, -963, -297, 1624,
+    1624, 1760, -2587, -2452,
+    -2452, -297, 3328, 16,
+    16, -2587, 529, 3985,
+    3985, 3328, -6128, -4496,
+    -4496, 529, 6168, -1576,
+    -197, -766, 454, 1215,
+    1215, 771, -2206, -1158,
     -1158, 454, 2334, -1161,
     -1161, -2206, 10093, 6890,
     6890, 2334, 6890, 10093,
     10093, 10093, -1161, 2334,
     2334, 6890, -1158, -2206,
-    -2206, -1161, 1214, 454,
-    1816, -4632, -809, 3072,
-    3072, 4856, -2266, -3088,
-    -3088, -809, 1998, 259,
-    259, -2266, 10, 1672,
-    1672, 1998, -1233, -1299,
-    -1299, 10, 820, -149,
-    -149, -1233, 210, 891,
-    891, 820, -616, -484,
-    -484, 210, 261, -214,
-    -214, -616, 191, 406,
-    406, 261, -245, -115,
-    -115, 191, 47, -145,
-    -145, -245, 165, 169,
-    169, 47, 15, 87,
-    87, 165, -12, -14,
-    -14, 15, 0, 0,
-    0, -12, 0, 0,
+    -2206, -1161, 1215, 454,
+    454, -1158, -197, 771,
+    771, 1215, -562, -766,
+    -6128, -1576, 3985, 529,
+    529, -4496, 16, 3328,
+    3328, 3985, -2452, -2587,
+    -2587, 16, 1624, -297,
+    -297, -2452, 408, 1760,
+    1760, 1624, -1217, -963,
+    -963, 408, 518, -418,
+    -418, -1217, 368, 797,
+    797, 518, -483, -234,
+    -234, 368, 101, -279,
+    -279, -483, 323, 337,
+    337, 101, 24, 166,
+    166, 323, -24, -31,
+    -31, 24, 0, 0,
+    0, -24, 0, 0,
 };
 static const int16_t down3_balanced_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
+    FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13),
 };
 static const fir_table down3_balanced = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
-    .shift = 15, .fine_shift = 2, .history = 78,
+    .shift = 15, .fine_shift = 3, .history = 78,
     .delay = 35.500, .chunks = 1,
     .chunk = {
-        {2, 40, 16, 23, down3_balanced_0, down3_balanced_0_at},
+        {2, 40, 15, 25, down3_balanced_0, down3_balanced_0_at},
     },
 };
 _Static_assert(78 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_balanced fits fir.h");
 
-/* 68 taps on a 24 kHz grid: 0.054 dB ripple to 3.4 kHz, 81.9 dB rejection from 4.6 kHz */
+/* 68 taps on a 24 kHz grid: 0.070 dB ripple to 3.4 kHz, 81.7 dB rejection from 4.6 */
 static const int16_t down3_low_delay_0[] = {
-    0, 0, 141, 24,
-    24, 0, 1155, 476,
-    476, 141, 3368, 2192,
-    2192, 1155, 4208, 4217,
-    4217, 3368, 1080, 3072,
-    3072, 4208, -2141, -970,
-    -970, 1080, -606, -1925,
-    -1925, -2141, 1565, 883,
-    3532, -2424, -416, 4309,
-    4309, 6260, -4380, -4205,
-    -4205, -416, 2469, -1224,
-    -1224, -4380, 1934, 3771,
-    3771, 2469, -2990, -1215,
-    -1215, 1934, 383, -2113,
-    -2113, -2990, 2019, 2249,
-    2249, 383, -1598, 146,
-    146, 2019, -435, -1770,
-    -1770, -1598, 1468, 1078,
-    1078, -435, -679, 565,
-    565, 1468, -587, -1160,
-    -1160, -679, 880, 390,
-    390, -587, -185, 549,
-    549, 880, -473, -634,
-    -634, -185, 426, 49,
-    49, -473, 20, 372,
-    372, 426, -281, -275,
-    -275, 20, 161, -57,
-    -57, -281, 66, 197,
-    197, 161, -131, -85,
-    -85, 66, 32, -64,
-    -64, -131, 48, 75,
-    75, 32, -46, -8,
-    -8, 48, -29, -48,
-    -48, -46, 0, -10,
-    -10, -29, 0, 0,
-    0, 0, 0, 0,
+    0, 0, 4512, 768,
+    24, 0, 1153, 475,
+    475, 141, 3367, 2190,
+    2190, 1153, 4213, 4219,
+    4219, 3367, 1084, 3078,
+    3078, 4213, -2144, -970,
+    -970, 1084, -603, -1927,
+    -1927, -2144, 1577, 892,
+    892, -603, -100, 1087,
+    1087, 1577, -1099, -1053,
+    -1053, -100, 616, -309,
+    -309, -1099, 479, 941,
+    941, 616, -755, -311,
+    -311, 479, 94, -533,
+    -533, -755, 501, 561,
+    561, 94, -406, 30,
+    30, 501, -106, -445,
+    -445, -406, 371, 275,
+    275, -106, -173, 141,
+    141, 371, -147, -293,
+    -9376, -5536, 7081, 3182,
+    3182, -4704, -1595, 4344,
+    4344, 7081, -3769, -5162,
+    -5162, -1595, 3541, 508,
+    508, -3769, 128, 3038,
+    3038, 3541, -2296, -2276,
+    -2276, 128, 1338, -443,
+    -443, -2296, 529, 1614,
+    1614, 1338, -1056, -701,
+    -701, 529, 298, -490,
+    -490, -1056, 391, 634,
+    634, 298, -397, -85,
+    -85, 391, -243, -409,
+    -409, -397, -1, -81,
+    -81, -243, 0, 0,
+    0, -1, 0, 0,
 };
 static const int16_t down3_low_delay_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
+    FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11),
 };
 static const fir_table down3_low_delay = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
-    .shift = 14, .fine_shift = 2, .history = 66,
-    .delay = 3.531, .chunks = 1,
+    .shift = 14, .fine_shift = 5, .history = 66,
+    .delay = 3.509, .chunks = 1,
     .chunk = {
-        {2, 36, 0, 8, down3_low_delay_0, down3_low_delay_0_at},
+        {2, 36, 1, 20, down3_low_delay_0, down3_low_delay_0_at},
     },
 };
 _Static_assert(66 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_low_delay fits fir.h");
 
-/* 114 taps on a 24 kHz grid: 0.092 dB ripple to 3.6 kHz, 82.7 dB rejection from 4.4 kHz */
+/* 114 taps on a 24 kHz grid: 0.092 dB ripple to 3.6 kHz, 82.7 dB rejection from 4.4 */
 static const int16_t down3_high_quality_0[] = {
     0, 0, -15, -7,
     -7, 0, 0, -16,
@@ -1045,7 +1100,14 @@ static const int16_t down3_high_quality_0[] = {
     0, -7, 0, 0,
 };
 static const int16_t down3_high_quality_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(2, 17), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(2, 18), FIR_AT(1, 18), FIR_AT(0, 18), FIR_AT(2, 19), FIR_AT(1, 19),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
+    FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13),
+    FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15),
+    FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(2, 17), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(2, 18), FIR_AT(1, 18),
+    FIR_AT(0, 18), FIR_AT(2, 19), FIR_AT(1, 19),
 };
 static const fir_table down3_high_quality = {
     .up = 1, .down = 3,
@@ -1058,7 +1120,7 @@ static const fir_table down3_high_quality = {
 };
 _Static_assert(114 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_high_quality fits fir.h");
 
-/* 154 taps on a 48 kHz grid: 0.082 dB ripple to 3.4 kHz, 80.7 dB rejection from 4.6 kHz */
+/* 154 taps on a 48 kHz grid: 0.082 dB ripple to 3.4 kHz, 80.7 dB rejection from 4.6 */
 static const int16_t down6_balanced_0[] = {
     0, 0, -12, -7,
     0, 0, -23, -18,
@@ -1142,7 +1204,16 @@ static const int16_t down6_balanced_0[] = {
     -7, -12, 0, 0,
 };
 static const int16_t down6_balanced_0_at[] = {
-    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1), FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5), FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9), FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(5, 13), FIR_AT(4, 13),
+    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1),
+    FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2),
+    FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3),
+    FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5),
+    FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6),
+    FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9),
+    FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10),
+    FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11),
+    FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(5, 13), FIR_AT(4, 13),
 };
 static const fir_table down6_balanced = {
     .up = 1, .down = 6,
@@ -1155,223 +1226,245 @@ static const fir_table down6_balanced = {
 };
 _Static_assert(156 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_balanced fits fir.h");
 
-/* 147 taps on a 48 kHz grid: 0.087 dB ripple to 3.4 kHz, 78.4 dB rejection from 4.6 kHz */
+/* 148 taps on a 48 kHz grid: 0.097 dB ripple to 3.4 kHz, 79.9 dB rejection from 4.6 */
 static const int16_t down6_low_delay_0[] = {
-    0, 0, 32, 8,
-    0, 0, 200, 88,
-    0, 0, 177, 99,
-    8, 2, 452, 293,
-    50, 22, 904, 657,
-    177, 99, 1471, 1182,
-    452, 293, 1968, 1744,
-    904, 657, 2138, 2110,
-    1471, 1182, 1787, 2033,
-    1968, 1744, 935, 1411,
-    2138, 2110, -118, 406,
-    1787, 2033, -915, -577,
-    935, 1411, -1091, -1092,
-    -118, 406, -617, -921,
-    -915, -577, 158, -235,
-    -1091, -1092, 718, 494,
-    -617, -921, 722, 796,
-    632, -940, 917, 2071,
-    2872, 1976, -1438, -336,
-    2888, 3184, -2439, -2182,
-    917, 2071, -1499, -2184,
-    -1438, -336, 457, -548,
-    -2439, -2182, 1819, 1302,
-    -1499, -2184, 1596, 1916,
-    457, -548, 142, 952,
-    1819, 1302, -1246, -648,
-    1596, 1916, -1459, -1531,
-    142, 952, -459, -1066,
-    -1246, -648, 797, 214,
-    -1459, -1531, 1247, 1165,
-    -459, -1066, 614, 1042,
-    797, 214, -448, 74,
-    1247, 1165, -1004, -834,
-    614, 1042, -655, -934,
-    -448, 74, 191, -246,
-    -1004, -834, 760, 552,
-    -655, -934, 613, 777,
-    191, -246, -27, 319,
-    760, 552, -550, -340,
-    613, 777, -533, -616,
-    -27, 319, -69, -332,
-    -550, -340, 383, 189,
-    -533, -616, 444, 472,
-    -69, -332, 124, 315,
-    383, 189, -248, -80,
-    444, 472, -352, -344,
-    124, 315, -147, -278,
-    -248, -80, 141, 5,
-    -352, -344, 258, 231,
-    -147, -278, 138, 222,
-    141, 5, -75, 30,
-    258, 231, -187, -152,
-    138, 222, -126, -176,
-    -75, 30, 24, -53,
-    -187, -152, 124, 87,
-    -126, -176, 105, 129,
-    24, -53, 9, 61,
-    124, 87, -71, -38,
-    105, 129, -77, -84,
-    9, 61, -24, -55,
-    -71, -38, 32, 7,
-    -77, -84, 48, 46,
-    -24, -55, 25, 40,
-    32, 7, -7, 8,
-    48, 46, -20, -17,
-    25, 40, -9, -17,
-    -7, 8, 11, 1,
-    -20, -17, 24, 19,
-    -9, -17, 23, 25,
-    11, 1, 14, 19,
-    24, 19, 5, 9,
-    23, 25, 0, 2,
-    14, 19, -1, -1,
-    5, 9, 0, -1,
-    0, 2, 0, 0,
-    -1, -1, 0, 0,
-    0, -1, 0, 0,
+    0, 0, 30, 8,
+    0, 0, 183, 81,
+    0, 0, 656, 364,
+    30, 8, 1696, 1092,
+    183, 81, 3440, 2484,
+    164, 91, 1419, 1132,
+    424, 273, 1928, 1695,
+    860, 621, 2135, 2085,
+    1419, 1132, 1835, 2055,
+    1928, 1695, 1025, 1483,
+    2135, 2085, -24, 504,
+    1835, 2055, -864, -499,
+    1025, 1483, -1112, -1076,
+    -24, 504, -697, -976,
+    -864, -499, 69, -327,
+    -1112, -1076, 676, 423,
+    -697, -976, 749, 789,
+    276, -1308, 1191, 2287,
+    2704, 1692, -1222, -62,
+    2996, 3156, -2444, -2066,
+    1191, 2287, -1705, -2305,
+    -1222, -62, 231, -791,
+    -2444, -2066, 1757, 1142,
+    -1705, -2305, 1733, 1961,
+    231, -791, 344, 1145,
+    1757, 1142, -1159, -485,
+    1733, 1961, -1557, -1539,
+    344, 1145, -650, -1230,
+    -1159, -485, 676, 39,
+    -1557, -1539, 1284, 1121,
+    -650, -1230, 754, 1145,
+    676, 39, -339, 215,
+    1284, 1121, -1013, -780,
+    754, 1145, -751, -997,
+    -339, 215, 114, -346,
+    -1013, -780, 776, 518,
+    -751, -997, 700, 837,
+    114, -346, 45, 410,
+    776, 518, -559, -305,
+    700, 837, -607, -664,
+    45, 410, -138, -413,
+    -559, -305, 374, 147,
+    -607, -664, 487, 494,
+    -138, -413, 166, 365,
+    374, 147, -247, -56,
+    487, 494, -385, -364,
+    166, 365, -173, -313,
+    -247, -56, 152, -4,
+    -385, -364, 297, 259,
+    -173, -313, 172, 263,
+    152, -4, -68, 51,
+    297, 259, -200, -158,
+    172, 263, -135, -190,
+    -68, 51, 32, -54,
+    -200, -158, 139, 101,
+    -135, -190, 108, 140,
+    32, -54, -7, 54,
+    139, 101, -94, -60,
+    108, 140, -89, -103,
+    -7, 54, -19, -58,
+    -94, -60, 43, 17,
+    -89, -103, 50, 54,
+    -19, -58, 12, 34,
+    43, 17, -27, -10,
+    50, 54, -34, -35,
+    12, 34, -12, -25,
+    -27, -10, 14, 2,
+    -34, -35, 23, 21,
+    -12, -25, 14, 20,
+    14, 2, -1, 6,
+    23, 21, -10, -7,
+    14, 20, -10, -11,
+    -1, 6, -5, -8,
+    -10, -7, -2, -3,
+    -10, -11, 0, 0,
+    -5, -8, 0, 0,
+    -2, -3, 0, 0,
 };
 static const int16_t down6_low_delay_0_at[] = {
-    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1), FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5), FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9), FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12),
+    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1),
+    FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2),
+    FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3),
+    FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5),
+    FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6),
+    FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9),
+    FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10),
+    FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11),
+    FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12),
 };
 static const fir_table down6_low_delay = {
     .up = 1, .down = 6,
     .group_in = 12, .group_out = 2,
     .shift = 14, .fine_shift = 2, .history = 144,
-    .delay = 7.314, .chunks = 1,
+    .delay = 7.772, .chunks = 1,
     .chunk = {
-        {2, 77, 2, 17, down6_low_delay_0, down6_low_delay_0_at},
+        {2, 77, 5, 17, down6_low_delay_0, down6_low_delay_0_at},
     },
 };
 _Static_assert(144 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_low_delay fits fir.h");
 
-/* 204 taps on a 48 kHz grid: 0.063 dB ripple to 3.55 kHz, 79.4 dB rejection from 4.45 kHz */
+/* 204 taps on a 48 kHz grid: 0.086 dB ripple to 3.55 kHz, 79.7 dB rejection from 4.45 */
 static const int16_t down6_high_quality_0[] = {
-    0, 0, -12, -7,
-    0, 0, -26, -19,
-    0, 0, -32, -31,
-    -12, -7, -18, -28,
-    -26, -19, 17, -2,
-    -32, -31, 51, 36,
-    -18, -28, 52, 57,
-    17, -2, 11, 36,
-    51, 36, -44, -18,
-    52, 57, -58, -59,
-    11, 36, -6, -40,
-    -44, -18, 76, 36,
-    -58, -59, 108, 103,
-    -6, -40, 40, 86,
-    76, 36, -84, -22,
-    108, 103, -146, -130,
-    40, 86, -64, -123,
-    -84, -22, 111, 21,
-    -146, -130, 215, 183,
-    -64, -123, 119, 194,
-    111, 21, -122, 5,
-    215, 183, -286, -229,
-    119, 194, -181, -271,
-    -122, 5, 141, -32,
-    -286, -229, 386, 295,
-    -181, -271, 278, 383,
-    141, -32, -144, 88,
-    386, 295, -498, -359,
-    278, 383, -397, -516,
-    -144, 88, 145, -159,
-    -498, -359, 645, 440,
-    -397, -516, 565, 696,
-    145, -159, -128, 269,
-    645, 440, -825, -528,
-    565, 696, -789, -927,
-    -128, 269, 95, -423,
-    -825, -528, 1068, 640,
-    -789, -927, 1116, 1252,
-    95, -423, -22, 662,
-    1068, 640, -1406, -776,
-    1116, 1252, -1613, -1726,
-    -22, 662, -114, -1044,
-    -1406, -776, 1944, 972,
-    -1613, -1726, 2484, 2520,
-    -114, -1044, 392, 1748,
-    486, 243, -756, -332,
-    621, 630, -1126, -1057,
-    98, 437, -298, -883,
-    -756, -332, 1706, 596,
-    -1126, -1057, 3982, 2890,
-    -298, -883, 5273, 4819,
-    1706, 596, 4819, 5273,
-    3982, 2890, 2890, 3982,
-    5273, 4819, 596, 1706,
-    4819, 5273, -883, -298,
-    2890, 3982, -1057, -1126,
-    596, 1706, -332, -756,
-    -883, -298, 437, 98,
-    -1057, -1126, 630, 621,
-    -1328, -3024, 972, 1944,
-    1748, 392, -1044, -114,
-    2520, 2484, -1726, -1613,
-    972, 1944, -776, -1406,
-    -1044, -114, 662, -22,
-    -1726, -1613, 1252, 1116,
-    -776, -1406, 640, 1068,
-    662, -22, -423, 95,
-    1252, 1116, -927, -789,
-    640, 1068, -528, -825,
-    -423, 95, 269, -128,
-    -927, -789, 696, 565,
-    -528, -825, 440, 645,
-    269, -128, -159, 145,
-    696, 565, -516, -397,
-    440, 645, -359, -498,
-    -159, 145, 88, -144,
-    -516, -397, 383, 278,
-    -359, -498, 295, 386,
-    88, -144, -32, 141,
-    383, 278, -271, -181,
-    295, 386, -229, -286,
-    -32, 141, 5, -122,
-    -271, -181, 194, 119,
-    -229, -286, 183, 215,
-    5, -122, 21, 111,
-    194, 119, -123, -64,
-    183, 215, -130, -146,
-    21, 111, -22, -84,
-    -123, -64, 86, 40,
-    -130, -146, 103, 108,
-    -22, -84, 36, 76,
-    86, 40, -40, -6,
-    103, 108, -59, -58,
-    36, 76, -18, -44,
-    -40, -6, 36, 11,
-    -59, -58, 57, 52,
-    -18, -44, 36, 51,
-    36, 11, -2, 17,
-    57, 52, -28, -18,
-    36, 51, -31, -32,
-    -2, 17, -19, -26,
-    -28, -18, -7, -12,
-    -31, -32, 0, 0,
-    -19, -26, 0, 0,
-    -7, -12, 0, 0,
+    0, 0, -20, -13,
+    0, 0, -41, -31,
+    0, 0, -43, -46,
+    -20, -13, -4, -29,
+    -41, -31, 70, 31,
+    -43, -46, 130, 106,
+    -4, -29, 117, 135,
+    70, 31, 19, 76,
+    130, 106, -95, -43,
+    117, 135, -117, -123,
+    19, 76, -3, -75,
+    -95, -43, 162, 83,
+    -117, -123, 213, 211,
+    -3, -75, 61, 161,
+    162, 83, -190, -66,
+    213, 211, -302, -278,
+    61, 161, -121, -248,
+    -190, -66, 233, 53,
+    -302, -278, 426, 371,
+    -121, -248, 214, 373,
+    233, 53, -272, -19,
+    426, 371, -580, -479,
+    214, 373, -343, -536,
+    -272, -19, 309, -38,
+    -580, -479, 777, 609,
+    -343, -536, 527, 754,
+    309, -38, -328, 137,
+    777, 609, -1014, -751,
+    527, 754, -773, -1031,
+    -328, 137, 328, -284,
+    -1014, -751, 1304, 911,
+    -773, -1031, 1101, 1385,
+    328, -284, -306, 493,
+    1304, 911, -1677, -1101,
+    1101, 1385, -1559, -1859,
+    -306, 493, 234, -809,
+    -1677, -1101, 2160, 1320,
+    -1559, -1859, 2208, 2504,
+    234, -809, -96, 1280,
+    270, 165, -355, -200,
+    276, 313, -400, -432,
+    -12, 160, -21, -255,
+    -355, -200, 491, 250,
+    -400, -432, 620, 632,
+    -21, -255, 94, 434,
+    491, 250, -757, -336,
+    620, 632, -1120, -1055,
+    94, 434, -288, -874,
+    -757, -336, 1712, 605,
+    -1120, -1055, 3979, 2892,
+    -288, -874, 5264, 4812,
+    1712, 605, 4812, 5264,
+    3979, 2892, 2892, 3979,
+    5264, 4812, 605, 1712,
+    4812, 5264, -874, -288,
+    2892, 3979, -1055, -1120,
+    605, 1712, -336, -757,
+    -874, -288, 434, 94,
+    -1055, -1120, 632, 620,
+    -336, -757, 250, 491,
+    434, 94, -255, -21,
+    632, 620, -432, -400,
+    250, 491, -200, -355,
+    -255, -21, 160, -12,
+    -432, -400, 313, 276,
+    -200, -355, 165, 270,
+    1280, -96, -809, 234,
+    2504, 2208, -1859, -1559,
+    1320, 2160, -1101, -1677,
+    -809, 234, 493, -306,
+    -1859, -1559, 1385, 1101,
+    -1101, -1677, 911, 1304,
+    493, -306, -284, 328,
+    1385, 1101, -1031, -773,
+    911, 1304, -751, -1014,
+    -284, 328, 137, -328,
+    -1031, -773, 754, 527,
+    -751, -1014, 609, 777,
+    137, -328, -38, 309,
+    754, 527, -536, -343,
+    609, 777, -479, -580,
+    -38, 309, -19, -272,
+    -536, -343, 373, 214,
+    -479, -580, 371, 426,
+    -19, -272, 53, 233,
+    373, 214, -248, -121,
+    371, 426, -278, -302,
+    53, 233, -66, -190,
+    -248, -121, 161, 61,
+    -278, -302, 211, 213,
+    -66, -190, 83, 162,
+    161, 61, -75, -3,
+    211, 213, -123, -117,
+    83, 162, -43, -95,
+    -75, -3, 76, 19,
+    -123, -117, 135, 117,
+    -43, -95, 106, 130,
+    76, 19, 31, 70,
+    135, 117, -29, -4,
+    106, 130, -46, -43,
+    31, 70, -31, -41,
+    -29, -4, -13, -20,
+    -46, -43, 0, 0,
+    -31, -41, 0, 0,
+    -13, -20, 0, 0,
 };
 static const int16_t down6_high_quality_0_at[] = {
-    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1), FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5), FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9), FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(5, 13), FIR_AT(4, 13), FIR_AT(3, 13), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(5, 14), FIR_AT(4, 14), FIR_AT(3, 14), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(5, 15), FIR_AT(4, 15), FIR_AT(3, 15), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(5, 16), FIR_AT(4, 16), FIR_AT(3, 16), FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(5, 17), FIR_AT(4, 17), FIR_AT(3, 17),
+    FIR_AT(5, 0), FIR_AT(4, 0), FIR_AT(3, 0), FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(5, 1), FIR_AT(4, 1),
+    FIR_AT(3, 1), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(5, 2), FIR_AT(4, 2), FIR_AT(3, 2), FIR_AT(2, 2),
+    FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(5, 3), FIR_AT(4, 3), FIR_AT(3, 3), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3),
+    FIR_AT(5, 4), FIR_AT(4, 4), FIR_AT(3, 4), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(5, 5), FIR_AT(4, 5),
+    FIR_AT(3, 5), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(5, 6), FIR_AT(4, 6), FIR_AT(3, 6), FIR_AT(2, 6),
+    FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(5, 7), FIR_AT(4, 7), FIR_AT(3, 7), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(5, 8), FIR_AT(4, 8), FIR_AT(3, 8), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(5, 9), FIR_AT(4, 9),
+    FIR_AT(3, 9), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(5, 10), FIR_AT(4, 10), FIR_AT(3, 10), FIR_AT(2, 10),
+    FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(5, 11), FIR_AT(4, 11), FIR_AT(3, 11), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11),
+    FIR_AT(5, 12), FIR_AT(4, 12), FIR_AT(3, 12), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(5, 13), FIR_AT(4, 13),
+    FIR_AT(3, 13), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(5, 14), FIR_AT(4, 14), FIR_AT(3, 14), FIR_AT(2, 14),
+    FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(5, 15), FIR_AT(4, 15), FIR_AT(3, 15), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15),
+    FIR_AT(5, 16), FIR_AT(4, 16), FIR_AT(3, 16), FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(5, 17), FIR_AT(4, 17),
+    FIR_AT(3, 17),
 };
 static const fir_table down6_high_quality = {
     .up = 1, .down = 6,
     .group_in = 12, .group_out = 2,
-    .shift = 15, .fine_shift = 2, .history = 204,
+    .shift = 15, .fine_shift = 3, .history = 204,
     .delay = 96.500, .chunks = 1,
     .chunk = {
-        {2, 105, 45, 59, down6_high_quality_0, down6_high_quality_0_at},
+        {2, 105, 39, 66, down6_high_quality_0, down6_high_quality_0_at},
     },
 };
 _Static_assert(204 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down6_high_quality fits fir.h");
 
-/* 96 taps on a 48 kHz grid: 0.063 dB ripple to 7 kHz, 84.1 dB rejection from 9 kHz */
+/* 96 taps on a 48 kHz grid: 0.063 dB ripple to 7 kHz, 84.1 dB rejection from 9 */
 static const int16_t down3_wide_balanced_0[] = {
     0, 0, 79, 20,
     20, 0, 130, 131,
@@ -1425,7 +1518,13 @@ static const int16_t down3_wide_balanced_0[] = {
     0, 20, 0, 0,
 };
 static const int16_t down3_wide_balanced_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(2, 16), FIR_AT(1, 16),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
+    FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13),
+    FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15),
+    FIR_AT(2, 16), FIR_AT(1, 16),
 };
 static const fir_table down3_wide_balanced = {
     .up = 1, .down = 3,
@@ -1438,134 +1537,146 @@ static const fir_table down3_wide_balanced = {
 };
 _Static_assert(96 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_balanced fits fir.h");
 
-/* 84 taps on a 48 kHz grid: 0.025 dB ripple to 7 kHz, 82.0 dB rejection from 9 kHz */
+/* 84 taps on a 48 kHz grid: 0.043 dB ripple to 7 kHz, 81.1 dB rejection from 9 */
 static const int16_t down3_wide_low_delay_0[] = {
-    0, 0, 136, 23,
-    23, 0, 1112, 458,
-    458, 136, 3275, 2118,
-    2118, 1112, 4206, 4144,
-    4144, 3275, 1252, 3170,
-    3170, 4206, -2085, -808,
-    -808, 1252, -779, -2013,
-    -2013, -2085, 1572, 750,
-    750, -779, 58, 1218,
-    1218, 1572, -1189, -998,
-    -3992, 232, 2152, -1843,
-    -1843, -4756, 2498, 4020,
-    4020, 2152, -3171, -865,
-    -865, 2498, 18, -2639,
-    -2639, -3171, 2509, 2385,
-    2385, 18, -1719, 505,
-    505, 2509, -795, -2246,
-    -2246, -1719, 1936, 1187,
-    1187, -795, -772, 931,
-    931, 1936, -963, -1618,
-    -1618, -772, 1310, 455,
-    455, -963, -231, 918,
-    918, 1310, -835, -1038,
-    -1038, -231, 803, 75,
-    75, -835, 29, 732,
-    732, 803, -621, -604,
-    -604, 29, 437, -94,
-    -94, -621, 122, 506,
-    506, 437, -406, -310,
-    -310, 122, 203, -137,
-    -137, -406, 129, 308,
-    308, 203, -227, -128,
-    -128, 129, 75, -113,
-    -113, -227, 95, 162,
-    162, 75, -109, -37,
-    -37, 95, 14, -74,
-    -74, -109, 56, 70,
-    70, 14, -40, 1,
-    1, 56, -6, -38,
-    -38, -40, 32, 24,
-    24, -6, 6, 21,
-    21, 32, -3, -2,
-    -2, 6, 0, 0,
-    0, -3, 0, 0,
+    0, 0, 274, 47,
+    47, 0, 2228, 919,
+    919, 274, 6554, 4240,
+    2120, 1114, 4206, 4145,
+    4145, 3277, 1250, 3169,
+    3169, 4206, -2086, -810,
+    -1620, 2500, -1555, -4025,
+    -4025, -4172, 3141, 1501,
+    1501, -1555, 111, 2430,
+    2430, 3141, -2370, -1995,
+    -1995, 111, 1085, -910,
+    -910, -2370, 1248, 2013,
+    2013, 1085, -1583, -433,
+    -433, 1248, 6, -1317,
+    -1317, -1583, 1245, 1183,
+    1183, 6, -848, 252,
+    252, 1245, -390, -1107,
+    -1107, -848, 952, 586,
+    586, -390, -379, 456,
+    456, 952, -466, -790,
+    -790, -379, 641, 227,
+    227, -466, -112, 447,
+    447, 641, -400, -501,
+    -501, -112, 386, 39,
+    39, -400, 10, 348,
+    348, 386, -295, -290,
+    -290, 10, 205, -44,
+    -44, -295, 55, 235,
+    235, 205, -183, -143,
+    -143, 55, 96, -57,
+    -57, -183, 52, 138,
+    138, 96, -105, -64,
+    -64, 52, 32, -51,
+    -51, -105, 35, 67,
+    67, 32, -47, -21,
+    -21, 35, 12, -27,
+    -27, -47, 23, 33,
+    33, 12, -18, -2,
+    -2, 23, -1, -15,
+    -15, -18, 11, 10,
+    10, -1, -1, 5,
+    5, 11, -2, -3,
+    -3, -1, 0, 0,
+    0, -2, 0, 0,
 };
 static const int16_t down3_wide_low_delay_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
+    FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13),
+    FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14),
 };
 static const fir_table down3_wide_low_delay = {
     .up = 1, .down = 3,
     .group_in = 6, .group_out = 2,
-    .shift = 14, .fine_shift = 2, .history = 84,
-    .delay = 3.537, .chunks = 1,
+    .shift = 14, .fine_shift = 1, .history = 84,
+    .delay = 3.529, .chunks = 1,
     .chunk = {
-        {2, 44, 0, 10, down3_wide_low_delay_0, down3_wide_low_delay_0_at},
+        {2, 44, 3, 6, down3_wide_low_delay_0, down3_wide_low_delay_0_at},
     },
 };
 _Static_assert(84 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_low_delay fits fir.h");
 
-/* 120 taps on a 48 kHz grid: 0.058 dB ripple to 7.2 kHz, 83.1 dB rejection from 8.8 kHz */
+/* 120 taps on a 48 kHz grid: 0.059 dB ripple to 7.2 kHz, 83.2 dB rejection from 8.8 */
 static const int16_t down3_wide_high_quality_0[] = {
     0, 0, 37, 13,
-    13, 0, 50, 55,
-    55, 37, -42, 9,
-    9, 50, -22, -62,
-    -62, -42, 90, 51,
-    51, -22, -66, 42,
-    42, 90, -86, -137,
-    -137, -66, 173, 62,
-    62, -86, -80, 119,
-    119, 173, -189, -244,
-    -244, -80, 312, 75,
-    75, -189, -77, 264,
-    264, 312, -375, -408,
-    -408, -77, 513, 59,
-    59, -375, -26, 512,
-    512, 513, -677, -631,
-    -631, -26, 777, -17,
-    -17, -677, 85, 891,
-    891, 777, -1172, -953,
-    -953, 85, 1143, -201,
-    -201, -1172, 339, 1509,
-    1509, 1143, -1987, -1406,
-    -1406, 339, 1716, -574,
-    -574, -1987, 905, 2625,
-    2625, 1716, -3600, -2166,
-    -2166, 905, 2872, -1456,
-    -182, -450, 312, 660,
-    660, 359, -1134, -534,
-    -534, 312, 1112, -658,
-    -658, -1134, 5125, 3462,
-    3462, 1112, 3462, 5125,
-    5125, 5125, -658, 1112,
-    1112, 3462, -534, -1134,
-    -1134, -658, 660, 312,
-    312, -534, -182, 359,
-    2872, 5280, -2166, -3600,
-    -3600, -1456, 2625, 905,
-    905, -2166, -574, 1716,
-    1716, 2625, -1406, -1987,
-    -1987, -574, 1509, 339,
-    339, -1406, -201, 1143,
-    1143, 1509, -953, -1172,
-    -1172, -201, 891, 85,
-    85, -953, -17, 777,
-    777, 891, -631, -677,
-    -677, -17, 512, -26,
-    -26, -631, 59, 513,
-    513, 512, -408, -375,
-    -375, 59, 264, -77,
-    -77, -408, 75, 312,
-    312, 264, -244, -189,
-    -189, 75, 119, -80,
-    -80, -244, 62, 173,
-    173, 119, -137, -86,
-    -86, 62, 42, -66,
-    -66, -137, 51, 90,
-    90, 42, -62, -22,
-    -22, 51, 9, -42,
-    -42, -62, 55, 50,
-    50, 9, 13, 37,
-    37, 55, 0, 0,
+    13, 0, 48, 54,
+    54, 37, -45, 6,
+    6, 48, -22, -64,
+    -64, -45, 91, 52,
+    52, -22, -63, 43,
+    43, 91, -72, -129,
+    -129, -63, 187, 79,
+    79, -72, -82, 125,
+    125, 187, -190, -249,
+    -249, -82, 322, 81,
+    81, -190, -74, 272,
+    272, 322, -374, -408,
+    -408, -74, 517, 63,
+    63, -374, -34, 511,
+    511, 517, -685, -642,
+    -642, -34, 778, -19,
+    -19, -685, 81, 890,
+    890, 778, -1168, -956,
+    -956, 81, 1158, -189,
+    -189, -1168, 341, 1519,
+    1519, 1158, -1989, -1409,
+    -1409, 341, 1717, -573,
+    -573, -1989, 900, 2622,
+    2622, 1717, -3592, -2168,
+    -2168, 900, 2888, -1440,
+    -180, -449, 312, 661,
+    661, 361, -1133, -534,
+    -534, 312, 1114, -656,
+    -656, -1133, 5125, 3463,
+    3463, 1114, 3463, 5125,
+    5125, 5125, -656, 1114,
+    1114, 3463, -534, -1133,
+    -1133, -656, 661, 312,
+    312, -534, -180, 361,
+    361, 661, -271, -449,
+    -3592, -1440, 2622, 900,
+    900, -2168, -573, 1717,
+    1717, 2622, -1409, -1989,
+    -1989, -573, 1519, 341,
+    341, -1409, -189, 1158,
+    1158, 1519, -956, -1168,
+    -1168, -189, 890, 81,
+    81, -956, -19, 778,
+    778, 890, -642, -685,
+    -685, -19, 511, -34,
+    -34, -642, 63, 517,
+    517, 511, -408, -374,
+    -374, 63, 272, -74,
+    -74, -408, 81, 322,
+    322, 272, -249, -190,
+    -190, 81, 125, -82,
+    -82, -249, 79, 187,
+    187, 125, -129, -72,
+    -72, 79, 43, -63,
+    -63, -129, 52, 91,
+    91, 43, -64, -22,
+    -22, 52, 6, -45,
+    -45, -64, 54, 48,
+    48, 6, 13, 37,
+    37, 54, 0, 0,
     0, 13, 0, 0,
 };
 static const int16_t down3_wide_high_quality_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10), FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13), FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15), FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(2, 17), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(2, 18), FIR_AT(1, 18), FIR_AT(0, 18), FIR_AT(2, 19), FIR_AT(1, 19), FIR_AT(0, 19), FIR_AT(2, 20), FIR_AT(1, 20),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
+    FIR_AT(0, 10), FIR_AT(2, 11), FIR_AT(1, 11), FIR_AT(0, 11), FIR_AT(2, 12), FIR_AT(1, 12), FIR_AT(0, 12), FIR_AT(2, 13),
+    FIR_AT(1, 13), FIR_AT(0, 13), FIR_AT(2, 14), FIR_AT(1, 14), FIR_AT(0, 14), FIR_AT(2, 15), FIR_AT(1, 15), FIR_AT(0, 15),
+    FIR_AT(2, 16), FIR_AT(1, 16), FIR_AT(0, 16), FIR_AT(2, 17), FIR_AT(1, 17), FIR_AT(0, 17), FIR_AT(2, 18), FIR_AT(1, 18),
+    FIR_AT(0, 18), FIR_AT(2, 19), FIR_AT(1, 19), FIR_AT(0, 19), FIR_AT(2, 20), FIR_AT(1, 20),
 };
 static const fir_table down3_wide_high_quality = {
     .up = 1, .down = 3,
@@ -1573,12 +1684,12 @@ static const fir_table down3_wide_high_quality = {
     .shift = 14, .fine_shift = 3, .history = 120,
     .delay = 57.500, .chunks = 1,
     .chunk = {
-        {2, 62, 26, 35, down3_wide_high_quality_0, down3_wide_high_quality_0_at},
+        {2, 62, 26, 36, down3_wide_high_quality_0, down3_wide_high_quality_0_at},
     },
 };
 _Static_assert(120 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "down3_wide_high_quality fits fir.h");
 
-/* 96 taps on a 48 kHz grid: 0.051 dB ripple to 7 kHz, 85.5 dB rejection from 9 kHz */
+/* 96 taps on a 48 kHz grid: 0.051 dB ripple to 7 kHz, 85.5 dB rejection from 9 */
 static const int16_t up2_down3_balanced_0[] = {
     0, 0, 0, 0, 39, 0, 263, 154,
     0, 0, 154, 0, 73, 258, -174, -218,
@@ -1608,7 +1719,10 @@ static const int16_t up2_down3_balanced_0[] = {
     154, 263, 0, 39, 0, 0, 0, 0,
 };
 static const int16_t up2_down3_balanced_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(2, 8), FIR_AT(1, 8),
 };
 static const fir_table up2_down3_balanced = {
     .up = 2, .down = 3,
@@ -1621,7 +1735,7 @@ static const fir_table up2_down3_balanced = {
 };
 _Static_assert(48 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_down3_balanced fits fir.h");
 
-/* 84 taps on a 48 kHz grid: 0.048 dB ripple to 7 kHz, 83.2 dB rejection from 9 kHz */
+/* 84 taps on a 48 kHz grid: 0.048 dB ripple to 7 kHz, 83.2 dB rejection from 9 */
 static const int16_t up2_down3_low_delay_0[] = {
     0, 0, 0, 0, 47, 0, 2233, 275,
     0, 0, 275, 0, 4246, 922, 8412, 6559,
@@ -1648,7 +1762,9 @@ static const int16_t up2_down3_low_delay_0[] = {
     -43, 309, 0, -51, 0, 0, 0, 0,
 };
 static const int16_t up2_down3_low_delay_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7),
 };
 static const fir_table up2_down3_low_delay = {
     .up = 2, .down = 3,
@@ -1661,7 +1777,7 @@ static const fir_table up2_down3_low_delay = {
 };
 _Static_assert(42 <= FIR_HISTORY && 1 <= FIR_CHUNKS, "up2_down3_low_delay fits fir.h");
 
-/* 120 taps on a 48 kHz grid: 0.043 dB ripple to 7.2 kHz, 84.5 dB rejection from 8.8 kHz */
+/* 120 taps on a 48 kHz grid: 0.043 dB ripple to 7.2 kHz, 84.5 dB rejection from 8.8 */
 static const int16_t up2_down3_high_quality_0[] = {
     0, 0, 0, 0, 13, 0, 51, 37,
     0, 0, 37, 0, 12, 55, -20, -37,
@@ -1697,7 +1813,10 @@ static const int16_t up2_down3_high_quality_0[] = {
     37, 51, 0, 13, 0, 0, 0, 0,
 };
 static const int16_t up2_down3_high_quality_0_at[] = {
-    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2), FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5), FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7), FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
+    FIR_AT(2, 0), FIR_AT(1, 0), FIR_AT(0, 0), FIR_AT(2, 1), FIR_AT(1, 1), FIR_AT(0, 1), FIR_AT(2, 2), FIR_AT(1, 2),
+    FIR_AT(0, 2), FIR_AT(2, 3), FIR_AT(1, 3), FIR_AT(0, 3), FIR_AT(2, 4), FIR_AT(1, 4), FIR_AT(0, 4), FIR_AT(2, 5),
+    FIR_AT(1, 5), FIR_AT(0, 5), FIR_AT(2, 6), FIR_AT(1, 6), FIR_AT(0, 6), FIR_AT(2, 7), FIR_AT(1, 7), FIR_AT(0, 7),
+    FIR_AT(2, 8), FIR_AT(1, 8), FIR_AT(0, 8), FIR_AT(2, 9), FIR_AT(1, 9), FIR_AT(0, 9), FIR_AT(2, 10), FIR_AT(1, 10),
 };
 static const fir_table up2_down3_high_quality = {
     .up = 2, .down = 3,

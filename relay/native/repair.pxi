@@ -1,7 +1,7 @@
 # Repairs to a stream of PCM: drift by the sample, gaps by concealment. Included by _codec.pyx.
 
 
-def retime(pcm, int change):
+def retime(pcm, change):
     """
     Return the run of samples one sample longer (``change`` 1) or shorter (-1), heard in the same time.
 
@@ -21,10 +21,11 @@ def retime(pcm, int change):
     PyObject_GetBuffer(pcm, &view, PyBUF_SIMPLE)
     try:
         samples = view.len // 2
-        if change not in (-1, 1) or view.len % 2 or not RETIME_MIN_SAMPLES <= samples <= RETIME_MAX_SAMPLES:
+        fits = view.len % 2 == 0 and RETIME_MIN_SAMPLES <= samples <= RETIME_MAX_SAMPLES
+        if not fits or type(change) is not int or change not in (-1, 1):
             raise ValueError(
                 f"retime: expected {RETIME_MIN_SAMPLES} to {RETIME_MAX_SAMPLES} samples of 2 bytes and a change of"
-                f" -1 or 1, got {view.len} bytes and {change}"
+                f" -1 or 1, got {view.len} bytes and {change!r}"
             )
         memcpy(aligned, view.buf, view.len)
         out = PyBytes_FromStringAndSize(NULL, view.len + 2 * change)
@@ -92,15 +93,15 @@ cdef class Concealer:
         finally:
             PyBuffer_Release(&view)
 
-    def conceal(self, int samples):
+    def conceal(self, samples):
         """
         Return the next ``samples`` samples of the gap.
 
         Raises:
             ValueError: fewer than one sample, or more than a second.
         """
-        if not 1 <= samples <= <int>self.rate_hz:
-            raise ValueError(f"Concealer: expected 1 to {self.rate_hz} samples to conceal, got {samples}")
+        if type(samples) is not int or not 1 <= samples <= <int>self.rate_hz:
+            raise ValueError(f"Concealer: expected 1 to {self.rate_hz} samples to conceal, got {samples!r}")
         cdef bytes out = PyBytes_FromStringAndSize(NULL, 2 * samples)
         conceal_fill(&self.state, samples, <int16_t *>PyBytes_AS_STRING(out))
         return out

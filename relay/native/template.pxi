@@ -51,6 +51,8 @@ def _with_marks(value):
         return orjson.Fragment(bytes([value]))
     if isinstance(value, dict):
         return {key: _with_marks(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_marks(item) for item in value]
     return value
 
 
@@ -59,6 +61,10 @@ def _read_fields(expected, value, found):
     if isinstance(expected, dict):
         return isinstance(value, dict) and all(
             key in value and _read_fields(item, value[key], found) for key, item in expected.items()
+        )
+    if isinstance(expected, list):
+        return isinstance(value, list) and len(value) == len(expected) and all(
+            _read_fields(*pair, found) for pair in zip(expected, value)
         )
     if not isinstance(expected, Field):
         return type(value) is type(expected) and value == expected

@@ -112,7 +112,13 @@ def test_another_change_is_refused(change: int) -> None:
         retime(bytes(640), change)
 
 
-def test_what_is_no_buffer_or_no_number_is_a_type_error() -> None:
-    for pcm_given, change in (("text", 1), (None, 1), (bytes(640), "1"), (bytes(640), None)):
+def test_what_is_no_buffer_is_a_type_error() -> None:
+    for pcm_given in ("text", None, 640):
         with pytest.raises(TypeError):
-            retime(pcm_given, change)  # type: ignore[arg-type]  # the wrong type is the test
+            retime(pcm_given, 1)  # type: ignore[arg-type]  # the wrong type is the test
+
+
+def test_a_change_that_is_no_whole_sample_is_refused() -> None:
+    for change in ("1", None, 1.0, 1.9, True):
+        with pytest.raises(ValueError, match="expected .* a change of -1 or 1, got 640 bytes and"):
+            retime(bytes(640), change)  # type: ignore[arg-type]  # the wrong type is the test

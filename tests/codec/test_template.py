@@ -52,6 +52,20 @@ def test_a_hostile_literal_stays_a_literal(literal: str) -> None:
     )
 
 
+def test_a_field_may_stand_in_a_list() -> None:
+    content = {"event": "media", "tracks": ["inbound", {"n": Field.SEQUENCE}], "payload": Field.PAYLOAD}
+    decoder = Decoder("pcmu", 8000, 8000)
+    for message in (
+        b'{"event":"media","tracks":["inbound",{"n":7}],"payload":"AAAA"}',
+        b'{"payload":"AAAA","event":"media","tracks":["inbound",{"n":"7"}]}',
+    ):
+        assert decoder.push_message(message, MediaTemplate(content)) == Decoder("pcmu", 8000, 8000).push(bytes(3))
+        assert decoder.sequence == 7
+    for tracks in (b'["inbound"]', b'["inbound",{"n":7},1]', b'["outbound",{"n":7}]', b'{"0":"inbound"}'):
+        message = b'{"event":"media","tracks":%s,"payload":"AAAA"}' % tracks
+        assert decoder.push_message(message, MediaTemplate(content)) is None
+
+
 def test_an_encoders_template_has_no_other_field() -> None:
     encoder, data = Encoder("pcmu", 8000, 16000), pcm(noise(320))
     with pytest.raises(ValueError, match="expected a template whose only field is the payload, got 4 fields"):

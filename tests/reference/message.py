@@ -53,6 +53,11 @@ def _collect(expected: Any, value: Any, found: dict[Field, Any]) -> None:
             raise Mismatch
         for key, item in expected.items():
             _collect(item, value[key], found)
+    elif isinstance(expected, list):
+        if not isinstance(value, list) or len(value) != len(expected):
+            raise Mismatch
+        for item, given in zip(expected, value, strict=True):
+            _collect(item, given, found)
     elif isinstance(expected, Field):
         found[expected] = _payload(value) if expected is Field.PAYLOAD else _number(value)
     elif type(value) is not type(expected) or value != expected:
