@@ -1,5 +1,5 @@
 # cython: language_level=3
-# boundscheck=False, wraparound=False: no Python sequence is indexed here; C arrays have their bounds checked beside them.
+# boundscheck=False, wraparound=False: no Python sequence is indexed; the bounds of C arrays are checked beside them.
 # cython: boundscheck=False, wraparound=False
 # cdivision=True: no divisor here can be zero, and lengths are never negative.
 # cython: cdivision=True
@@ -9,9 +9,10 @@
 The native core: G.711, byte order, base64, rate conversion, re-timing and concealment, with their state.
 
 Everything here is numbers and their state; the work is done in ``relay/native``, and this file is its Python face. PCM
-is L16 mono, little-endian. An object serves one direction of one call and one thread at a time. The GIL is never released:
-no call works for more than a fraction of a millisecond (``PUSH_MAX_BYTES``), and beside one busy thread handing it
-over costs 13 us a frame on average, a hundred times the work itself.
+is L16 mono, little-endian. An object serves one direction of one call and one thread at a time.
+
+The GIL is never released: no call works for much more than a millisecond (``PUSH_MAX_BYTES``), and beside one busy
+thread handing it over costs 13 us a frame on average, fifty times the work itself.
 """
 
 import copy

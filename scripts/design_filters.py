@@ -156,7 +156,7 @@ class FilterTable:
             return (len(self.taps) - 1) / 2 - (self.conversion.down - 1)
         lower_khz = self.band.grid_khz / max(self.conversion.up, self.conversion.down)
         at_1khz = 2 * math.pi * lower_khz / 8 / self.band.grid_khz
-        _, delay = scipy.signal.group_delay((np.array(self.taps, float), 1.0), w=[at_1khz])
+        _, delay = scipy.signal.group_delay((np.array(self.taps, float), np.ones(1)), w=[at_1khz])
         return float(delay[0]) - (self.conversion.down - 1)
 
     def figures(self) -> tuple[float, float]:

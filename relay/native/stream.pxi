@@ -150,8 +150,8 @@ cdef class Decoder(_Stream):
         Convert the payload of a carrier's JSON message; afterwards ``sequence`` and ``timestamp`` are the message's.
 
         A message that is the template byte for byte is never parsed. Any other is given to orjson, and taken if it has
-        the template's literal values and fields at the same places: key order, white space, escapes and further keys are
-        then free.
+        the template's literal values and fields at the same places: key order, white space, escapes and further keys
+        are then free.
 
         Args:
             message: the whole text of the message, bytes-like, at most ``PUSH_MAX_BYTES`` of payload.

@@ -120,5 +120,5 @@ def test_what_is_no_buffer_is_a_type_error() -> None:
 
 def test_a_change_that_is_no_whole_sample_is_refused() -> None:
     for change in ("1", None, 1.0, 1.9, True):
-        with pytest.raises(ValueError, match="expected .* a change of -1 or 1, got 640 bytes and"):
+        with pytest.raises(ValueError, match=r"expected .* a change of -1 or 1, got 640 bytes and"):
             retime(bytes(640), change)  # type: ignore[arg-type]  # the wrong type is the test

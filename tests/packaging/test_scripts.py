@@ -1,4 +1,4 @@
-"""scripts/setup and scripts/test: what they refuse and in which words, what they leave behind, when they install again."""
+"""scripts/setup and scripts/test: what they refuse, in which words, what they leave behind, when they install."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SHELL = shutil.which("bash")
-TOOLS = ("cksum", "cmp", "dirname", "head", "mkdir", "rm", "touch")
+TOOLS = ("bash", "cksum", "cmp", "dirname", "head", "mkdir", "rm", "touch")
 
 pytestmark = pytest.mark.skipif(SHELL is None, reason="needs bash")
 
@@ -22,7 +22,14 @@ class Checkout:
         self.root = root / "checkout"
         self.path = root / "bin"
         self.path.mkdir()
-        for name in ("pyproject.toml", "setup.py", "scripts/setup", "scripts/test", "relay/_codec.pyx", "relay/native/kernels.c"):
+        for name in (
+            "pyproject.toml",
+            "setup.py",
+            "scripts/setup",
+            "scripts/test",
+            "relay/_codec.pyx",
+            "relay/native/kernels.c",
+        ):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
         for tool in TOOLS:
