@@ -151,9 +151,13 @@ static void begin_gap(concealer *self)
     self->jump = end[-1] - end[-1 - (int32_t)self->pitch];
 }
 
-static int16_t blend(int32_t from, int32_t to, uint32_t step, uint32_t steps)
+/* The weight of part i of `parts`, i / parts of FULL. The division is done once for a run: see unit_of. */
+static uint32_t unit_of(uint32_t parts) { return ((uint32_t)FULL << 15) / parts; }
+
+static int32_t weight_of(uint32_t i, uint32_t unit) { return (int32_t)(i * unit >> 15); }
+
+static int16_t blend(int32_t from, int32_t to, int32_t weight)
 {
-    int32_t weight = (int32_t)(step + 1) * FULL / (int32_t)(steps + 1);
     return (int16_t)(from + ((to - from) * weight >> 15));
 }
 
@@ -161,7 +165,7 @@ static int16_t blend(int32_t from, int32_t to, uint32_t step, uint32_t steps)
  */
 static void repeat(const concealer *self, uint32_t n, uint32_t periods, uint32_t samples, int16_t *out)
 {
-    uint32_t length = periods * self->pitch, quarter = self->pitch / 4, at = n % length;
+    uint32_t length = periods * self->pitch, quarter = self->pitch / 4, at = n % length, unit = unit_of(quarter + 1);
     const int16_t *cycle = self->source + self->history_samples - length;
     while (samples > 0) {
         uint32_t plain = length - quarter, run = smaller(samples, at < plain ? plain - at : length - at);
@@ -169,7 +173,7 @@ static void repeat(const concealer *self, uint32_t n, uint32_t periods, uint32_t
             memcpy(out, cycle + at, run * sizeof *out);
         } else {
             for (uint32_t i = 0; i < run; i++)
-                out[i] = blend(cycle[at + i], (cycle - length)[at + i], at + i - plain, quarter);
+                out[i] = blend(cycle[at + i], (cycle - length)[at + i], weight_of(at + i - plain + 1, unit));
         }
         at = (at + run) % length;
         out += run;
@@ -190,26 +194,24 @@ static void continue_step(const concealer *self, uint32_t n, uint32_t samples, i
     repeat(self, n, periods, samples, out);
     if (since >= quarter)
         return;
-    uint32_t seam = smaller(samples, quarter - since);
+    uint32_t seam = smaller(samples, quarter - since), unit = unit_of(quarter + 1);
     if (periods == 1) { /* close the seam to the last real sample */
         for (uint32_t i = 0; i < seam; i++)
-            out[i] = saturate(out[i] + self->jump * (int32_t)(quarter - n - i) / (int32_t)(quarter + 1));
+            out[i] = saturate(out[i] + (self->jump * weight_of(quarter - n - i, unit) >> 15));
         return;
     }
     int16_t before[QUARTER_MAX];
     repeat(self, n, periods - 1, seam, before);
     for (uint32_t i = 0; i < seam; i++)
-        out[i] = blend(before[i], out[i], since + i, quarter);
+        out[i] = blend(before[i], out[i], weight_of(since + i + 1, unit));
 }
 
 /* Full level for a step, then a fifth less each step, silence from SILENCE_US on. */
 static void fade(const concealer *self, uint32_t n, uint32_t samples, int16_t *out)
 {
-    uint32_t hold = samples_of(self, STEP_US), silence = samples_of(self, SILENCE_US);
-    for (uint32_t i = n < hold ? hold - n : 0; i < samples; i++) {
-        uint32_t left = n + i < silence ? silence - n - i : 0;
-        out[i] = (int16_t)(out[i] * (int32_t)(left * (FULL / 2) / (silence - hold)) >> 14);
-    }
+    uint32_t hold = samples_of(self, STEP_US), silence = samples_of(self, SILENCE_US), unit = unit_of(silence - hold);
+    for (uint32_t i = n < hold ? hold - n : 0; i < samples; i++)
+        out[i] = (int16_t)(out[i] * weight_of(silence - n - i, unit) >> 15);
 }
 
 /* Samples of the gap from n on. */
@@ -247,8 +249,9 @@ void conceal_resume(concealer *self, int16_t *pcm, size_t samples)
     uint32_t fade_in = self->pitch / 4 + steps * samples_of(self, FADE_IN_STEP_US);
     fade_in = smaller(smaller(fade_in, samples_of(self, FADE_IN_MAX_US)), (uint32_t)samples);
     synthesise(self, self->gap_samples, fade_in, before);
+    uint32_t unit = unit_of(fade_in + 1);
     for (uint32_t i = 0; i < fade_in; i++)
-        pcm[i] = blend(before[i], pcm[i], i, fade_in);
+        pcm[i] = blend(before[i], pcm[i], weight_of(i + 1, unit));
     self->gap_samples = 0;
 }
 

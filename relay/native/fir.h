@@ -48,7 +48,7 @@ typedef struct {
     uint8_t shift;      /* bits of the coarse scale: the final right shift */
     uint8_t fine_shift; /* bits by which the fine scale is finer */
     uint8_t chunks;
-    uint16_t history; /* samples before a group that it reaches back to; whole groups */
+    uint16_t history; /* samples before a group that it reaches back to, in whole groups */
     double delay;     /* group delay in samples of the up * in_rate_hz grid (at an eighth of the lower rate) */
     fir_chunk chunk[FIR_CHUNKS];
 } fir_table;

@@ -76,18 +76,19 @@ cdef class Concealer:
         """
         cdef Py_buffer view
         cdef bytes out
+        if PyBytes_CheckExact(pcm) and 0 < len(<bytes>pcm) <= MAX_BYTES and len(<bytes>pcm) % 2 == 0:
+            if not conceal_in_gap(&self.state):  # nearly always: nothing to change, nothing to copy
+                conceal_remember(&self.state, <const int16_t *>PyBytes_AS_STRING(pcm), len(<bytes>pcm) // 2)
+                return pcm
         PyObject_GetBuffer(pcm, &view, PyBUF_SIMPLE)
         try:
             if view.len == 0 or view.len > MAX_BYTES or view.len % 2:
                 raise ValueError(
                     f"Concealer: expected 1 to {MAX_BYTES} bytes in whole samples of 2 bytes, got {view.len} bytes"
                 )
-            if PyBytes_CheckExact(pcm) and not conceal_in_gap(&self.state):
-                out = pcm
-            else:
-                out = PyBytes_FromStringAndSize(<const char *>view.buf, view.len)
-                if conceal_in_gap(&self.state):
-                    conceal_resume(&self.state, <int16_t *>PyBytes_AS_STRING(out), view.len // 2)
+            out = PyBytes_FromStringAndSize(<const char *>view.buf, view.len)
+            if conceal_in_gap(&self.state):
+                conceal_resume(&self.state, <int16_t *>PyBytes_AS_STRING(out), view.len // 2)
             conceal_remember(&self.state, <const int16_t *>PyBytes_AS_STRING(out), view.len // 2)
             return out
         finally:

@@ -47,28 +47,41 @@ void stream_reset(stream *self)
         memset(self->history, 0, self->table->history * sizeof *self->history);
 }
 
+/* In 32 bits and without a division where none is needed: divisions were a tenth of a frame's time. */
+static uint32_t converted(const fir_table *table, uint32_t samples)
+{
+    return table->down == 1 ? samples * table->up : samples * table->up / table->down;
+}
+
 size_t stream_out_samples(const stream *self, size_t samples)
 {
     const fir_table *table = self->table;
     if (table == NULL)
         return samples;
-    return (self->carry + samples) * table->up / table->down - self->carry * table->up / table->down;
+    uint32_t total = converted(table, self->carry + (uint32_t)samples);
+    return self->carry == 0 ? total : total - converted(table, self->carry);
+}
+
+/* Not inlined: where GCC knows a bound of the size it copies with rep movs, at 10 ns a frame. */
+__attribute__((noinline)) static void copy(void *to, const void *from, size_t samples)
+{
+    memcpy(to, from, samples * sizeof(int16_t));
 }
 
 /* One block, at most FIR_BLOCK samples with the carry. Returns the samples written. */
 static size_t run_block(stream *self, const uint8_t *in, size_t samples, uint8_t *out)
 {
     const fir_table *table = self->table;
-    size_t kept = table->history + self->carry, total = self->carry + samples;
-    size_t groups = total / table->group_in, rest = total % table->group_in;
-    size_t skip = self->carry * table->up / table->down, yield = stream_out_samples(self, samples);
+    uint32_t kept = table->history + self->carry, total = self->carry + (uint32_t)samples;
+    uint32_t groups = total / table->group_in, rest = total - groups * table->group_in;
+    uint32_t skip = self->carry == 0 ? 0 : converted(table, self->carry), yield = converted(table, total) - skip;
 
     int16_t pcm[FIR_HISTORY + FIR_BLOCK + FIR_SLACK];
-    memcpy(pcm, self->history, kept * sizeof *pcm);
+    copy(pcm, self->history, kept);
     if (self->unpack != NULL)
         self->unpack(in, samples, (uint8_t *)(pcm + kept));
     else
-        memcpy(pcm + kept, in, samples * sizeof *pcm);
+        copy(pcm + kept, in, samples);
 
     if (skip == 0 && rest == 0 && self->pack == NULL) {
         self->kernels->fir_run(table, pcm + table->history, groups, (int16_t *)out);
@@ -82,10 +95,10 @@ static size_t run_block(stream *self, const uint8_t *in, size_t samples, uint8_t
         if (self->pack != NULL)
             self->pack((const uint8_t *)(filtered + skip), yield, out);
         else
-            memcpy(out, filtered + skip, yield * sizeof *filtered);
+            copy(out, filtered + skip, yield);
     }
 
-    memcpy(self->history, pcm + total - rest, (table->history + rest) * sizeof *pcm);
+    copy(self->history, pcm + total - rest, table->history + rest);
     self->carry = (uint8_t)rest;
     return yield;
 }
@@ -97,7 +110,7 @@ void stream_run(stream *self, const uint8_t *in, size_t samples, uint8_t *out)
         if (conversion != NULL)
             conversion(in, samples, out);
         else
-            memcpy(out, in, samples * sizeof(int16_t));
+            copy(out, in, samples);
         return;
     }
     while (samples > 0) {

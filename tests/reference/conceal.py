@@ -25,14 +25,14 @@ class Times:
         self.coarse = rate_hz // COARSE_RATE_HZ
 
 
+def weight(part: int, parts: int) -> int:
+    """The part as a weight of 15 bits, by way of the weight of one part in 30 bits."""
+    return part * ((FULL << 15) // parts) >> 15
+
+
 def blend(from_: int, to: int, step: int, steps: int) -> int:
     """The value at ``step`` of ``steps`` on the way; neither end itself is among them."""
-    return from_ + ((to - from_) * ((step + 1) * FULL // (steps + 1)) >> 15)
-
-
-def truncated(a: int, b: int) -> int:
-    """The quotient a / b cut towards zero."""
-    return abs(a) // b * (1 if a >= 0 else -1)
+    return from_ + ((to - from_) * weight(step + 1, steps + 1) >> 15)
 
 
 def scaled_down(samples: list[int], step: int) -> list[int]:
@@ -74,9 +74,10 @@ class Gap:
     def sample(self, n: int) -> int:
         """Sample n of the gap: full level for a step, then a fifth less each step."""
         times = self.times
-        left = max(0, times.silence - n)
-        level = 1 << 14 if n < times.step else left * (FULL // 2) // (times.silence - times.step)
-        return self._continued(n) * level >> 14 if left else 0
+        if n >= times.silence:
+            return 0
+        level = FULL if n < times.step else weight(times.silence - n, times.silence - times.step)
+        return self._continued(n) * level >> 15
 
     def _continued(self, n: int) -> int:
         """One period repeated for a step, two for the next, then three; a quarter period of cross-fade between."""
@@ -88,7 +89,7 @@ class Gap:
         if periods > 1:
             return blend(self._repeated(n, periods - 1), value, since, self.quarter)
         jump = self.history[-1] - self.history[-1 - self.pitch]
-        return saturate(value + truncated(jump * (self.quarter - n), self.quarter + 1))
+        return saturate(value + (jump * weight(self.quarter - n, self.quarter + 1) >> 15))
 
     def _repeated(self, n: int, periods: int) -> int:
         """The last periods without end; their last quarter period leads into their beginning."""
