@@ -204,7 +204,7 @@ def round_to_lattice(
     Round each tap to a multiple of its quantum so that the error falls where the filter forgives it.
 
     Babai's nearest plane: the coarse taps are rounded first, and what each rounding leaves over is handed to the taps
-    still free, in the proportion that hurts the stop band least. Plain rounding has 5 to 12 dB less rejection.
+    still free, in the proportion that hurts the stop band least. Plain rounding has 2 to 10 dB less rejection.
     """
     basis = np.eye(len(taps))
     if not band.minimum_phase:  # mirrored pairs are rounded as one, so that linear phase stays exact
