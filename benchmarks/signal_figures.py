@@ -69,7 +69,7 @@ def rejection_db(in_rate_hz: int, out_rate_hz: int) -> float:
         # 7 Hz off the grid: no alias falls on 0 Hz, where a sine would cancel itself
         tones = range(STOP_HZ + 7, in_rate_hz // 2, STEP_HZ)
         spectra = [spectrum_dbfs(in_rate_hz, out_rate_hz, hz)[: PASS_HZ + 1] for hz in tones]
-    return float(-1.0 - max(spectrum.max() for spectrum in spectra))
+    return float(-1.0 - max(float(np.max(spectrum)) for spectrum in spectra))
 
 
 def thd_n_db(in_rate_hz: int, out_rate_hz: int, tone_hz: int = 1000) -> float:

@@ -21,6 +21,7 @@ cdef extern from "native/kernels.h" nogil:
         const char *name
         bint (*base64_decode)(const uint8_t *text, size_t length, uint8_t *out) noexcept
         void (*base64_encode)(const uint8_t *data, size_t size, uint8_t *text) noexcept
+        void (*retime)(const int16_t *pcm, size_t samples, int change, int16_t *out) noexcept
 
     const kernels *kernels_find(const char *name)
     const kernels *kernels_at(size_t index)
@@ -79,8 +80,6 @@ cdef extern from "native/retime.h" nogil:
     enum:
         RETIME_MIN_SAMPLES
         RETIME_MAX_SAMPLES
-
-    void _retime "retime" (const int16_t *pcm, size_t samples, int change, int16_t *out)
 
 
 cdef extern from "native/conceal.h" nogil:

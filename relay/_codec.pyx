@@ -11,8 +11,8 @@ The native core: G.711, byte order, base64, rate conversion, re-timing and conce
 Everything here is numbers and their state; the work is done in ``relay/native``, and this file is its Python face. PCM
 is L16 mono, little-endian. An object serves one direction of one call and one thread at a time.
 
-The GIL is never released: no call works for much more than a millisecond (``PUSH_MAX_BYTES``), and beside one busy
-thread handing it over costs 13 us a frame on average, fifty times the work itself.
+The GIL is never released. Beside one busy thread, handing it over costs 13 us a frame on average, fifty times the work
+itself; and the longest push (``PUSH_MAX_BYTES``, 16 s at 8 kHz) takes 0.3 ms with AVX2, 4 ms on the portable path.
 """
 
 import copy
@@ -35,13 +35,14 @@ PROFILES = ("balanced", "low_delay", "high_quality")
 cdef enum:
     MAX_BYTES = 1 << 18  # above what a carrier sends in one message (100 kB), below what would hold up an event loop
     SCRATCH_BYTES = 4096  # on the stack; a message of 40 ms at 48 kHz and less needs no heap
+    SCRATCH_SAMPLES = 2064  # SCRATCH_BYTES and BASE64_SLACK
 
 PUSH_MAX_BYTES = MAX_BYTES
 
 
 cdef _check_choice(owner, what, value, choices):
-    """Raise unless ``value`` is one of the choices and of their type: True is not 1."""
-    if type(value) is not type(choices[0]) or value not in choices:
+    """Raise unless ``value`` is one of the choices and of their type."""
+    if not isinstance(value, type(choices[0])) or value not in choices:
         where = "" if owner is None else f"{type(owner).__name__}: "
         raise ValueError(f"{where}expected {what} to be one of {', '.join(map(str, choices))}, got {value!r}")
 
@@ -77,5 +78,5 @@ def use_instruction_set(name):
     kernels_choose(kernels_find(name.encode()))
 
 
-if "RELAY_INSTRUCTION_SET" in os.environ:
+if os.environ.get("RELAY_INSTRUCTION_SET"):  # set to nothing is not set
     use_instruction_set(os.environ["RELAY_INSTRUCTION_SET"])

@@ -49,7 +49,7 @@ void conceal_close(concealer *self)
 
 void conceal_reset(concealer *self)
 {
-    self->written = self->gap_samples = 0;
+    self->written = self->gap_samples = self->fade_in = self->faded = 0;
     memset(self->history, 0, self->history_samples * sizeof *self->history);
 }
 
@@ -234,8 +234,10 @@ static void synthesise(const concealer *self, uint32_t n, uint32_t samples, int1
 
 void conceal_fill(concealer *self, size_t samples, int16_t *out)
 {
-    if (self->gap_samples == 0)
+    if (self->gap_samples == 0 || self->faded > 0) { /* a gap inside a fade is a new one */
+        self->gap_samples = self->fade_in = self->faded = 0;
         begin_gap(self);
+    }
     synthesise(self, self->gap_samples, (uint32_t)samples, out);
     /* Far into silence the count stops: it must not come round. */
     self->gap_samples = smaller(self->gap_samples + (uint32_t)samples, 2 * samples_of(self, SILENCE_US));
@@ -244,15 +246,19 @@ void conceal_fill(concealer *self, size_t samples, int16_t *out)
 
 void conceal_resume(concealer *self, int16_t *pcm, size_t samples)
 {
+    if (self->faded == 0) {
+        uint32_t steps = self->gap_samples / samples_of(self, STEP_US);
+        self->fade_in = self->pitch / 4 + steps * samples_of(self, FADE_IN_STEP_US);
+        self->fade_in = smaller(self->fade_in, samples_of(self, FADE_IN_MAX_US));
+    }
     int16_t before[FADE_IN_MAX];
-    uint32_t steps = self->gap_samples / samples_of(self, STEP_US);
-    uint32_t fade_in = self->pitch / 4 + steps * samples_of(self, FADE_IN_STEP_US);
-    fade_in = smaller(smaller(fade_in, samples_of(self, FADE_IN_MAX_US)), (uint32_t)samples);
-    synthesise(self, self->gap_samples, fade_in, before);
-    uint32_t unit = unit_of(fade_in + 1);
-    for (uint32_t i = 0; i < fade_in; i++)
-        pcm[i] = blend(before[i], pcm[i], weight_of(i + 1, unit));
-    self->gap_samples = 0;
+    uint32_t now = smaller(self->fade_in - self->faded, (uint32_t)samples), unit = unit_of(self->fade_in + 1);
+    synthesise(self, self->gap_samples + self->faded, now, before);
+    for (uint32_t i = 0; i < now; i++)
+        pcm[i] = blend(before[i], pcm[i], weight_of(self->faded + i + 1, unit));
+    self->faded += now;
+    if (self->faded == self->fade_in)
+        self->gap_samples = self->fade_in = self->faded = 0;
 }
 
 size_t conceal_state_bytes(const concealer *self) { return 2 * self->history_samples * sizeof *self->history; }

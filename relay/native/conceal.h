@@ -15,8 +15,10 @@ typedef struct {
     uint32_t history_samples;
     uint32_t written; /* where the next real sample goes in the ring of history */
     /* The gap; meaningful while gap_samples > 0. */
-    uint32_t gap_samples; /* concealed since the last real sample */
+    uint32_t gap_samples; /* concealed since the last real sample; 0: there is no gap, or it is over */
     uint32_t pitch;       /* samples of one period */
+    uint32_t fade_in;     /* samples of the cross-fade that ends the gap; 0 until the first real one */
+    uint32_t faded;       /* of these, how many have come */
     int32_t jump;         /* last real sample minus the one a period before the first that is repeated */
     int16_t *history;     /* ring; owned, as is the next */
     int16_t *source;      /* the history in order, as it was when the gap began */
@@ -29,10 +31,11 @@ void conceal_reset(concealer *self);
 /* Write the next samples of the gap. */
 void conceal_fill(concealer *self, size_t samples, int16_t *out);
 
-/* Whether conceal_resume has to change the next real frame. */
+/* Whether conceal_resume has to change the next real samples. */
 static inline bool conceal_in_gap(const concealer *self) { return self->gap_samples > 0; }
 
-/* End the gap: fade the first real frame in over the continued waveform, in place. */
+/* Fade the first real samples in over the continued waveform, in place; the gap is over when all of the fade has come.
+ */
 void conceal_resume(concealer *self, int16_t *pcm, size_t samples);
 
 /* Remember real samples. */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "fir.h"
+#include "retime.h"
 
 enum {
     BASE64_SLACK = 32, /* bytes that base64_decode may write, and base64_encode may read, beyond the exact size */
@@ -35,6 +36,12 @@ typedef struct {
 
     /* Exchange the two bytes of every sample. */
     convert swap_bytes;
+
+    /*
+     * Write samples + change samples (change is -1 or 1). The read position runs ahead of, or falls behind, the write
+     * position by a cubic ramp from 0 to one sample, so that speed is continuous at both ends of the run.
+     */
+    void (*retime)(const int16_t *pcm, size_t samples, int change, int16_t *out);
 
     /* RFC 4648, padded. decode returns false when a character is not of the alphabet; `length` is a multiple of 4. */
     bool (*base64_decode)(const uint8_t *text, size_t length, uint8_t *out);

@@ -85,26 +85,27 @@ static void filter_all(const fir_table *table, const int32_t *pairs, size_t grou
     }
 }
 
-/* Deal count int32 out to `ways` lanes in turn; `ways` is a constant in each call. */
-INLINE void deal(const int32_t *restrict from, size_t count, size_t ways, int32_t *restrict to, size_t stride)
+/* Deal count pairs of int16 out to `ways` lanes in turn; `ways` is a constant in each call. */
+INLINE void deal(const void *from, size_t count, size_t ways, int32_t *restrict to, size_t stride)
 {
+    const char *restrict pairs = from;
     for (size_t i = 0; i < count / ways; i++)
         for (size_t way = 0; way < ways; way++)
-            to[way * stride + i] = from[ways * i + way];
+            memcpy(to + way * stride + i, pairs + (ways * i + way) * sizeof *to, sizeof *to);
 }
 
 /* Deal the pairs of whole groups out to the lanes of FIR_AT. */
-static void deal_pairs(const int32_t *pairs, size_t count, int lanes, int32_t *to)
+static void deal_pairs(const int16_t *pairs, size_t count, int lanes, int32_t *to)
 {
     if (lanes == 2) {
         deal(pairs, count, 2, to, FIR_LANE_STRIDE);
     } else if (lanes == 3) {
         deal(pairs, count, 3, to, FIR_LANE_STRIDE);
     } else { /* six: by three, then each third by two; compilers have good shuffles for these and none for six */
-        int32_t thirds[3][2 * FIR_LANE_STRIDE];
-        deal(pairs, count, 3, thirds[0], 2 * FIR_LANE_STRIDE);
+        int32_t thirds[3 * 2 * FIR_LANE_STRIDE];
+        deal(pairs, count, 3, thirds, 2 * FIR_LANE_STRIDE);
         for (int third = 0; third < 3; third++)
-            deal(thirds[third], count / 3, 2, to + third * FIR_LANE_STRIDE, 3 * FIR_LANE_STRIDE);
+            deal(thirds + third * 2 * FIR_LANE_STRIDE, count / 3, 2, to + third * FIR_LANE_STRIDE, 3 * FIR_LANE_STRIDE);
     }
 }
 
@@ -117,7 +118,7 @@ static void fir_run(const fir_table *table, const int16_t *x, size_t groups, int
     }
     int32_t lane[FIR_LANES * FIR_LANE_STRIDE];
     size_t before = table->history / table->group_in, all = before + groups;
-    deal_pairs((const int32_t *)(x - table->history), all * (size_t)lanes, lanes, lane);
+    deal_pairs(x - table->history, all * (size_t)lanes, lanes, lane);
     for (int q = 0; q < lanes; q++) /* what the last tile reads past the end; its results are dropped */
         memset(lane + q * FIR_LANE_STRIDE + all, 0, 2 * SIMD_LANES * sizeof *lane);
     filter_all(table, lane + before, groups, out);
@@ -211,8 +212,10 @@ static void swap_bytes(const uint8_t *restrict from, size_t samples, uint8_t *re
     }
 }
 
+#include "retime_kernel.h"
+
 #define KERNELS(decode_base64, encode_base64)                                                                          \
     {                                                                                                                  \
-        SIMD_NAME,   fir_run,    pcmu_decode,   pcma_decode,   pcmu_encode,                                            \
-        pcma_encode, swap_bytes, decode_base64, encode_base64,                                                         \
+        SIMD_NAME,   fir_run,    pcmu_decode, pcma_decode,   pcmu_encode,                                              \
+        pcma_encode, swap_bytes, retime,      decode_base64, encode_base64,                                            \
     }

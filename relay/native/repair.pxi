@@ -29,7 +29,7 @@ def retime(pcm, change):
             )
         memcpy(aligned, view.buf, view.len)
         out = PyBytes_FromStringAndSize(NULL, view.len + 2 * change)
-        _retime(aligned, samples, change, <int16_t *>PyBytes_AS_STRING(out))
+        kernels_chosen().retime(aligned, samples, change, <int16_t *>PyBytes_AS_STRING(out))
         return out
     finally:
         PyBuffer_Release(&view)

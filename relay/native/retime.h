@@ -1,4 +1,4 @@
-/* Change a run of PCM by one sample, without a step. */
+/* The limits of re-timing: changing a run of PCM by one sample, without a step. The work is in retime_kernel.h. */
 #ifndef RELAY_RETIME_H
 #define RELAY_RETIME_H
 
@@ -11,11 +11,5 @@ enum {
     RETIME_TAPS = 16,
     RETIME_PHASES = 128,
 };
-
-/*
- * Write samples + change samples (change is -1 or 1). The read position runs ahead of, or falls behind, the write
- * position by a cubic ramp from 0 to one sample, so that speed is continuous at both ends of the run.
- */
-void retime(const int16_t *pcm, size_t samples, int change, int16_t *out);
 
 #endif

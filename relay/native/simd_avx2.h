@@ -23,6 +23,14 @@ static inline vec vec_add(vec a, vec b) { return _mm256_add_epi32(a, b); }
 static inline vec vec_multiply_add(vec a, vec b) { return _mm256_madd_epi16(a, b); }
 static inline vec vec_shift_right(vec a, int bits) { return _mm256_sra_epi32(a, _mm_cvtsi32_si128(bits)); }
 
+static inline int32_t vec_sum(vec a)
+{
+    __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
+    sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 1));
+    return _mm_cvtsi128_si32(sums);
+}
+
 static inline vec interleave_two(vec a, vec b)
 {
     return _mm256_packs_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));

@@ -42,6 +42,15 @@ static inline vec vec_multiply_add(vec a, vec b)
 /* Arithmetic: rounds towards minus infinity. */
 static inline vec vec_shift_right(vec a, int bits) { return a >> bits; }
 
+/* The sum of the lanes. */
+static inline int32_t vec_sum(vec a)
+{
+    int32_t sum = 0;
+    for (int i = 0; i < SIMD_LANES; i++)
+        sum += a[i];
+    return sum;
+}
+
 static inline int16_t saturate(int32_t a) { return (int16_t)(a > 32767 ? 32767 : a < -32768 ? -32768 : a); }
 
 /* Two rows of SIMD_LANES groups, each group's two samples at out + group * stride. */

@@ -23,6 +23,13 @@ static inline vec vec_add(vec a, vec b) { return _mm_add_epi32(a, b); }
 static inline vec vec_multiply_add(vec a, vec b) { return _mm_madd_epi16(a, b); }
 static inline vec vec_shift_right(vec a, int bits) { return _mm_sra_epi32(a, _mm_cvtsi32_si128(bits)); }
 
+static inline int32_t vec_sum(vec sums)
+{
+    sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
+    sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 1));
+    return _mm_cvtsi128_si32(sums);
+}
+
 static inline void put_two_rows(int16_t *out, size_t stride, vec a, vec b)
 {
     vec pairs = _mm_packs_epi32(_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));

@@ -76,7 +76,7 @@ static size_t run_block(stream *self, const uint8_t *in, size_t samples, uint8_t
     uint32_t groups = total / table->group_in, rest = total - groups * table->group_in;
     uint32_t skip = self->carry == 0 ? 0 : converted(table, self->carry), yield = converted(table, total) - skip;
 
-    int16_t pcm[FIR_HISTORY + FIR_BLOCK + FIR_SLACK];
+    _Alignas(int32_t) int16_t pcm[FIR_HISTORY + FIR_BLOCK + FIR_SLACK]; /* the filter reads it in pairs */
     copy(pcm, self->history, kept);
     if (self->unpack != NULL)
         self->unpack(in, samples, (uint8_t *)(pcm + kept));

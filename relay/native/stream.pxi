@@ -7,6 +7,10 @@ cdef class _Stream:
     cdef stream stream
     cdef uint32_t in_rate_hz
 
+    def __cinit__(self, *args, **kwargs):
+        self.stream.kernels = kernels_chosen()
+        self.stream.in_sample_bytes = self.stream.out_sample_bytes = 2  # L16, until an encoding says otherwise
+
     def __dealloc__(self):
         stream_close(&self.stream)
 
@@ -73,8 +77,8 @@ cdef class Resampler(_Stream):
 
     Args:
         in_rate_hz, out_rate_hz: of what is pushed and of what is returned. Equal rates copy.
-        profile: "balanced" (linear phase, 1.5 ms), "low_delay" (minimum phase, 0.2 ms at 1 kHz) or "high_quality"
-            (linear phase, 200 Hz more of pass band, 2.3 ms). Figures: docs/codec.md.
+        profile: "balanced" (linear phase), "low_delay" (minimum phase) or "high_quality" (linear phase, 200 Hz more of
+            pass band). From 8 to 16 kHz they delay by 1.5, 0.2 (at 1 kHz) and 2.2 ms; the others are in docs/codec.md.
 
     Raises:
         ValueError: a rate or the profile is not one of these.
@@ -83,8 +87,6 @@ cdef class Resampler(_Stream):
     def __cinit__(self, in_rate_hz, out_rate_hz, *, profile="balanced"):
         _check_choice(self, "in_rate_hz", in_rate_hz, RATES_HZ)
         _check_choice(self, "out_rate_hz", out_rate_hz, RATES_HZ)
-        self.stream.kernels = kernels_chosen()
-        self.stream.in_sample_bytes = self.stream.out_sample_bytes = 2
         self._open(in_rate_hz, out_rate_hz, profile)
 
 
@@ -110,9 +112,7 @@ cdef class Decoder(_Stream):
         _check_choice(self, "encoding", encoding, ENCODINGS)
         _check_choice(self, "rate_hz", rate_hz, RATES_HZ)
         _check_choice(self, "out_rate_hz", out_rate_hz, RATES_HZ)
-        self.stream.kernels = kernels_chosen()
         stream_unpack_as(&self.stream, <_encoding><int>ENCODINGS.index(encoding))
-        self.stream.out_sample_bytes = 2
         self.sequence = self.timestamp = -1
         self._open(rate_hz, out_rate_hz, profile)
 
@@ -183,7 +183,7 @@ cdef class Decoder(_Stream):
 
     cdef _push_parsed(self, message, MediaTemplate template):
         found = {}
-        if not _read_fields(template.content, orjson.loads(message), found):
+        if not _read_fields(template.content, orjson.loads(bytes(memoryview(message))), found):
             return None
         pcm = self.push_base64(found[Field.PAYLOAD])
         self.sequence = found.get(Field.SEQUENCE, -1)
@@ -192,8 +192,8 @@ cdef class Decoder(_Stream):
 
     cdef bytes _decoded(self, const uint8_t *text, size_t size):
         """The PCM of a base64 text; None, and nothing done, if it is not base64."""
-        cdef uint8_t scratch[SCRATCH_BYTES + BASE64_SLACK]
-        cdef uint8_t *payload = scratch
+        cdef int16_t scratch[SCRATCH_SAMPLES]  # not bytes: L16 goes to an even address
+        cdef uint8_t *payload = <uint8_t *>scratch
         cdef size_t decoded = size // 4 * 3
         if size % 4:
             return None
@@ -211,7 +211,7 @@ cdef class Decoder(_Stream):
                 return None
             return self._run(payload, self._samples(decoded))
         finally:
-            if payload is not scratch:
+            if payload is not <uint8_t *>scratch:
                 PyMem_Free(payload)
 
 
@@ -233,9 +233,7 @@ cdef class Encoder(_Stream):
         _check_choice(self, "encoding", encoding, ENCODINGS)
         _check_choice(self, "rate_hz", rate_hz, RATES_HZ)
         _check_choice(self, "in_rate_hz", in_rate_hz, RATES_HZ)
-        self.stream.kernels = kernels_chosen()
         stream_pack_as(&self.stream, <_encoding><int>ENCODINGS.index(encoding))
-        self.stream.in_sample_bytes = 2
         self._open(in_rate_hz, rate_hz, profile)
 
     def push_base64(self, pcm):
@@ -258,8 +256,8 @@ cdef class Encoder(_Stream):
 
     cdef bytes _encoded(self, pcm, bytes before, bytes after):
         cdef Py_buffer view
-        cdef uint8_t scratch[SCRATCH_BYTES + BASE64_SLACK]
-        cdef uint8_t *payload = scratch
+        cdef int16_t scratch[SCRATCH_SAMPLES]  # not bytes: L16 goes to an even address
+        cdef uint8_t *payload = <uint8_t *>scratch
         cdef size_t samples, size, text_size
         cdef bytes out
         cdef uint8_t *at
@@ -281,5 +279,5 @@ cdef class Encoder(_Stream):
             return out
         finally:
             PyBuffer_Release(&view)
-            if payload is not scratch:
+            if payload is not <uint8_t *>scratch:
                 PyMem_Free(payload)

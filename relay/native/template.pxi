@@ -1,6 +1,9 @@
 # The JSON messages that a decoder takes and an encoder writes. Included by _codec.pyx.
 
 
+_INFINITY = float("inf")
+
+
 class Field(enum.IntEnum):
     """Stands in a ``MediaTemplate`` for what differs from message to message. A number may come as a JSON string."""
 
@@ -20,7 +23,7 @@ cdef class MediaTemplate:
 
     Raises:
         ValueError: not exactly one payload, a field twice (``Field.NUMBER`` excepted), or more than 15 fields.
-        TypeError: a value that JSON does not have.
+        TypeError: a value that is not exactly of a type that JSON has: dict, list, str, int, finite float, bool, None.
     """
 
     cdef message_template compiled
@@ -34,12 +37,12 @@ cdef class MediaTemplate:
         self.text = orjson.dumps(_with_marks(content))
         fields = [Field(byte) for byte in self.text if 0 < byte < <int>FIELD_KINDS]
         unique = [field for field in fields if field is not Field.NUMBER]
-        if fields.count(Field.PAYLOAD) != 1 or len(set(unique)) != len(unique) or len(fields) > TEMPLATE_FIELDS:
+        compiled = template_compile(&self.compiled, <const uint8_t *>PyBytes_AS_STRING(self.text), len(self.text))
+        if not compiled or fields.count(Field.PAYLOAD) != 1 or len(set(unique)) != len(unique):
             raise ValueError(
                 f"MediaTemplate: expected Field.PAYLOAD once, no other twice and at most {TEMPLATE_FIELDS} fields,"
                 f" got {[field.name for field in fields]}"
             )
-        template_compile(&self.compiled, <const uint8_t *>PyBytes_AS_STRING(self.text), len(self.text))
         before, _, after = self.text.partition(bytes([Field.PAYLOAD]))
         self.before_payload = before + b'"'
         self.after_payload = b'"' + after
@@ -47,12 +50,16 @@ cdef class MediaTemplate:
 
 def _with_marks(value):
     """The content with each field as its control byte, unescaped, which no other value can have in JSON."""
-    if isinstance(value, Field):
+    kind = type(value)
+    if kind is Field:
         return orjson.Fragment(bytes([value]))
-    if isinstance(value, dict):
+    if kind is dict and all(type(key) is str for key in value):
         return {key: _with_marks(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if kind is list:
         return [_with_marks(item) for item in value]
+    # orjson writes more types than JSON has (enums, tuples, dates, NaN as null); what is read back is none of them.
+    if kind not in (str, int, float, bool, type(None)) or value in (_INFINITY, -_INFINITY) or value != value:
+        raise TypeError(f"MediaTemplate: expected what JSON has, or a Field, got {value!r}, a {kind.__name__}")
     return value
 
 

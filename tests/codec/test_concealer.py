@@ -188,6 +188,16 @@ def test_a_reset_concealer_is_a_new_one(rate_hz: int) -> None:
         assert used.conceal(rate_hz // 20) == fresh.conceal(rate_hz // 20)
 
 
+@pytest.mark.parametrize("first", [1, 5, 40, 79, 80, 200])
+def test_cutting_the_frame_after_a_gap_changes_nothing(first: int) -> None:
+    """The cross-fade goes on over as many pushes as it takes."""
+    whole, cut = (heard(8000, voice(8000, 100)) for _ in range(2))
+    frame = pcm(voice(8000, 40))
+    assert whole.conceal(320) == cut.conceal(320)
+    assert whole.push(frame) == cut.push(frame[: 2 * first]) + cut.push(frame[2 * first :])
+    assert whole.push(frame) is frame
+
+
 def test_a_new_gap_after_a_short_frame_repeats_what_was_heard_between() -> None:
     """What was concealed is part of what was heard, and so is the faded-in frame."""
     native, twin = heard(8000, voice(8000, 100)), reference.Concealer(8000)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay import _codec
 from relay._codec import PUSH_MAX_BYTES, RATES_HZ, Decoder, Encoder, Resampler
 from tests import reference
 from tests.codec.cases import ENCODINGS, PAIRS, PROFILES, Encoding, Profile
@@ -257,3 +258,8 @@ def test_streams_do_not_disturb_each_other() -> None:
         [streams[row][column].push(data[column]) for row in range(len(RATES_HZ))] for column in range(len(data))
     ]
     assert together == [list(column) for column in zip(*alone, strict=True)]
+
+
+def test_the_common_base_alone_copies() -> None:
+    """It is not public, but it can be reached: it must not crash the process."""
+    assert _codec._Stream().push(b"ab") == b"ab"  # see above

@@ -1,5 +1,7 @@
 """Templates: what an encoder sends by them, and what may stand in them."""
 
+import datetime as dt
+import enum
 import json
 from typing import Any
 
@@ -50,6 +52,20 @@ def test_a_hostile_literal_stays_a_literal(literal: str) -> None:
         Decoder("pcmu", 8000, 8000).push_message(compact({**json.loads(message), "after": literal + "x"}), template)
         is None
     )
+
+
+class Event(enum.StrEnum):
+    MEDIA = "media"
+
+
+OTHER_TYPES = [Event.MEDIA, ("a",), float("nan"), float("inf"), dt.date(2026, 1, 1), b"a", {1: 2}]
+
+
+@pytest.mark.parametrize("value", OTHER_TYPES)
+def test_what_would_be_read_back_as_another_type_is_refused(value: Any) -> None:
+    """The parsed path compares types: such a literal would match what is written and nothing that is parsed."""
+    with pytest.raises(TypeError, match="expected what JSON has, or a Field, got"):
+        MediaTemplate({"event": value, "payload": Field.PAYLOAD})
 
 
 def test_a_field_may_stand_in_a_list() -> None:

@@ -67,6 +67,8 @@ def test_sdist_has_every_source_and_nothing_built(unpacked_sdist: Path) -> None:
         "relay/native/*",
         "tests/**/*.py",
         "tests/**/*.json",
+        "tests/**/*.txt",
+        ".clang-format",
         "scripts/*.py",
     )
     expected = {name for name in names_below(ROOT, *patterns) if "__pycache__" not in name}

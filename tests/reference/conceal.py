@@ -109,13 +109,14 @@ class Concealer:
         self.history = [0] * self.times.history
         self.gap: Gap | None = None
         self.concealed = 0
+        self.faded = 0
 
     def _remember(self, samples: list[int]) -> None:
         self.history = (self.history + samples)[-self.times.history :]
 
     def conceal(self, samples: int) -> bytes:
-        if self.gap is None:
-            self.gap, self.concealed = Gap(self.history, self.times), 0
+        if self.gap is None or self.faded:
+            self.gap, self.concealed, self.faded = Gap(self.history, self.times), 0, 0
         out = [self.gap.sample(self.concealed + i) for i in range(samples)]
         self.concealed += samples
         self._remember(out)
@@ -125,9 +126,11 @@ class Concealer:
         samples = unpack(pcm)
         if self.gap is not None:
             fade_in = self.gap.quarter + self.concealed // self.times.step * self.times.fade_in_step
-            fade_in = min(fade_in, self.times.fade_in_max, len(samples))
-            for i in range(fade_in):
-                samples[i] = blend(self.gap.sample(self.concealed + i), samples[i], i, fade_in)
-            self.gap = None
+            fade_in = min(fade_in, self.times.fade_in_max)
+            for i in range(min(fade_in - self.faded, len(samples))):
+                samples[i] = blend(self.gap.sample(self.concealed + self.faded), samples[i], self.faded, fade_in)
+                self.faded += 1
+            if self.faded == fade_in:
+                self.gap, self.faded = None, 0
         self._remember(samples)
         return pack(samples)
