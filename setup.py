@@ -14,7 +14,7 @@ codec = Extension(
     include_dirs=["relay"],
     extra_compile_args=[
         "-std=c11",
-        "-O3",  # CPython may pass -O2, which leaves G.711 unvectorised and ten times slower
+        "-O3",  # CPython may pass -O2, which leaves G.711 unvectorised, five to ten times slower
         "-fvisibility=hidden",
         "-fno-trapping-math",  # nothing reads the floating-point flags; without it G.711 is not vectorised
         # GCC 12's -fipa-ra drops vzeroupper from AVX2 functions that call local ones, which slows later SSE code

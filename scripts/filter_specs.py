@@ -21,7 +21,8 @@ class Band:
 
 
 # The telephone band ends at 3.4 kHz (ITU-T G.712); 4.6 kHz mirrors it about the 4 kHz Nyquist frequency.
-# high_quality keeps 200 Hz more on either side (150 from 48 to 8 kHz, where finer taps would overflow). 16 <-> 24, 48 kHz carries wideband speech: 7 kHz (ITU-T G.722).
+# high_quality keeps 200 Hz more on either side (150 from 48 to 8 kHz, where finer taps would overflow).
+# 16 <-> 24, 48 kHz carries wideband speech: 7 kHz (ITU-T G.722).
 # A decimator may look ahead inside a frame (see FilterTable.delay), and spends that on taps.
 BANDS = {
     ("narrow_16k", "balanced"): Band(16, 3.4, 4.6, 48, 100),

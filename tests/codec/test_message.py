@@ -7,7 +7,6 @@ values, then decode the payload. ``outcome`` is either's answer in a form that c
 
 import array
 import base64
-import functools
 import itertools
 import json
 from collections.abc import Callable
@@ -124,7 +123,7 @@ def test_a_reset_forgets_the_numbers() -> None:
     assert (decoder.sequence, decoder.timestamp) == (-1, -1)
 
 
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, functools.partial(array.array, "B")])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda text: array.array("B", text)])
 def test_a_message_may_be_any_buffer(kind: Callable[[bytes], Any]) -> None:
     for message in (compact(TWILIO.received), json.dumps(TWILIO.received).encode()):
         assert Decoder("pcmu", 8000, 8000).push_message(kind(message), TWILIO.receiving()) == bytes(320)
