@@ -17,7 +17,7 @@ from filter_specs import CONVERSIONS, PROFILES
 
 NATIVE = pathlib.Path(__file__).parent.parent / "relay" / "native"
 
-RETIME_TAPS, RETIME_PHASES, RETIME_UNIT = 16, 128, 1 << 14  # as in retime.h and retime.c
+RETIME_TAPS, RETIME_PHASES, RETIME_UNIT = 16, 128, 1 << 14  # as in retime.h and retime_kernel.h
 # Error at the worst phase: -66 dB to 3.4 kHz of 16 kHz, -62 dB to 5.6 kHz. At 8 kHz, 1 dB is lost at 3.4 kHz.
 RETIME_KAISER_BETA = 6.0
 
@@ -88,7 +88,7 @@ def retime_header() -> str:
     unit exactly, so that re-timing does not change the level of DC.
     """
     lines = [
-        "/* Written by scripts/write_tables.py --write; do not edit. Layout: retime.h. Included by retime.c alone. */",
+        "/* Written by scripts/write_tables.py --write; do not edit. Layout: retime.h. Included by retime_kernel.h. */",
         "/* clang-format off */",
     ]
     lines.append("static const int16_t RETIME_SINC[RETIME_PHASES + 1][RETIME_TAPS] = {")

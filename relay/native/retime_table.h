@@ -1,4 +1,4 @@
-/* Written by scripts/write_tables.py --write; do not edit. Layout: retime.h. Included by retime.c alone. */
+/* Written by scripts/write_tables.py --write; do not edit. Layout: retime.h. Included by retime_kernel.h. */
 /* clang-format off */
 static const int16_t RETIME_SINC[RETIME_PHASES + 1][RETIME_TAPS] = {
     {0, 0, 0, 0, 0, 0, 0, 16384, 0, 0, 0, 0, 0, 0, 0, 0},
