@@ -1,0 +1,1 @@
+"""Joins one phone leg and one room."""

@@ -1,0 +1,1 @@
+"""Audio between a leg and a room: pure, with bytes and time in and bytes out."""

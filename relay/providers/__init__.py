@@ -1,0 +1,1 @@
+"""One sans-I/O adapter per carrier."""

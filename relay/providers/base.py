@@ -1,0 +1,127 @@
+"""What every carrier's media adapter offers: messages to events, commands to messages, and what the carrier can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol, TypeAlias
+
+from relay._codec import MediaTemplate
+from relay.media.format import AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStarted:
+    """The carrier has opened its stream; from here on there is audio."""
+
+    stream_id: str
+    call_id: str
+    format: AudioFormat
+    custom: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReceived:
+    """
+    Audio the agent said.
+
+    ``sequence`` counts frames of this track from the carrier's own first number; ``timestamp_ms`` is since its stream
+    began. None where the carrier does not say.
+    """
+
+    payload: bytes
+    sequence: int | None = None
+    timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfReceived:
+    """A key the agent pressed."""
+
+    digit: str
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReached:
+    """All audio sent before the mark has been played, or (see ``Capabilities.marks_after_clear``) cleared."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStopped:
+    """The carrier has ended its stream. Comes once."""
+
+    reason: str = ""
+
+
+Event: TypeAlias = StreamStarted | AudioReceived | DtmfReceived | MarkReached | StreamStopped
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRule:
+    """How much audio one message to the carrier may hold: ``min_bytes`` to ``max_bytes`` in multiples."""
+
+    multiple_bytes: int = 1
+    min_bytes: int = 1
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a carrier's media stream can do."""
+
+    messages: Literal["text", "binary"]
+    marks: bool
+    clear: bool
+    marks_after_clear: Literal["returned", "dropped", "unknown"]
+    dtmf_received: bool
+    dtmf_sent: Literal["stream", "rest", "no"]
+    ordered: bool
+    """Audio arrives in the order of its sequence numbers, or not at all."""
+    frames_to_carrier: FrameRule
+    close_ends_call: bool
+    """Closing the media WebSocket ends the phone call, if nothing follows in the answer document."""
+
+
+class MediaAdapter(Protocol):
+    """
+    One stream of one carrier: no socket, no clock.
+
+    Events that are no news (a second ``start``, anything after ``stop``, unknown events) are not reported.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    @property
+    def media_in(self) -> MediaTemplate | None:
+        """The audio messages of this stream, for ``Decoder.push_message``; None before it started, or if binary."""
+
+    @property
+    def media_out(self) -> MediaTemplate | None:
+        """The messages ``encode_audio`` makes, for ``Encoder.push_message``; None before it started, or if binary."""
+
+    def parse(self, message: bytes | str) -> list[Event]:
+        """
+        Read one message of the carrier; most hold one event, some none.
+
+        Raises:
+            RemoteProtocolError: the message breaks the protocol. The adapter is as it was and can be used on.
+        """
+
+    def encode_audio(self, payload: bytes) -> bytes:
+        """
+        The message that plays ``payload``, encoded audio in the stream's format.
+
+        Raises:
+            LocalProtocolError: the stream has not started, or ``payload`` breaks the frame rule.
+        """
+
+    def encode_mark(self, name: str) -> bytes:
+        """The message that asks to be told (``MarkReached``) when all audio before it has been played."""
+
+    def encode_clear(self) -> bytes:
+        """The message that drops what the carrier has not played yet."""
