@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias
 
 from relay._codec import MediaTemplate
+from relay.errors import LocalProtocolError
 from relay.media.format import AudioFormat
 
 
@@ -68,6 +69,22 @@ class FrameRule:
     min_bytes: int = 1
     max_bytes: int | None = None
 
+    def __str__(self) -> str:
+        most = "" if self.max_bytes is None else f", at most {self.max_bytes}"
+        return f"a multiple of {self.multiple_bytes} bytes, at least {self.min_bytes}{most}"
+
+    def check(self, carrier: str, payload: bytes) -> None:
+        """
+        Let through what one message may hold.
+
+        Raises:
+            LocalProtocolError: ``payload`` is too short, too long, or no whole multiple.
+        """
+        size = len(payload)
+        too_long = self.max_bytes is not None and size > self.max_bytes
+        if size < self.min_bytes or too_long or size % self.multiple_bytes:
+            raise LocalProtocolError(carrier, "payload", expected=str(self), got=f"{size} bytes")
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -88,7 +105,7 @@ class Capabilities:
 
 class MediaAdapter(Protocol):
     """
-    One stream of one carrier: no socket, no clock.
+    One stream of one carrier: no socket, no clock. Open from its ``StreamStarted`` to its ``StreamStopped``.
 
     Events that are no news (a second ``start``, anything after ``stop``, unknown events) are not reported.
     """
@@ -98,11 +115,11 @@ class MediaAdapter(Protocol):
 
     @property
     def media_in(self) -> MediaTemplate | None:
-        """The audio messages of this stream, for ``Decoder.push_message``; None before it started, or if binary."""
+        """The audio messages of this stream, for ``Decoder.push_message``; None unless it is open, or if binary."""
 
     @property
     def media_out(self) -> MediaTemplate | None:
-        """The messages ``encode_audio`` makes, for ``Encoder.push_message``; None before it started, or if binary."""
+        """The messages ``encode_audio`` makes, for ``Encoder.push_message``; None unless it is open, or if binary."""
 
     def parse(self, message: bytes | str) -> list[Event]:
         """
@@ -117,11 +134,21 @@ class MediaAdapter(Protocol):
         The message that plays ``payload``, encoded audio in the stream's format.
 
         Raises:
-            LocalProtocolError: the stream has not started, or ``payload`` breaks the frame rule.
+            LocalProtocolError: the stream is not open, or ``payload`` breaks the frame rule.
         """
 
     def encode_mark(self, name: str) -> bytes:
-        """The message that asks to be told (``MarkReached``) when all audio before it has been played."""
+        """
+        The message that asks to be told (``MarkReached``) when all audio before it has been played.
+
+        Raises:
+            LocalProtocolError: the stream is not open, or ``name`` is not 1 to 64 characters of printable ASCII.
+        """
 
     def encode_clear(self) -> bytes:
-        """The message that drops what the carrier has not played yet."""
+        """
+        The message that drops what the carrier has not played yet.
+
+        Raises:
+            LocalProtocolError: the stream is not open.
+        """

@@ -1,0 +1,85 @@
+"""Where one carrier's stream stands: not started, open, over; and what may come or be sent then."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from relay.errors import LocalProtocolError, RemoteProtocolError
+from relay.providers.base import Event, StreamStarted, StreamStopped
+from relay.providers.fields import shown
+
+MARK_NAME_MAX_CHARS: Final = 64
+"""Ours, as no carrier documents one: a mark's name travels twice and is logged."""
+
+
+class StreamOrder:
+    """
+    The order of one stream's messages, the same with every carrier: one start, one stop, nothing after it.
+
+    Carriers repeat themselves and talk on after the end: what is no news is an empty list, not an error.
+    """
+
+    def __init__(self, carrier: str) -> None:
+        self._carrier = carrier
+        self._stream_id: str | None = None
+        self._over = False
+
+    @property
+    def over(self) -> bool:
+        """The stream has stopped: whatever the carrier still says is no news."""
+        return self._over
+
+    def start(self, started: StreamStarted) -> list[Event]:
+        """
+        Open the stream; again is no news.
+
+        Raises:
+            RemoteProtocolError: another stream has been started before.
+        """
+        if self._stream_id is None:
+            self._stream_id = started.stream_id
+            return [started]
+        if started.stream_id != self._stream_id:
+            expected, got = f"stream {shown(self._stream_id)} again", f"stream {shown(started.stream_id)}"
+            raise RemoteProtocolError(self._carrier, "start", expected=expected, got=got)
+        return []
+
+    def stop(self, reason: str = "") -> list[Event]:
+        """End the stream."""
+        self._over = True
+        return [StreamStopped(reason)]
+
+    def started_id(self, event: str) -> str:
+        """
+        The id of the stream, which ``event`` must be of.
+
+        Raises:
+            RemoteProtocolError: no stream has started.
+        """
+        if self._stream_id is None:
+            raise RemoteProtocolError(self._carrier, "event", expected="'start' first", got=shown(event))
+        return self._stream_id
+
+    def open_id(self) -> str:
+        """
+        The id of the stream, to send to it.
+
+        Raises:
+            LocalProtocolError: it has not started, or is over.
+        """
+        if self._stream_id is None or self._over:
+            got = "one that is over" if self._over else "one that has not started"
+            raise LocalProtocolError(self._carrier, "stream", expected="an open one", got=got)
+        return self._stream_id
+
+
+def check_mark_name(carrier: str, name: str) -> None:
+    """
+    Let through what every carrier gives back as it was.
+
+    Raises:
+        LocalProtocolError: ``name`` is empty, over ``MARK_NAME_MAX_CHARS``, or not printable ASCII.
+    """
+    if not 0 < len(name) <= MARK_NAME_MAX_CHARS or not (name.isascii() and name.isprintable()):
+        expected = f"1 to {MARK_NAME_MAX_CHARS} printable ASCII characters"
+        raise LocalProtocolError(carrier, "mark name", expected=expected, got=shown(name))
