@@ -1,0 +1,100 @@
+"""Agent to room: the carrier's messages in, PCM out as the room's microphone asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from relay._codec import Decoder, MediaTemplate
+from relay.bridge.stats import AgentToRoomStats, Spread
+from relay.media.format import AudioFormat, pcm
+from relay.media.latency import LatencyHistogram
+from relay.media.playout import Playout
+from relay.providers.base import AudioReceived, Event, MediaAdapter, StreamStarted
+
+_NO_EVENTS: Final[Sequence[Event]] = ()
+
+
+class AgentToRoom:
+    """
+    One direction of one bridge.
+
+    Args:
+        adapter: reads what the codec does not take as this stream's audio.
+        room_rate_hz: of the PCM to give out.
+        microphone_ptime_ms: how much of it at a time.
+        profile: the codec's filter.
+    """
+
+    def __init__(
+        self,
+        adapter: MediaAdapter,
+        *,
+        room_rate_hz: int,
+        microphone_ptime_ms: int,
+        profile: Literal["balanced", "low_delay", "high_quality"],
+    ) -> None:
+        self._adapter = adapter
+        self._room_rate_hz = room_rate_hz
+        self._profile: Literal["balanced", "low_delay", "high_quality"] = profile
+        self._decoder: Decoder | None = None
+        self._template: MediaTemplate | None = None
+        self._wait = LatencyHistogram()
+        self._playout = Playout(room_rate_hz, pull_ms=microphone_ptime_ms, wait=self._wait)
+        self.pull = self._playout.pull
+        self.last_audio_ns: int | None = None
+        self.frames = 0
+
+    @property
+    def decoded(self) -> bool:
+        """Whether any of the agent's audio has been decoded."""
+        return self.frames > 0
+
+    @property
+    def in_room(self) -> bool:
+        """Whether any of the agent's audio has been given to the room."""
+        return self._playout.played
+
+    def take(self, message: bytes | str, received_ns: int) -> Sequence[Event]:
+        """
+        Read one message: audio goes towards the room, everything else is returned.
+
+        Raises:
+            RemoteProtocolError: the message breaks the protocol, and nothing has changed.
+        """
+        if self._decoder is not None and self._template is not None:
+            try:
+                decoded = self._decoder.push_message(message, self._template)  # type: ignore[arg-type] # JSON carriers send bytes
+            except ValueError:
+                decoded = None  # the adapter knows what is wrong with it
+            if decoded is not None:
+                self._push(decoded, received_ns, self._decoder.sequence)
+                return _NO_EVENTS
+        return [event for event in self._adapter.parse(message) if not self._took_audio(event, received_ns)]
+
+    def stats(self) -> AgentToRoomStats:
+        """What has happened since the last call, and where things stand."""
+        wait, playout = Spread.of(self._wait), self._playout.snapshot()
+        self._wait.clear()
+        return AgentToRoomStats(frames=self.frames, wait=wait, playout=playout)
+
+    def chain(self, carrier: AudioFormat) -> str:
+        """The steps a frame takes."""
+        return f"{carrier} -> jitter -> {pcm(self._room_rate_hz)} -> room"
+
+    def _took_audio(self, event: Event, received_ns: int) -> bool:
+        if isinstance(event, StreamStarted):
+            audio = event.format
+            self._decoder = Decoder(audio.encoding, audio.rate_hz, self._room_rate_hz, profile=self._profile)
+            self._template = self._adapter.media_in
+        if not isinstance(event, AudioReceived) or self._decoder is None:
+            return False
+        self._push(
+            self._decoder.push(event.payload), received_ns, -1 if event.sequence is None else event.sequence
+        )
+        return True
+
+    def _push(self, decoded: bytes, received_ns: int, sequence: int) -> None:
+        self.frames += 1
+        self.last_audio_ns = received_ns
+        self._playout.push(decoded, received_ns, sequence=sequence if sequence >= 0 else None)

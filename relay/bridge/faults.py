@@ -1,0 +1,64 @@
+"""What goes wrong on a bridge: each kind counted, and logged the 1st, 2nd, 4th, 8th... time, so no flood fills a disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from structlog.typing import FilteringBoundLogger
+
+
+class Faults:
+    """
+    Counts and logs one bridge's faults.
+
+    Args:
+        log: bound to the transfer.
+    """
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+        self._counts: Counter[str] = Counter()
+
+    def note(self, kind: str, detail: object, count: int = 1) -> None:
+        """
+        Count ``count`` faults of a kind, and log them where the number of all of its kind doubles.
+
+        Args:
+            kind: a closed set of names: they become metrics.
+            detail: what was expected and what came; no audio, no secrets.
+            count: how many at once.
+        """
+        before = self._counts[kind]
+        self._counts[kind] = total = before + count
+        if total.bit_length() > before.bit_length():
+            self._log.warning(kind, detail=str(detail), count=total)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many of each kind so far."""
+        return MappingProxyType(dict(self._counts))
+
+
+class BadMessageLimit:
+    """
+    Says when a carrier sends more nonsense than a call can be trusted with.
+
+    A bad message costs a point, and every second gives two back: a few bad ones now and then go on for ever.
+    """
+
+    POINTS_PER_S = 2
+
+    def __init__(self, points_max: int) -> None:
+        self._points_max = points_max
+        self._points = 0.0
+
+    def exceeded(self) -> bool:
+        """Note one bad message; True if that is one too many."""
+        self._points += 1
+        return self._points > self._points_max
+
+    def recover(self, elapsed_s: float) -> None:
+        """Note that time has passed."""
+        self._points = max(self._points - self.POINTS_PER_S * elapsed_s, 0.0)

@@ -1,0 +1,196 @@
+"""The carrier's WebSocket: hands over each message as it is read, and writes without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, cast
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import Event, State
+
+from relay.bridge.socket_queue import prepare, unacknowledged_bytes
+
+MESSAGE_MAX_BYTES: Final = 65536
+OPEN_TIMEOUT_S: Final = 3.0
+CLOSE_TIMEOUT_S: Final = 2.0
+USER_TIMEOUT_MS: Final = 10_000
+FRAGMENTS_MAX: Final = 64
+EARLY_MESSAGES_MAX: Final = 64
+
+
+class MediaReceiver(Protocol):
+    """What a media connection reports to. Must not raise."""
+
+    def message_received(self, message: bytes | str, received_ns: int) -> None:
+        """One whole message (text still as UTF-8 bytes), and when the socket was readable."""
+
+    def connection_closed(self, *, clean: bool, code: int, detail: str) -> None:
+        """The connection is over; ``clean`` if the peer said so with a close frame. Comes once."""
+
+
+class MediaConnection(ServerConnection):
+    """
+    One carrier's media stream.
+
+    Handshake, ping, pong, close and every odd frame are the library's. Data frames are taken from it before they would
+    be queued for a task to wake up and fetch, and written without one: a later native path replaces ``data_received``
+    and ``send_message``, and nothing else.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.receiver: MediaReceiver | None = None
+        self.received_ns = 0
+        self.round_trip_min_ms = math.inf
+        self.round_trip_ms = 0.0
+        self.pongs = 0
+        self._descriptor = -1
+        self._ping_sent_ns = 0
+        self._early: list[tuple[bytes, int]] = []
+        self._fragments: list[bytes] = []
+
+    def attach(self, receiver: MediaReceiver) -> None:
+        """Report to ``receiver`` from now on, beginning with what came since the handshake."""
+        self.receiver = receiver
+        early, self._early = self._early, []
+        for message, received_ns in early:
+            receiver.message_received(message, received_ns)
+
+    # Reading
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket."""
+        super().connection_made(transport)
+        connected = cast("socket.socket", transport.get_extra_info("socket"))
+        self._descriptor = connected.fileno()
+        prepare(connected, user_timeout_ms=USER_TIMEOUT_MS)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the socket."""
+        self.received_ns = time.monotonic_ns()
+        super().data_received(data)
+
+    def process_event(self, event: Event) -> None:
+        """Take one frame from the library's parser."""
+        if self.request is None or not isinstance(event, Frame):
+            super().process_event(event)
+            return
+        opcode = event.opcode
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if event.fin:
+                self._deliver(bytes(event.data))
+            else:
+                self._fragments = [bytes(event.data)]
+        elif opcode is Opcode.CONT:
+            self._take_fragment(event)
+        elif opcode is Opcode.PONG:
+            self._take_pong(bytes(event.data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report the end."""
+        super().connection_lost(exc)
+        if self.receiver is not None:
+            received = self.protocol.close_rcvd
+            self.receiver.connection_closed(
+                clean=received is not None,
+                code=CloseCode.ABNORMAL_CLOSURE if received is None else received.code,
+                detail=(received.reason if received is not None else "") or (str(exc) if exc is not None else ""),
+            )
+
+    def _deliver(self, message: bytes) -> None:
+        if self.receiver is not None:
+            self.receiver.message_received(message, self.received_ns)
+        elif len(self._early) < EARLY_MESSAGES_MAX:
+            self._early.append((message, self.received_ns))
+        else:
+            self._fail(CloseCode.TRY_AGAIN_LATER, "nobody took the stream")
+
+    def _take_fragment(self, event: Frame) -> None:
+        # The library bounds the message's bytes, not its fragments: empty ones are free.
+        self._fragments.append(bytes(event.data))
+        if event.fin:
+            fragments, self._fragments = self._fragments, []
+            self._deliver(b"".join(fragments))
+        elif len(self._fragments) > FRAGMENTS_MAX:
+            self._fail(CloseCode.POLICY_VIOLATION, f"more than {FRAGMENTS_MAX} fragments in a message")
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        self.protocol.fail(code, reason)
+        self.send_data()
+
+    # Writing
+
+    def send_message(self, message: bytes, *, text: bool = True) -> bool:
+        """Write one message; False if the connection is not open any longer."""
+        protocol = self.protocol
+        if protocol.state is not State.OPEN:
+            return False
+        if text:
+            protocol.send_text(message)
+        else:
+            protocol.send_binary(message)
+        self.send_data()
+        return True
+
+    def queued_bytes(self) -> int:
+        """Bytes written that the peer has not acknowledged: in this process and in the kernel."""
+        if self._descriptor < 0 or self.transport.is_closing():
+            return 0
+        return self.transport.get_write_buffer_size() + unacknowledged_bytes(self._descriptor)
+
+    def abort(self) -> None:
+        """Drop the connection and all that is queued on it."""
+        self.transport.abort()
+
+    # Round trip
+
+    def measure_round_trip(self, now_ns: int) -> None:
+        """Send a ping; the pong updates ``round_trip_ms`` and counts in ``pongs``."""
+        if self.protocol.state is State.OPEN:
+            self._ping_sent_ns = now_ns
+            self.protocol.send_ping(now_ns.to_bytes(8, "big"))
+            self.send_data()
+
+    def _take_pong(self, data: bytes) -> None:
+        if data != self._ping_sent_ns.to_bytes(8, "big"):
+            return  # unasked, which the protocol allows, or late
+        self.round_trip_ms = (self.received_ns - self._ping_sent_ns) / 1e6
+        self.round_trip_min_ms = min(self.round_trip_min_ms, self.round_trip_ms)
+        self.pongs += 1
+
+
+async def serve_media(
+    handler: Callable[[MediaConnection], Awaitable[None]],
+    *,
+    host: str,
+    port: int,
+    authorise: Callable[[ServerConnection, Request], Awaitable[Response | None] | Response | None] | None = None,
+) -> Server:
+    """
+    Listen for carriers' media streams.
+
+    Args:
+        handler: serves one connection until it is over.
+        host: the address to listen on.
+        port: 0 for any that is free.
+        authorise: decides on a request before it is upgraded; a response refuses it.
+    """
+    return await serve(
+        cast("Callable[[ServerConnection], Awaitable[None]]", handler),
+        host,
+        port,
+        create_connection=MediaConnection,
+        process_request=authorise,
+        compression=None,  # audio does not compress, and a compressed message is a bomb
+        max_size=MESSAGE_MAX_BYTES,
+        open_timeout=OPEN_TIMEOUT_S,
+        close_timeout=CLOSE_TIMEOUT_S,
+        ping_interval=None,  # the bridge pings: a carrier that never answers one must not lose its call by it
+        server_header=None,
+    )

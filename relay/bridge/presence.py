@@ -1,0 +1,61 @@
+"""Who is in the room, and whether the customer is among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from relay.rooms.base import Participant
+
+
+class Presence:
+    """
+    Follows the participants of one room.
+
+    With a ``customer_id`` the customer is whoever has that id or name; without, anybody but the bot.
+
+    Args:
+        customer_id: a participant's id or name.
+        bot_id: a participant's id or name.
+    """
+
+    def __init__(self, *, customer_id: str | None, bot_id: str | None) -> None:
+        self._customer_id = customer_id
+        self._bot_id = bot_id
+        self._participants: dict[str, Participant] = {}
+        self._absent_since_ns: int | None = None
+
+    def joined_room(self, participants: Iterable[Participant], now_ns: int) -> None:
+        """We are in the room, and these were there before."""
+        self._participants = {each.participant_id: each for each in participants}
+        self._note_absence(now_ns)
+
+    def came(self, participant: Participant, now_ns: int) -> None:
+        """Somebody came."""
+        self._participants[participant.participant_id] = participant
+        self._note_absence(now_ns)
+
+    def left(self, participant: Participant, now_ns: int) -> None:
+        """Somebody left."""
+        self._participants.pop(participant.participant_id, None)
+        self._note_absence(now_ns)
+
+    @property
+    def count(self) -> int:
+        """Others in the room."""
+        return len(self._participants)
+
+    def absent_s(self, now_ns: int) -> float:
+        """How long the customer has been away, 0.0 if present or if we are not in the room."""
+        return 0.0 if self._absent_since_ns is None else (now_ns - self._absent_since_ns) / 1e9
+
+    def _note_absence(self, now_ns: int) -> None:
+        if any(self._is_customer(each) for each in self._participants.values()):
+            self._absent_since_ns = None
+        elif self._absent_since_ns is None:
+            self._absent_since_ns = now_ns
+
+    def _is_customer(self, participant: Participant) -> bool:
+        ids = (participant.participant_id, participant.name)
+        if self._customer_id is not None:
+            return self._customer_id in ids
+        return self._bot_id not in ids

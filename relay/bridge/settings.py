@@ -1,0 +1,53 @@
+"""The bounds a bridge keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSettings:
+    """
+    How long a bridge waits, how much it queues, and how much nonsense it takes.
+
+    Raises:
+        ValueError: a number that is not above zero.
+    """
+
+    media_timeout_s: float = 10.0
+    """No audio from the carrier for so long, from the first moment of its connection on, ends the bridge."""
+
+    half_open_timeout_s: float = 15.0
+    """So long without an answer to a ping, from a carrier that has answered one, ends the bridge."""
+
+    write_stall_timeout_s: float = 5.0
+    """A carrier that takes none of our audio for so long ends the bridge."""
+
+    room_timeout_s: float = 10.0
+    """A room whose microphone asks for nothing for so long is lost."""
+
+    customer_grace_s: float = 5.0
+    """A customer who left may come back (a page reloaded, a network changed) within so long."""
+
+    max_duration_s: float = 4 * 3600.0
+    """From the carrier's connection on."""
+
+    queue_max_ms: int = 200
+    """Audio towards the carrier that waits on our side, in this process and in the kernel."""
+
+    ping_interval_s: float = 5.0
+    bad_messages_max: int = 20
+    leave_timeout_s: float = 5.0
+    close_timeout_s: float = 2.0
+    tick_s: float = 1.0
+    """How often time-outs are looked at and statistics reported."""
+
+    profile: Literal["balanced", "low_delay", "high_quality"] = "balanced"
+    """The codec's filters."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not isinstance(value, str) and not value > 0:
+                raise ValueError(f"BridgeSettings: expected a {each.name} above zero, got {value!r}")

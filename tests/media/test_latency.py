@@ -1,0 +1,66 @@
+"""The latency histogram."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.media.latency import LatencyHistogram
+
+LONGEST_NS = 8_500_000_000
+
+
+def histogram(durations_ns: list[int]) -> LatencyHistogram:
+    made = LatencyHistogram()
+    for duration_ns in durations_ns:
+        made.record(duration_ns)
+    return made
+
+
+@given(st.lists(st.integers(0, LONGEST_NS), min_size=1, max_size=50), st.integers(1, 100))
+def test_percentile_is_an_upper_bound_by_at_most_a_bucket(durations_ns: list[int], percent: int) -> None:
+    exact_ns = sorted(durations_ns)[max(-(-len(durations_ns) * percent // 100) - 1, 0)]
+    measured_ns = histogram(durations_ns).percentile_ms(percent) * 1e6
+    assert exact_ns <= measured_ns * (1 + 1e-9)
+    assert measured_ns <= exact_ns * 17 / 16 + 16_385
+
+
+def test_longest_is_kept_exactly_and_bounds_the_percentiles() -> None:
+    made = histogram([1_000_000, 700_000_000_000])
+    assert made.max_ns == 700_000_000_000
+    assert made.percentile_ms(100) == 700_000
+    assert made.percentile_ms(50) < 1.1
+
+
+def test_empty_histogram_has_no_latency() -> None:
+    assert LatencyHistogram().count == 0
+    assert LatencyHistogram().percentile_ms(99) == 0.0
+
+
+def test_negative_duration_counts_as_none() -> None:
+    made = histogram([-5])
+    assert made.count == 1
+    assert made.percentile_ms(50) == 0.0
+
+
+def test_sum_of_two_is_the_histogram_of_both() -> None:
+    rng = random.Random(3)
+    first, second = ([rng.randrange(10**8) for _ in range(300)] for _ in range(2))
+    total = histogram(first)
+    total.add(histogram(second))
+    both = histogram(first + second)
+    assert total.count == 600
+    assert [total.percentile_ms(p) for p in range(101)] == [both.percentile_ms(p) for p in range(101)]
+
+
+def test_cleared_histogram_is_as_new() -> None:
+    made = histogram([1, 10**9])
+    made.clear()
+    assert (made.count, made.max_ns, made.percentile_ms(100)) == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize("percent", [-1, 100.5])
+def test_percent_out_of_range_is_refused(percent: float) -> None:
+    with pytest.raises(ValueError, match="expected 0 to 100 percent, got"):
+        LatencyHistogram().percentile_ms(percent)
