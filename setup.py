@@ -12,6 +12,7 @@ codec = Extension(
     sources=["relay/_codec.pyx", *sorted(map(str, NATIVE.glob("*.c")))],
     depends=["relay/_codec.pxd", *sorted(map(str, [*NATIVE.glob("*.pxi"), *NATIVE.glob("*.h")]))],
     include_dirs=["relay"],
+    libraries=["m"],
     extra_compile_args=[
         "-std=c11",
         "-O3",  # CPython may pass -O2, which leaves G.711 unvectorised, five to ten times slower

@@ -1,5 +1,5 @@
 # What relay/native offers to _codec.pyx, which includes this file by its name; nothing else cimports it.
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "native/fir.h" nogil:
@@ -94,3 +94,22 @@ cdef extern from "native/conceal.h" nogil:
     void conceal_resume(concealer *self, int16_t *pcm, size_t samples)
     void conceal_remember(concealer *self, const int16_t *pcm, size_t samples)
     size_t conceal_state_bytes(const concealer *self)
+
+
+cdef extern from "native/shorten.h" nogil:
+    enum:
+        SHORTEN_MIN_MS
+        SHORTEN_MAX_MS
+        SHORTEN_MAX_SAMPLES
+
+    size_t shorten_run "shorten"(int16_t *pcm, size_t samples, size_t at_most, uint32_t rate_hz, double least_match)
+
+
+cdef extern from "native/mixing.h" nogil:
+    enum:
+        MIX_BLOCK
+        MIX_MAX_RUNS
+
+    void mix_add(int32_t *sums, const int16_t *pcm, size_t samples)
+    void mix_pack(const int32_t *sums, size_t samples, int16_t *out)
+    uint64_t sum_of_squares(const void *pcm, size_t samples)

@@ -1,5 +1,6 @@
 # The types of relay/_codec.pyx; what each promises is written there.
 import enum
+from collections.abc import Sequence
 from typing import Any, Final, Literal, Self, TypeAlias
 
 from typing_extensions import Buffer, disjoint_base  # Buffer: collections.abc has it from Python 3.12 on
@@ -51,6 +52,9 @@ class MediaTemplate:
     def __new__(cls, content: dict[str, Any]) -> Self: ...
 
 def retime(pcm: Buffer, change: int) -> bytes: ...
+def shorten(pcm: Buffer, at_most_samples: int, rate_hz: int, *, least_match: float = 0.9) -> bytes: ...
+def mix(frames: Sequence[bytes]) -> bytes: ...
+def level_dbfs(pcm: Buffer) -> float: ...
 
 @disjoint_base
 class Concealer:

@@ -6,7 +6,7 @@
 # embedsignature=True: help() and stubtest see the arguments.
 # cython: embedsignature=True
 """
-The native core: G.711, byte order, base64, rate conversion, re-timing and concealment, with their state.
+The native core: G.711, byte order, base64, rate conversion, mixing, re-timing and concealment, with their state.
 
 Everything here is numbers and their state; the work is done in ``relay/native``, and this file is its Python face. PCM
 is L16 mono, little-endian. An object serves one direction of one call and one thread at a time.
@@ -24,9 +24,12 @@ import orjson
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from cpython.sequence cimport PySequence_Fast, PySequence_Fast_GET_SIZE, PySequence_Fast_ITEMS
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_Check
-from libc.stdint cimport int16_t, uint8_t, uint32_t
-from libc.string cimport memcpy
+from libc.math cimport INFINITY, log10
+from libc.stdint cimport int16_t, int32_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
 RATES_HZ = (8000, 16000, 24000, 48000)
 ENCODINGS = ("pcmu", "pcma", "l16le", "l16be")
@@ -50,6 +53,7 @@ cdef _check_choice(owner, what, value, choices):
 include "native/template.pxi"
 include "native/stream.pxi"
 include "native/repair.pxi"
+include "native/mixing.pxi"
 
 
 def instruction_sets():

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blend.h"
+#include "pitch.h"
+
 /* Times of G.711 Appendix I, in microseconds: at 8 kHz 40 to 120 samples of pitch, and three periods and a quarter
  * kept. */
 enum {
@@ -19,11 +22,6 @@ enum {
 };
 
 enum {
-    FULL = 1 << 15,        /* a weight of 1 */
-    COARSE_RATE_HZ = 4000, /* of the first pitch search */
-    SEARCH_PEAK = 1023,    /* 10 bits: the sum of 960 squares, 20 ms at 48 kHz, fits int32 */
-    COARSE_MAX = HISTORY_US / (1000000 / COARSE_RATE_HZ) + 1,
-    HISTORY_MAX = HISTORY_US * 48 / 1000,
     QUARTER_MAX = PITCH_MAX_US * 48 / 1000 / 4,
     FADE_IN_MAX = FADE_IN_MAX_US * 48 / 1000,
 };
@@ -72,73 +70,15 @@ void conceal_remember(concealer *self, const int16_t *pcm, size_t samples)
 
 static int16_t saturate(int32_t a) { return (int16_t)(a > 32767 ? 32767 : a < -32768 ? -32768 : a); }
 
-static int32_t dot(const int16_t *restrict a, const int16_t *restrict b, uint32_t samples)
-{
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < samples; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
-/* The lag in [from, to] at which the last `window` samples before `end` resemble those before them most. */
-static uint32_t best_lag(const int16_t *end, uint32_t window, uint32_t from, uint32_t to)
-{
-    const int16_t *recent = end - window;
-    int32_t energy = dot(recent - from, recent - from, window);
-    uint32_t best = from;
-    double best_score = -1.0;
-    for (uint32_t lag = from; lag <= to; lag++) {
-        double product = dot(recent, recent - lag, window);
-        double score = product > 0 && energy > 0 ? product * product / energy : 0;
-        if (score > best_score) {
-            best_score = score;
-            best = lag;
-        }
-        int32_t enters = *(recent - lag - 1), leaves = *(end - lag - 1);
-        energy += enters * enters - leaves * leaves;
-    }
-    return best;
-}
-
-static int32_t peak_of(const int16_t *pcm, uint32_t samples)
-{
-    int32_t highest = 0, lowest = 0;
-    for (uint32_t i = 0; i < samples; i++) {
-        highest = pcm[i] > highest ? pcm[i] : highest;
-        lowest = pcm[i] < lowest ? pcm[i] : lowest;
-    }
-    return highest > -lowest ? highest : -lowest;
-}
-
-/* The samples with a peak of `peak` brought within SEARCH_PEAK, each output the sum of `step`, counted from the end. */
-static uint32_t scaled_down(const int16_t *pcm, uint32_t samples, uint32_t step, int32_t peak, int16_t *out)
-{
-    uint32_t count = samples / step;
-    int shift = 0;
-    while ((int64_t)peak * step >> shift > SEARCH_PEAK)
-        shift++;
-    pcm += samples - count * step;
-    for (uint32_t i = 0; i < count; i++) {
-        int32_t sum = 0;
-        for (uint32_t j = 0; j < step; j++)
-            sum += pcm[i * step + j];
-        out[i] = (int16_t)(sum >> shift);
-    }
-    return count;
-}
-
-/* Coarse at 4 kHz, then to the sample around what was found. */
 static uint32_t find_pitch(const concealer *self)
 {
-    int16_t coarse[COARSE_MAX] = {0}, fine[HISTORY_MAX];
-    uint32_t step = self->rate_hz / COARSE_RATE_HZ, lowest = samples_of(self, PITCH_MIN_US);
-    uint32_t highest = samples_of(self, PITCH_MAX_US), window = samples_of(self, PITCH_WINDOW_US);
-    int32_t peak = peak_of(self->source, self->history_samples);
-    uint32_t count = scaled_down(self->source, self->history_samples, step, peak, coarse);
-    uint32_t about = step * best_lag(coarse + count, window / step, lowest / step, highest / step);
-    scaled_down(self->source, self->history_samples, 1, peak, fine);
-    uint32_t from = about - step < lowest ? lowest : about - step, to = smaller(about + step, highest);
-    return best_lag(fine + self->history_samples, window, from, to);
+    pitch_search search = {
+        .rate_hz = self->rate_hz,
+        .window = samples_of(self, PITCH_WINDOW_US),
+        .lowest = samples_of(self, PITCH_MIN_US),
+        .highest = samples_of(self, PITCH_MAX_US),
+    };
+    return pitch_find(&search, self->source, self->history_samples).lag;
 }
 
 static void begin_gap(concealer *self)
@@ -149,16 +89,6 @@ static void begin_gap(concealer *self)
     self->pitch = find_pitch(self);
     const int16_t *end = self->source + self->history_samples;
     self->jump = end[-1] - end[-1 - (int32_t)self->pitch];
-}
-
-/* The weight of part i of `parts`, i / parts of FULL. The division is done once for a run: see unit_of. */
-static uint32_t unit_of(uint32_t parts) { return ((uint32_t)FULL << 15) / parts; }
-
-static int32_t weight_of(uint32_t i, uint32_t unit) { return (int32_t)(i * unit >> 15); }
-
-static int16_t blend(int32_t from, int32_t to, int32_t weight)
-{
-    return (int16_t)(from + ((to - from) * weight >> 15));
 }
 
 /* Samples from n on of the last `periods` periods, repeated without end; the last quarter period leads into the first.

@@ -1,0 +1,22 @@
+/* Sums and levels of runs of PCM. Plain C: compilers vectorise these loops by themselves. */
+#ifndef RELAY_MIXING_H
+#define RELAY_MIXING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MIX_BLOCK = 512,     /* samples summed at a time, on the stack */
+    MIX_MAX_RUNS = 4096, /* far from where a sum could leave int32, 65,536 */
+};
+
+/* Add samples to sums. */
+void mix_add(int32_t *sums, const int16_t *pcm, size_t samples);
+
+/* Write sums as samples, saturated. */
+void mix_pack(const int32_t *sums, size_t samples, int16_t *out);
+
+/* The sum of the squares of samples at any address. */
+uint64_t sum_of_squares(const void *pcm, size_t samples);
+
+#endif
