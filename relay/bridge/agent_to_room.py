@@ -39,7 +39,7 @@ class AgentToRoom:
         self._profile: Literal["balanced", "low_delay", "high_quality"] = profile
         self._decoder: Decoder | None = None
         self._template: MediaTemplate | None = None
-        self._wait = LatencyHistogram()
+        self._wait, self._wait_before = LatencyHistogram(), LatencyHistogram()
         self._playout = Playout(room_rate_hz, pull_ms=microphone_ptime_ms, wait=self._wait)
         self.pull = self._playout.pull
         self.last_audio_ns: int | None = None
@@ -72,11 +72,12 @@ class AgentToRoom:
                 return _NO_EVENTS
         return [event for event in self._adapter.parse(message) if not self._took_audio(event, received_ns)]
 
-    def stats(self) -> AgentToRoomStats:
-        """What has happened since the last call, and where things stand."""
-        wait, playout = Spread.of(self._wait), self._playout.snapshot()
+    def stats(self, *, whole_call: bool) -> AgentToRoomStats:
+        """Where things stand, with the waits since the last call of this, or of the whole call."""
+        self._wait_before.add(self._wait)
+        wait = Spread.of(self._wait_before if whole_call else self._wait)
         self._wait.clear()
-        return AgentToRoomStats(frames=self.frames, wait=wait, playout=playout)
+        return AgentToRoomStats(frames=self.frames, wait=wait, playout=self._playout.snapshot())
 
     def chain(self, carrier: AudioFormat) -> str:
         """The steps a frame takes."""
@@ -89,9 +90,7 @@ class AgentToRoom:
             self._template = self._adapter.media_in
         if not isinstance(event, AudioReceived) or self._decoder is None:
             return False
-        self._push(
-            self._decoder.push(event.payload), received_ns, -1 if event.sequence is None else event.sequence
-        )
+        self._push(self._decoder.push(event.payload), received_ns, -1 if event.sequence is None else event.sequence)
         return True
 
     def _push(self, decoded: bytes, received_ns: int, sequence: int) -> None:

@@ -1,10 +1,9 @@
-"""What goes wrong on a bridge: each kind counted, and logged the 1st, 2nd, 4th, 8th... time, so no flood fills a disk."""
+"""What goes wrong on a bridge: each kind counted, and logged the 1st, 2nd, 4th, 8th... time: no flood fills a disk."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from structlog.typing import FilteringBoundLogger
 
@@ -38,7 +37,7 @@ class Faults:
     @property
     def counts(self) -> Mapping[str, int]:
         """How many of each kind so far."""
-        return MappingProxyType(dict(self._counts))
+        return dict(self._counts)
 
 
 class BadMessageLimit:

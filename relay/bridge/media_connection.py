@@ -7,10 +7,11 @@ import math
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from enum import Enum, auto
 from typing import Any, Final, Protocol, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
@@ -24,14 +25,23 @@ FRAGMENTS_MAX: Final = 64
 EARLY_MESSAGES_MAX: Final = 64
 
 
+class Ending(Enum):
+    """How a connection ended."""
+
+    PEER_CLOSED = auto()
+    WE_CLOSED = auto()
+    """With a close frame of our own: on purpose, or because the peer broke the WebSocket protocol."""
+    LOST = auto()
+
+
 class MediaReceiver(Protocol):
     """What a media connection reports to. Must not raise."""
 
     def message_received(self, message: bytes | str, received_ns: int) -> None:
         """One whole message (text still as UTF-8 bytes), and when the socket was readable."""
 
-    def connection_closed(self, *, clean: bool, code: int, detail: str) -> None:
-        """The connection is over; ``clean`` if the peer said so with a close frame. Comes once."""
+    def connection_closed(self, ending: Ending, code: int, detail: str) -> None:
+        """The connection is over. Comes once."""
 
 
 class MediaConnection(ServerConnection):
@@ -96,12 +106,14 @@ class MediaConnection(ServerConnection):
         """Report the end."""
         super().connection_lost(exc)
         if self.receiver is not None:
-            received = self.protocol.close_rcvd
-            self.receiver.connection_closed(
-                clean=received is not None,
-                code=CloseCode.ABNORMAL_CLOSURE if received is None else received.code,
-                detail=(received.reason if received is not None else "") or (str(exc) if exc is not None else ""),
-            )
+            protocol = self.protocol
+            if protocol.close_rcvd is not None and protocol.close_rcvd_then_sent is not False:
+                ending, close = Ending.PEER_CLOSED, protocol.close_rcvd
+            elif protocol.close_sent is not None:
+                ending, close = Ending.WE_CLOSED, protocol.close_sent
+            else:
+                ending, close = Ending.LOST, Close(CloseCode.ABNORMAL_CLOSURE, "" if exc is None else str(exc))
+            self.receiver.connection_closed(ending, close.code, close.reason)
 
     def _deliver(self, message: bytes) -> None:
         if self.receiver is not None:

@@ -22,7 +22,8 @@ class Presence:
         self._customer_id = customer_id
         self._bot_id = bot_id
         self._participants: dict[str, Participant] = {}
-        self._absent_since_ns: int | None = None
+        self.absent_since_ns: int | None = None
+        """Since when the customer is away; None if present, and before we are in the room."""
 
     def joined_room(self, participants: Iterable[Participant], now_ns: int) -> None:
         """We are in the room, and these were there before."""
@@ -44,15 +45,11 @@ class Presence:
         """Others in the room."""
         return len(self._participants)
 
-    def absent_s(self, now_ns: int) -> float:
-        """How long the customer has been away, 0.0 if present or if we are not in the room."""
-        return 0.0 if self._absent_since_ns is None else (now_ns - self._absent_since_ns) / 1e9
-
     def _note_absence(self, now_ns: int) -> None:
         if any(self._is_customer(each) for each in self._participants.values()):
-            self._absent_since_ns = None
-        elif self._absent_since_ns is None:
-            self._absent_since_ns = now_ns
+            self.absent_since_ns = None
+        elif self.absent_since_ns is None:
+            self.absent_since_ns = now_ns
 
     def _is_customer(self, participant: Participant) -> bool:
         ids = (participant.participant_id, participant.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -67,7 +68,8 @@ class RoomToAgent:
         self._pending = b""
         self._drain = Drain(room_rate_hz)
         self._buffer = CarrierBuffer(marks=adapter.capabilities.marks)
-        self._own_time = LatencyHistogram()
+        self._own_time, self._own_time_before = LatencyHistogram(), LatencyHistogram()
+        self._message_bytes = audio.size_bytes(PTIME_MS)
         self.stalled_since_ns: int | None = None
         self.frames_sent = 0
         self.frames_dropped = 0
@@ -101,9 +103,10 @@ class RoomToAgent:
         """Audio on our side that the carrier has not acknowledged, and what is held."""
         return self._socket_ms() + len(self._held) * PTIME_MS
 
-    def stats(self, now_ns: int) -> RoomToAgentStats:
-        """What has happened since the last call, and where things stand."""
-        own_time = Spread.of(self._own_time)
+    def stats(self, now_ns: int, *, whole_call: bool) -> RoomToAgentStats:
+        """Where things stand, with our own time since the last call of this, or of the whole call."""
+        self._own_time_before.add(self._own_time)
+        own_time = Spread.of(self._own_time_before if whole_call else self._own_time)
         self._own_time.clear()
         return RoomToAgentStats(
             frames=self.frames_sent,
@@ -139,7 +142,8 @@ class RoomToAgent:
             message = self._encoder.push_message(frame, self._template)
         else:
             message = self._adapter.encode_audio(self._encoder.push(frame))
-        room_ms = self._socket_max_ms - self._socket_ms(len(message))
+        self._message_bytes = len(message) + _FRAME_HEADER_BYTES
+        room_ms = self._socket_max_ms - self._socket_ms()
         if room_ms >= PTIME_MS and not self._held:
             self._write(message, read_ns)
             return
@@ -166,10 +170,10 @@ class RoomToAgent:
         if mark is not None:
             self._connection.send_message(self._adapter.encode_mark(mark), text=self._text)
 
-    def _socket_ms(self, message_bytes: int = 0) -> float:
+    def _socket_ms(self) -> float:
         """Audio in the socket beyond what a path of this length has in flight."""
-        if message_bytes:
-            self._message_bytes = message_bytes + _FRAME_HEADER_BYTES
-        waiting_ms = self._connection.queued_bytes() * PTIME_MS / self._message_bytes
-        in_flight_ms = self._connection.round_trip_min_ms
-        return max(waiting_ms - in_flight_ms, 0.0) if in_flight_ms < waiting_ms else 0.0
+        return max(self._connection.queued_bytes() * PTIME_MS / self._message_bytes - self._in_flight_ms(), 0.0)
+
+    def _in_flight_ms(self) -> float:
+        shortest_ms = self._connection.round_trip_min_ms
+        return shortest_ms if math.isfinite(shortest_ms) else 0.0

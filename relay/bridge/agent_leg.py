@@ -1,0 +1,172 @@
+"""The agent's side of a bridge: one carrier's stream over one WebSocket, both directions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from websockets.frames import CloseCode
+
+from relay.bridge.agent_to_room import AgentToRoom
+from relay.bridge.faults import BadMessageLimit, Faults
+from relay.bridge.media_connection import Ending, MediaConnection
+from relay.bridge.room_to_agent import RoomToAgent
+from relay.bridge.settings import BridgeSettings
+from relay.errors import RemoteProtocolError
+from relay.providers.base import DtmfReceived, Event, MarkReached, MediaAdapter, StreamStarted, StreamStopped
+from relay.rooms.base import Room
+from relay.transfers.reasons import Reason
+
+
+_ENDED_CODES: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
+
+
+class LegListener(Protocol):
+    """What a leg reports to."""
+
+    def stream_started(self, started: StreamStarted) -> None:
+        """The carrier opened its stream; audio can be sent from here on."""
+
+    def dtmf_received(self, digit: str) -> None:
+        """The agent pressed a key."""
+
+    def leg_over(self, reason: Reason, detail: str) -> None:
+        """The leg cannot go on."""
+
+
+class AgentLeg:
+    """
+    One carrier's stream.
+
+    Args:
+        connection: open, nobody's yet.
+        adapter: new, of the carrier that opened the connection.
+        room: whose PCM goes in and out.
+        listener: told what is not audio.
+        settings: bounds and filters.
+        faults: told of what the carrier does wrong.
+        clock: monotonic ns.
+    """
+
+    def __init__(
+        self,
+        connection: MediaConnection,
+        adapter: MediaAdapter,
+        *,
+        room: Room,
+        listener: LegListener,
+        settings: BridgeSettings,
+        faults: Faults,
+        clock: Callable[[], int],
+    ) -> None:
+        self.connection = connection
+        self._adapter = adapter
+        self._room_rate_hz = room.rate_hz
+        self._listener = listener
+        self._settings = settings
+        self._faults = faults
+        self._clock = clock
+        self._bad_messages = BadMessageLimit(settings.bad_messages_max)
+        self._over = False
+        self._pinged_ns: int | None = None
+        self._pongs_seen = 0
+        self.connected_ns = clock()
+        self.agent_to_room = AgentToRoom(
+            adapter,
+            room_rate_hz=room.rate_hz,
+            microphone_ptime_ms=room.microphone_ptime_ms,
+            profile=settings.profile,
+        )
+        self.room_to_agent: RoomToAgent | None = None
+
+    # What the connection reports
+
+    def message_received(self, message: bytes | str, received_ns: int) -> None:
+        """Take one message of the carrier."""
+        if self._over:
+            return
+        try:
+            for event in self.agent_to_room.take(message, received_ns):
+                self._handle(event, received_ns)
+        except RemoteProtocolError as error:
+            self._faults.note("bad_message", error)
+            if self._bad_messages.exceeded():
+                self._end(Reason.PROVIDER_ERROR, f"too many bad messages, the last: {error}")
+        except Exception as error:  # noqa: BLE001 - one call's defect must end that call, not the process's event loop
+            self._faults.note("internal_error", repr(error))
+            self._end(Reason.INTERNAL_ERROR, repr(error))
+
+    def connection_closed(self, ending: Ending, code: int, detail: str) -> None:
+        """
+        Take the end of the connection.
+
+        A close frame without an error is a carrier that ends its stream; several send no stop before it.
+        """
+        if ending is Ending.PEER_CLOSED:
+            reason = Reason.AGENT_HUNG_UP if code in _ENDED_CODES else Reason.MEDIA_LOST
+        elif ending is Ending.WE_CLOSED:  # not the bridge, which would have ended: the server, or the library
+            reason = Reason.NODE_SHUTDOWN if code == CloseCode.GOING_AWAY else Reason.PROVIDER_ERROR
+        else:
+            reason = Reason.MEDIA_LOST
+        self._end(reason, f"media connection over, {ending.name.lower()}: {code} {detail}".rstrip())
+
+    # What the bridge does
+
+    def check(self, now_ns: int, *, elapsed_s: float) -> None:
+        """Once a tick: forgive bad messages, and ping when it is time."""
+        self._bad_messages.recover(elapsed_s)
+        answered = self.connection.pongs > self._pongs_seen or self._pinged_ns is None
+        due = self._pinged_ns is None or (now_ns - self._pinged_ns) / 1e9 >= self._settings.ping_interval_s
+        if answered and due:
+            self._pongs_seen = self.connection.pongs
+            self._pinged_ns = now_ns
+            self.connection.measure_round_trip(now_ns)
+
+    @property
+    def ping_unanswered_since_ns(self) -> int | None:
+        """Since when a carrier that has answered pings owes a pong."""
+        owes = self.connection.pongs > 0 and self.connection.pongs == self._pongs_seen
+        return self._pinged_ns if owes else None
+
+    async def close(self, code: CloseCode, reason: str) -> None:
+        """Take no more messages and close the connection, with a close frame if that can be sent in time."""
+        self._over = True
+        try:
+            async with asyncio.timeout(self._settings.close_timeout_s):
+                await self.connection.close(code, reason)
+        except TimeoutError:
+            self._faults.note("close_timeout", f"no closing handshake within {self._settings.close_timeout_s:g} s")
+        finally:
+            self.connection.abort()
+
+    def _handle(self, event: Event, now_ns: int) -> None:
+        match event:
+            case MarkReached(name):
+                if self.room_to_agent is not None:
+                    self.room_to_agent.mark_reached(name, now_ns)
+            case DtmfReceived(digit):
+                self._listener.dtmf_received(digit)
+            case StreamStarted():
+                self._start(event)
+            case StreamStopped(reason):
+                self._end(Reason.AGENT_HUNG_UP, f"the carrier stopped the stream {reason}".rstrip())
+
+    def _start(self, started: StreamStarted) -> None:
+        self.room_to_agent = RoomToAgent(
+            self.connection,
+            self._adapter,
+            started.format,
+            room_rate_hz=self._room_rate_hz,
+            queue_max_ms=self._settings.queue_max_ms,
+            profile=self._settings.profile,
+            faults=self._faults,
+            clock=self._clock,
+        )
+        self.connection.measure_round_trip(self._clock())
+        self._listener.stream_started(started)
+
+    def _end(self, reason: Reason, detail: str) -> None:
+        if not self._over:
+            self._over = True
+            self._listener.leg_over(reason, detail)
