@@ -1,0 +1,176 @@
+"""A simulated carrier's stream as it runs: says its source and hears what comes by one clock, and records both."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from array import array
+from collections.abc import Callable
+from typing import Protocol
+
+from relay.dev.phone_link import call_at_ns
+from relay.dev.phone_playout import Arrival, Gap, PhoneClock, Playout
+from relay.dev.phone_source import Source, frames_of
+from relay.dev.phone_websocket import Network
+from relay.dev.phone_wire import Call, Clear, Command, Mark, Play, ProtocolViolation, Wire
+from relay.dev.recording import Recording
+from relay.dev.until import Changes
+
+
+class Send(Protocol):
+    """How a message goes out; see ``WebSocket.send_text``."""
+
+    def __call__(self, message: bytes, *, delay_ns: int = 0, written: Callable[[int], None] | None = None) -> None:
+        """Send a text message after all before it; ``written`` is told when."""
+
+
+class CarrierStream:
+    """From ``connected`` to the end of media, but for the socket: ``send`` takes what goes out."""
+
+    def __init__(self, source: Source | None, call: Call, network: Network) -> None:
+        self.call = call
+        self.network = network
+        self.violations: list[str] = []
+        """What the relay sent against the protocol."""
+        self.marks: list[tuple[str, int]] = []
+        """Marks returned, and when."""
+        self.clears_ns: list[int] = []
+        """When ``clear`` came."""
+        self.sent_ns = array("q")
+        """When each frame was written to the kernel."""
+        self.changes = Changes()
+        self._wire = Wire(call)
+        self._frames = frames_of(source)
+        self._said = bytearray()
+        self._frame_count = 0
+        self._mislabelled = 0
+        self._other_sid = ""
+        self._alarm: asyncio.TimerHandle | None = None
+        self._playout: Playout | None = None
+        self._send: Send = _unsent
+
+    @property
+    def heard(self) -> Recording:
+        """All that was heard, gaps included, since the stream started."""
+        if self._alarm is not None:
+            self._return(self._running.advance(time.monotonic_ns()))
+        return self._running.heard
+
+    @property
+    def said(self) -> Recording:
+        """All that was said; a frame's first sample is said when the frame is due to be sent."""
+        clock = self._running.clock
+        return Recording(bytes(self._said), clock.rate_hz, clock.tick_ns(1))
+
+    @property
+    def start_ns(self) -> int:
+        """When ``start`` was sent."""
+        return self._running.clock.start_ns
+
+    @property
+    def arrivals(self) -> list[Arrival]:
+        """Each audio message of the relay."""
+        return self._running.arrivals
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """Silences between audio that was heard, because nothing had come."""
+        return self._running.gaps
+
+    @property
+    def depths_ms(self) -> list[float]:
+        """Audio left in the playout buffer after each tick."""
+        return [samples / 8 for samples in self._running.depths]
+
+    @property
+    def frames_heard(self) -> int:
+        """Frames of 20 ms that came and were heard, or cut by the end."""
+        return self._running.taken_samples // 160
+
+    def say(self, source: Source | None) -> None:
+        """Say this from the next frame on, in place of what was being said."""
+        self._frames = frames_of(source)
+
+    def mislabel(self, frames: int, stream_sid: str) -> None:
+        """Give the next frames the ``streamSid`` of another stream."""
+        self._mislabelled, self._other_sid = frames, stream_sid
+
+    def begin(self, send: Send) -> None:
+        """Send ``connected`` and ``start``; audio follows, every 20 ms."""
+        self._send = send
+        send(self._wire.connected())
+        self._playout = Playout(PhoneClock(time.monotonic_ns(), self.network.drift_ppm))
+        send(self._wire.start())
+        self._set_alarm()
+
+    def end_media(self) -> None:
+        """Stop the clock: nothing more is said, heard or returned."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+            self._running.advance(time.monotonic_ns())
+
+    def send_frame(self) -> None:
+        """Say the next frame now; the clock does, until ``end_media``."""
+        pcm = next(self._frames)
+        self._said += pcm
+        sid = self._other_sid if self._mislabelled else None
+        self._mislabelled = max(0, self._mislabelled - 1)
+        delay_ms = self.network.jitter_ms(self._frame_count) if self.network.jitter_ms else 0.0
+        self._frame_count += 1
+        message = self._wire.media(pcm, stream_sid=sid)
+        self._send(message, delay_ns=round(delay_ms * 1e6), written=self.sent_ns.append)
+
+    def receive(self, message: str | bytes) -> None:
+        """Do what a message of the relay asks for; bytes are a binary one."""
+        now_ns = time.monotonic_ns()
+        try:
+            command = self._wire.read(message)
+        except ProtocolViolation as violation:
+            self.violations.append(str(violation))
+        else:
+            if self._alarm is not None:
+                self._return(self._do(command, now_ns))
+        self.changes.changed()
+
+    def _do(self, command: Command, now_ns: int) -> list[str]:
+        match command:
+            case Play(pcm):
+                return self._running.push(pcm, now_ns)
+            case Mark(name):
+                return self._running.mark(name, now_ns)
+            case Clear():
+                self.clears_ns.append(now_ns)
+                return self._running.clear(now_ns)
+
+    def _tick(self) -> None:
+        self._alarm = None
+        now_ns = time.monotonic_ns()
+        while self._running.clock.tick_ns(self._frame_count + 1) <= now_ns:
+            self.send_frame()
+        self._set_alarm()
+        self._return(self._running.advance(now_ns))
+        self.changes.changed()
+
+    def _set_alarm(self) -> None:
+        due_ns = self._running.clock.tick_ns(self._frame_count + 1)
+        self._alarm = call_at_ns(asyncio.get_running_loop(), due_ns, self._tick)
+
+    def _return(self, marks: list[str]) -> None:
+        for name in marks:
+            self._send(self._wire.mark(name), written=functools.partial(self._returned, name))
+
+    def _returned(self, name: str, at_ns: int) -> None:
+        self.marks.append((name, at_ns))
+        self.changes.changed()
+
+    @property
+    def _running(self) -> Playout:
+        if self._playout is None:
+            raise RuntimeError("simulated phone: expected a stream, got none: it has not been started")
+        return self._playout
+
+
+def _unsent(message: bytes, *, delay_ns: int = 0, written: Callable[[int], None] | None = None) -> None:
+    raise RuntimeError(f"simulated phone: expected a stream, got none for {message[:40]!r} ({delay_ns=}, {written=})")
