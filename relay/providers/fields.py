@@ -137,7 +137,7 @@ def shown(value: object) -> str:
     """A short value itself, a long string's beginning; of lists and objects the kind: they may be deep."""
     if isinstance(value, str) and len(value) > _SHOWN_CHARS:
         return f"{value[:_SHOWN_CHARS]!r}... of {len(value)} characters"
-    return repr(value) if isinstance(value, str | int | float) else _kind(value)
+    return repr(value) if type(value) in (str, int, float) else _kind(value)
 
 
 _MISSING: Final = object()

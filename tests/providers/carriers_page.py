@@ -1,0 +1,78 @@
+"""
+The tables of docs/carriers.md, from the code and the tests' cases.
+
+``python -m tests.providers.carriers_page`` writes them into the page.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from relay.errors import RemoteProtocolError
+from relay.providers.base import Capabilities
+from relay.providers.twilio import TwilioAdapter
+from tests.providers.recordings import TWILIO, outcome
+from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN
+
+PAGE = Path(__file__).parents[2] / "docs/carriers.md"
+
+ADAPTERS = [TwilioAdapter]
+
+ROWS: dict[str, Callable[[Capabilities], object]] = {
+    "messages": lambda can: can.messages,
+    "marks": lambda can: can.marks,
+    "clear": lambda can: can.clear,
+    "marks still open at a clear": lambda can: can.marks_after_clear,
+    "DTMF received": lambda can: can.dtmf_received,
+    "DTMF sent": lambda can: can.dtmf_sent,
+    "audio in order": lambda can: can.ordered,
+    "one message of audio to it": lambda can: can.frames_to_carrier,
+    "closing the WebSocket ends the call": lambda can: can.close_ends_call,
+}
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [list(head), *map(list, rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def said(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def capabilities() -> str:
+    rows = ([row, *(said(of(adapter.capabilities)) for adapter in ADAPTERS)] for row, of in ROWS.items())
+    return table(["", *(adapter.name for adapter in ADAPTERS)], rows)
+
+
+def taken() -> str:
+    return "\n".join(f"- {what}" for what in [*STARTS_TAKEN, *MESSAGES_TAKEN])
+
+
+def refused() -> str:
+    """With each error as it is raised; what orjson says of bad JSON differs between its versions."""
+    rows = []
+    for what, (message, text) in REFUSED.items():
+        assert isinstance(outcome(TWILIO.opened(), message), RemoteProtocolError)
+        rows.append([what, f"`{text}...`" if text.endswith(": ") else f"`{text}`"])
+    return table(["", "error"], rows)
+
+
+TABLES = {"capabilities": capabilities, "taken": taken, "refused": refused}
+
+
+def block(name: str) -> re.Pattern[str]:
+    """Where the page has the table: between its marks."""
+    return re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def with_tables(page: str) -> str:
+    for name, make in TABLES.items():
+        before, after = r"\1" + "\n", "\n\n" + r"\2"
+        page = block(name).sub(before + make().replace("\\", r"\\") + after, page)
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text()))
