@@ -109,7 +109,9 @@ cdef extern from "native/mixing.h" nogil:
     enum:
         MIX_BLOCK
         MIX_MAX_RUNS
+        CROSSFADE_MAX_SAMPLES
 
     void mix_add(int32_t *sums, const int16_t *pcm, size_t samples)
     void mix_pack(const int32_t *sums, size_t samples, int16_t *out)
+    void crossfade_run "crossfade"(const void *before, size_t samples, int16_t *pcm)
     uint64_t sum_of_squares(const void *pcm, size_t samples)

@@ -1,4 +1,4 @@
-# Several runs of PCM as one, and how loud a run is. Included by _codec.pyx.
+# Several runs of PCM as one, one after another, and how loud a run is. Included by _codec.pyx.
 
 
 def mix(frames):
@@ -37,6 +37,37 @@ def mix(frames):
         mix_pack(sums, samples, <int16_t *>PyBytes_AS_STRING(out) + begin)
         begin += samples
     return out
+
+
+def crossfade(before, after):
+    """
+    Return ``after``, faded in over its beginning while ``before`` fades out; weights go straight from one to the other.
+
+    Args:
+        before: what would have come, L16; it sets the length of the fade.
+        after: at least as long. Neither is kept after return.
+
+    Raises:
+        ValueError: ``before`` is longer than ``after``, or longer than 100 ms at 48 kHz, or either ends inside a sample.
+    """
+    cdef Py_buffer old, new
+    cdef bytes out
+    PyObject_GetBuffer(before, &old, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(after, &new, PyBUF_SIMPLE)
+        try:
+            if old.len % 2 or new.len % 2 or old.len > new.len or old.len > 2 * CROSSFADE_MAX_SAMPLES:
+                raise ValueError(
+                    f"crossfade: expected at most {2 * CROSSFADE_MAX_SAMPLES} bytes before as many or more, in whole"
+                    f" samples of 2 bytes, got {old.len} and {new.len} bytes"
+                )
+            out = PyBytes_FromStringAndSize(<const char *>new.buf, new.len)
+            crossfade_run(old.buf, old.len // 2, <int16_t *>PyBytes_AS_STRING(out))
+            return out
+        finally:
+            PyBuffer_Release(&new)
+    finally:
+        PyBuffer_Release(&old)
 
 
 def level_dbfs(pcm):

@@ -10,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from relay._codec import Concealer, Decoder, Encoder, Field, MediaTemplate, Resampler, level_dbfs, mix, retime, shorten
+from relay._codec import (
+    Concealer,
+    Decoder,
+    Encoder,
+    Field,
+    MediaTemplate,
+    Resampler,
+    crossfade,
+    level_dbfs,
+    mix,
+    retime,
+    shorten,
+)
 
 CALLS_PER_PATH = 85_000
 FRAME, LONGER_FRAME = bytes(40), bytes(64)  # 20 samples: the state is carried as with 20 ms, in an eighth of the time
@@ -49,6 +61,7 @@ def paths() -> dict[str, Callable[[], object]]:
         "retime": lambda: retime(LONGER_FRAME, 1),
         "shorten": lambda: shorten(RUN, 160, 8000, least_match=0),
         "mix": lambda: mix(FRAMES),
+        "fade": lambda: crossfade(FRAME, LONGER_FRAME),
         "level": lambda: level_dbfs(FRAME),
         "conceal": lambda: (concealer.conceal(20), concealer.push(FRAME)),
         "decode a long payload": lambda: decoder.push_base64(LONG_TEXT),

@@ -1,4 +1,4 @@
-"""The sum of several runs, saturated once, and the level of one."""
+"""The sum of several runs, saturated once, the fade from one to another, and the level of one."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay._codec import level_dbfs, mix
+from relay._codec import crossfade, level_dbfs, mix
 from tests import reference
 from tests.signals import FULL_SCALE, Samples, noise, pcm, rms, samples_of, square_noise, tone
 
@@ -68,6 +68,37 @@ def test_runs_that_do_not_fit_are_refused(first: int, second: int) -> None:
 def test_what_is_no_sequence_of_bytes_is_a_type_error(bad: Any) -> None:
     with pytest.raises(TypeError):
         mix(bad)
+
+
+@given(
+    signal=st.sampled_from([noise, square_noise]),
+    fade=st.sampled_from([0, 1, 2, 80, 159, 4800]),
+    more=st.sampled_from([0, 1, 160]),
+    seed=st.integers(0, 1 << 16),
+)
+def test_the_fade_is_the_twins_to_the_bit(signal: Any, fade: int, more: int, seed: int) -> None:
+    before, after = pcm(signal(fade, seed=seed)), pcm(signal(fade + more, seed=seed + 1))
+    assert crossfade(before, after) == reference.crossfade(before, after)
+
+
+def test_a_fade_between_equals_changes_nothing_and_between_levels_is_straight() -> None:
+    data = pcm(noise(160))
+    assert crossfade(data, data) == data
+    faded = samples_of(crossfade(pcm([-10000] * 99), pcm([10000] * 120))).astype(float)
+    assert np.max(np.abs(faded[:99] - np.linspace(-10000, 10000, 101)[1:-1])) <= 1.5
+    assert (faded[99:] == 10000).all()
+
+
+def test_a_fade_takes_any_buffers_at_any_address() -> None:
+    old, new = pcm(noise(40)), pcm(noise(60, seed=2))
+    shifted = memoryview(b"\0" + old)[1:], memoryview(b"\0" + new)[1:]
+    assert crossfade(*shifted) == crossfade(bytearray(old), bytearray(new)) == crossfade(old, new)
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 2), (3, 4), (2, 3), (9602, 9602)])
+def test_a_fade_that_does_not_fit_is_refused(before: int, after: int) -> None:
+    with pytest.raises(ValueError, match=rf"crossfade: expected .* got {before} and {after} bytes$"):
+        crossfade(bytes(before), bytes(after))
 
 
 @given(

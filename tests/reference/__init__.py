@@ -7,10 +7,21 @@ the native core must follow; the tests compare the two byte for byte.
 
 from tests.reference.conceal import Concealer
 from tests.reference.message import read_message
-from tests.reference.mixing import level_dbfs, mix
+from tests.reference.mixing import crossfade, level_dbfs, mix
 from tests.reference.resample import Resampler
 from tests.reference.retime import retime
 from tests.reference.shorten import shorten
 from tests.reference.stream import Decoder, Encoder
 
-__all__ = ["Concealer", "Decoder", "Encoder", "Resampler", "level_dbfs", "mix", "read_message", "retime", "shorten"]
+__all__ = [
+    "Concealer",
+    "Decoder",
+    "Encoder",
+    "Resampler",
+    "crossfade",
+    "level_dbfs",
+    "mix",
+    "read_message",
+    "retime",
+    "shorten",
+]
