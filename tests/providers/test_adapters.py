@@ -137,6 +137,14 @@ def test_f16_a_session_that_comes_twice_is_heard_once(recording: Recording) -> N
 
 
 @recordings
+def test_f16_a_start_again_leaves_the_templates_alone(recording: Recording) -> None:
+    adapter = recording.opened()
+    templates = adapter.media_in, adapter.media_out
+    assert adapter.parse(compact(recording.of(StreamStarted)[0])) == []
+    assert (adapter.media_in, adapter.media_out) == templates
+
+
+@recordings
 def test_f16_a_closed_stream_offers_no_native_path(recording: Recording) -> None:
     """Audio after the end would otherwise pass by the order machine."""
     assert recording.new_adapter().media_in is recording.new_adapter().media_out is None
