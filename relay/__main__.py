@@ -1,0 +1,19 @@
+"""The command ``relay``."""
+
+from __future__ import annotations
+
+import typer
+
+from relay.dev import cli as dev
+
+app = typer.Typer(no_args_is_help=True, help="Warm transfers from a Daily room to the phone network.")
+app.add_typer(dev.app, name="dev")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""
+The local room server: a small conference server that stands in for Daily on one machine.
+
+Every origin may open its WebSocket, a page from a file or about:blank too, and there is no password: it is for
+development, and listens on 127.0.0.1 unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from types import TracebackType
+from typing import Annotated, Final, Self
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import orjson
+import structlog
+import typer
+import uvloop
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from relay.dev.conference import Conference
+from relay.dev.seat import Seat
+from relay.rooms.base import Participant
+from relay.rooms.device_clock import Ticks, shared_clock
+from relay.rooms.outbox import WRITE_LIMIT_BYTES, Outbox, Stalled
+from relay.rooms.wire import EJECTED, FRAME_BYTES, MESSAGE_MAX_BYTES
+
+STEP_MS: Final = 10
+ROOM_PATH: Final = re.compile(r"/rooms/([A-Za-z0-9_-]{1,64})")
+NAME_MAX: Final = 64
+PARTICIPANTS_MAX: Final = 16  # each hears all others: 240 sums of 10 ms a step
+ROOMS_MAX: Final = 64
+QUEUE_MAX: Final = 16
+STALLED_S: Final = 5.0
+PING_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 1.0
+
+UNSUPPORTED_DATA: Final = 1003
+POLICY_VIOLATION: Final = 1008
+
+log = structlog.get_logger(__name__)
+
+
+class RoomServer:
+    """
+    ``async with RoomServer(port=0) as server: server.room_url("blue")``.
+
+    Args:
+        host, port: where to listen; port 0 is any free one, see ``port``.
+        stalled_s: a participant that reads nothing for so long is disconnected.
+
+    Raises:
+        OSError: it cannot listen there (on entering).
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 8090, *, stalled_s: float = STALLED_S) -> None:
+        self.host = host
+        self.port = port
+        self.rooms: dict[str, Conference] = {}
+        self._stalled_s = stalled_s
+        self._connections: dict[str, ServerConnection] = {}
+        self._server: Server | None = None
+        self._ticks: Ticks | None = None
+
+    def room_url(self, name: str) -> str:
+        """The ``room_url`` of the room ``name``, which exists while somebody is in it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/rooms/{name}"
+
+    async def eject(self, participant_id: str, reason: str = "by the host") -> None:
+        """Make a participant leave; it is told why."""
+        await self._connections[participant_id].close(1000, f"{EJECTED}: {reason}")
+
+    async def __aenter__(self) -> Self:
+        self._server = await serve(
+            self._serve,
+            self.host,
+            self.port,
+            process_request=self._answer,
+            compression=None,
+            max_size=MESSAGE_MAX_BYTES,
+            max_queue=QUEUE_MAX,
+            write_limit=WRITE_LIMIT_BYTES,
+            ping_interval=PING_S,
+            ping_timeout=PING_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+        )
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+        self._ticks = shared_clock().subscribe(self._step, STEP_MS)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ticks is not None:
+            self._ticks.stop()
+        if self._server is not None:
+            self._server.close(code=1001, reason="the room server is closing")
+            await self._server.wait_closed()
+
+    def _step(self, _now_ns: int) -> None:
+        for room in self.rooms.values():
+            room.step()
+
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """What is no join of a room is answered over HTTP; None lets the WebSocket open."""
+        match = ROOM_PATH.fullmatch(urlsplit(request.path).path)
+        if match is None:
+            return connection.respond(
+                404, f"Expected /rooms/NAME, NAME of {ROOM_PATH.pattern}, got {request.path!r}.\n"
+            )
+        if "Upgrade" not in request.headers:
+            return self._who_is_there(connection, match[1])
+        refusal = self._refusal(match[1])
+        return None if refusal is None else connection.respond(403, f"{refusal}\n")
+
+    def _who_is_there(self, connection: ServerConnection, name: str) -> Response:
+        seats = self.rooms[name].seats.values() if name in self.rooms else ()
+        names = [{"id": seat.participant.participant_id, "name": seat.participant.name} for seat in seats]
+        response = connection.respond(200, orjson.dumps({"room": name, "participants": names}).decode())
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
+        return response
+
+    def _refusal(self, name: str) -> str | None:
+        if name not in self.rooms:
+            return f"All {ROOMS_MAX} rooms are taken." if len(self.rooms) >= ROOMS_MAX else None
+        full = len(self.rooms[name].seats) >= PARTICIPANTS_MAX
+        return f"The room {name} is full: {PARTICIPANTS_MAX} participants." if full else None
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        request = connection.request
+        assert request is not None  # noqa: S101 - it has been answered
+        url = urlsplit(request.path)
+        name = url.path.rpartition("/")[2]
+        refusal = self._refusal(name)  # again: others may have come during the handshake
+        if refusal is not None:
+            await connection.close(POLICY_VIOLATION, refusal)
+            return
+        await self._host(connection, name, Participant(uuid4().hex, _display_name(url.query)))
+
+    async def _host(self, connection: ServerConnection, name: str, participant: Participant) -> None:
+        room = self.rooms.setdefault(name, Conference())
+        seat = room.enter(participant, Outbox(connection, stalled_s=self._stalled_s))
+        self._connections[participant.participant_id] = connection
+        entry = log.bind(room=name, participant_id=participant.participant_id, name=participant.name)
+        entry.info("room_server.joined", participants=len(room.seats))
+        reason = "error"
+        try:
+            reason = await _converse(connection, seat)
+        finally:
+            room.leave(seat, reason)
+            if not room.seats:
+                del self.rooms[name]
+            del self._connections[participant.participant_id]
+            entry.info(
+                "room_server.left",
+                reason=reason,
+                dropped_frames=seat.outbox.dropped_frames,
+                trimmed_bytes=seat.heard.trimmed_bytes,
+                underruns=seat.heard.underruns,
+            )
+
+
+def _display_name(query: str) -> str:
+    name = parse_qs(query).get("name", [""])[0][:NAME_MAX]
+    return name.encode(errors="replace").decode()  # bytes that are no UTF-8 came as surrogates, which JSON has not
+
+
+async def _converse(connection: ServerConnection, seat: Seat) -> str:
+    """Carry audio both ways until one of them ends, and return why."""
+    writing = asyncio.create_task(seat.outbox.run())
+    reading = asyncio.create_task(_read(connection, seat))
+    try:
+        await asyncio.wait([writing, reading], return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            return reading.result()
+        error = writing.exception()
+    finally:
+        for task in (writing, reading):
+            task.cancel()
+        await asyncio.gather(writing, reading, return_exceptions=True)
+    if isinstance(error, Stalled):
+        # A close frame would wait behind what the participant does not read.
+        connection.transport.abort()
+        return str(error)
+    return "connection lost"
+
+
+async def _read(connection: ServerConnection, seat: Seat) -> str:
+    """Queue what the participant says until it leaves, or breaks the protocol; return why it is gone."""
+    try:
+        while True:
+            message = await connection.recv()
+            if isinstance(message, str):
+                return await _refuse(connection, UNSUPPORTED_DATA, "expected binary messages only, got text")
+            if len(message) != FRAME_BYTES:
+                got = f"expected {FRAME_BYTES} bytes of audio, got {len(message)}"
+                return await _refuse(connection, POLICY_VIOLATION, got)
+            seat.heard.push(message)
+    except ConnectionClosed:
+        close = connection.protocol.close_rcvd or connection.protocol.close_sent
+        return "connection lost" if close is None else close.reason or "left"
+
+
+async def _refuse(connection: ServerConnection, code: int, reason: str) -> str:
+    await connection.close(code, reason)
+    return reason
+
+
+async def _serve_until_signal(host: str, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with RoomServer(host, port) as server:
+        print(f"Local room server (stands in for Daily): {server.room_url('NAME')}", flush=True)
+        await stop.wait()
+
+
+def run(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any free one.")] = 8090,
+) -> None:
+    """Run the local room server until SIGINT or SIGTERM."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve_until_signal(host, port))
+    except OSError as error:
+        print(f"Cannot listen on {host}:{port}: {error.strerror or error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+if __name__ == "__main__":
+    typer.run(run)

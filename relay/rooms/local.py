@@ -1,0 +1,261 @@
+"""One place in a room of the local room server (``relay dev room``), over its WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import Close
+
+from relay.errors import RoomDenied, RoomEnded, RoomError, RoomLost, RoomUnreachable
+from relay.media.format import PTIME_MS
+from relay.rooms.base import Participant, RoomListener
+from relay.rooms.device_clock import DeviceClock, Ticks, shared_clock
+from relay.rooms.gate import ListenerGate
+from relay.rooms.outbox import WRITE_LIMIT_BYTES, Outbox
+from relay.rooms.wire import (
+    EJECTED,
+    FRAME_BYTES,
+    MESSAGE_MAX_BYTES,
+    RATE_HZ,
+    Joined,
+    ParticipantJoined,
+    ParticipantLeft,
+    parse_event,
+)
+
+JOIN_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 1.0
+STALLED_S: Final = 5.0
+PING_S: Final = 5.0  # a server that is gone without a word is noticed within two of them
+QUEUE_MAX: Final = 16  # messages read ahead, 320 ms; then TCP holds the server back, which drops
+
+DENIED_STATUSES: Final = frozenset({401, 403})
+DENIED_CODES: Final = frozenset({1008, 1013})  # policy violation, try again later: before we are in
+ENDED_CODES: Final = frozenset({1000, 1001})  # normal closure, going away
+
+log = structlog.get_logger(__name__)
+
+
+class LocalRoom:
+    """
+    A ``Room`` at ``room_url``, ``http://HOST:PORT/rooms/NAME``.
+
+    The microphone has a clock of its own; what the server cannot take is dropped, oldest first (``dropped_frames``).
+    Speaker frames come as they arrive: the server's clock is the speaker's.
+    """
+
+    rate_hz = RATE_HZ
+    microphone_ptime_ms = PTIME_MS
+    speaker_ptime_ms = PTIME_MS
+
+    def __init__(
+        self,
+        room_url: str,
+        *,
+        name: str = "relay",
+        clock: DeviceClock | None = None,
+        join_timeout_s: float = JOIN_TIMEOUT_S,
+    ) -> None:
+        self.participant_id = ""
+        self._room_url = room_url
+        self._name = name
+        self._clock = clock
+        self._join_timeout_s = join_timeout_s
+        self._gate: ListenerGate | None = None
+        self._connection: ClientConnection | None = None
+        self._outbox: Outbox | None = None
+        self._ticks: Ticks | None = None
+        self._opening: asyncio.Task[Joined] | None = None
+        self._live: asyncio.Task[None] | None = None
+        self._is_left = False
+        self._log = log.bind(room=room_url)
+        self.bad_messages = 0
+
+    async def join(self, listener: RoomListener) -> Sequence[Participant]:
+        """
+        As ``Room.join``, within ``join_timeout_s``.
+
+        Raises:
+            RoomEnded: ``leave`` was called meanwhile.
+        """
+        if self._gate is not None:
+            raise RuntimeError("LocalRoom.join: a room is joined once")
+        self._gate = ListenerGate(listener, microphone_bytes=FRAME_BYTES, room=self._room_url)
+        self._opening = asyncio.create_task(self._open())
+        try:
+            joined = await self._opening
+        except asyncio.CancelledError:
+            if self._is_left:
+                raise RoomEnded(f"{self._room_url}: left while joining") from None
+            raise
+        self.participant_id = joined.participant_id
+        return joined.participants
+
+    async def leave(self) -> None:
+        """As ``Room.leave``, within ``CLOSE_TIMEOUT_S`` and a little; also while joining."""
+        self._is_left = True
+        if self._gate is not None:
+            self._gate.shut()
+        self._stop_microphone()
+        for task in (self._opening, self._live):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        if self._connection is not None:
+            await self._close(self._connection)
+
+    async def _close(self, connection: ClientConnection) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):  # close() waits without bound where the server does not read
+                await connection.close(1000, "left")
+        except TimeoutError:
+            connection.transport.abort()
+
+    @property
+    def dropped_frames(self) -> int:
+        """Microphone frames that the server did not take in time."""
+        return self._outbox.dropped_frames if self._outbox is not None else 0
+
+    @property
+    def listener_errors(self) -> int:
+        """Calls of the listener that raised, or gave PCM of a wrong length."""
+        return self._gate.errors if self._gate is not None else 0
+
+    @property
+    def missed_ticks(self) -> int:
+        """Microphone ticks that were too late to be delivered."""
+        return self._ticks.missed if self._ticks is not None else 0
+
+    async def _open(self) -> Joined:
+        try:
+            async with asyncio.timeout(self._join_timeout_s):
+                self._connection = connection = await connect(
+                    _websocket_uri(self._room_url, self._name),
+                    compression=None,
+                    proxy=None,
+                    max_size=MESSAGE_MAX_BYTES,
+                    max_queue=QUEUE_MAX,
+                    open_timeout=None,
+                    close_timeout=CLOSE_TIMEOUT_S,
+                    ping_interval=PING_S,
+                    ping_timeout=PING_S,
+                    write_limit=WRITE_LIMIT_BYTES,
+                )
+                joined = await self._first_event(connection)
+        except (OSError, TimeoutError, ValueError, WebSocketException) as error:
+            raise _join_error(self._room_url, error) from error
+        self._start(connection)
+        return joined
+
+    async def _first_event(self, connection: ClientConnection) -> Joined:
+        try:
+            return _joined(await connection.recv())
+        except BaseException:
+            connection.transport.abort()
+            raise
+
+    def _start(self, connection: ClientConnection) -> None:
+        self._outbox = Outbox(connection, stalled_s=STALLED_S)
+        self._live = asyncio.create_task(self._run(connection, self._outbox))
+        clock = self._clock or shared_clock()
+        self._ticks = clock.subscribe(self._microphone_tick, self.microphone_ptime_ms)
+
+    def _microphone_tick(self, now_ns: int) -> None:
+        if self._gate is not None and self._outbox is not None:
+            self._outbox.put_frame(self._gate.microphone_due(now_ns))
+
+    def _stop_microphone(self) -> None:
+        if self._ticks is not None:
+            self._ticks.stop()
+
+    async def _run(self, connection: ClientConnection, outbox: Outbox) -> None:
+        """Both directions, until one of them ends or ``leave`` cancels; the first case is told to the listener."""
+        directions = [asyncio.create_task(self._read(connection)), asyncio.create_task(outbox.run())]
+        try:
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+            error = _closing_error(self._room_url, connection, directions)
+        finally:
+            for direction in directions:
+                direction.cancel()
+            await asyncio.gather(*directions, return_exceptions=True)
+        connection.transport.abort()
+        self._stop_microphone()
+        self._log.info("local_room.closed", error=repr(error))
+        if self._gate is not None:
+            self._gate.close(error)
+
+    async def _read(self, connection: ClientConnection) -> None:
+        clock = self._clock or shared_clock()
+        while True:
+            message = await connection.recv()
+            if isinstance(message, str):
+                self._event(message)
+            elif len(message) == FRAME_BYTES and self._gate is not None:
+                self._gate.speaker_frame(message, clock.now_ns())
+            else:
+                self._bad_message(f"expected {FRAME_BYTES} bytes of audio, got {len(message)}")
+
+    def _event(self, text: str) -> None:
+        try:
+            event = parse_event(text)
+        except ValueError as error:
+            self._bad_message(str(error))
+            return
+        if self._gate is None:
+            return
+        match event:
+            case ParticipantJoined():
+                self._gate.participant_joined(event.participant)
+            case ParticipantLeft():
+                self._gate.participant_left(event.participant, event.reason)
+
+    def _bad_message(self, problem: str) -> None:
+        self.bad_messages += 1
+        if self.bad_messages & (self.bad_messages - 1) == 0:  # 1, 2, 4, ...: 50 messages a second must not flood it
+            self._log.warning("local_room.bad_message", problem=problem, bad_messages=self.bad_messages)
+
+
+def _websocket_uri(room_url: str, name: str) -> str:
+    parts = urlsplit(room_url)
+    schemes = {"http": "ws", "https": "wss"}
+    if parts.scheme not in schemes:
+        raise ValueError(f"expected a room_url of http://HOST:PORT/rooms/NAME, got {room_url!r}")
+    return urlunsplit((schemes[parts.scheme], parts.netloc, parts.path, f"name={quote(name)}", ""))
+
+
+def _joined(message: bytes | str) -> Joined:
+    event = parse_event(message) if isinstance(message, str) else None
+    if not (isinstance(event, Joined) and (event.rate_hz, event.ptime_ms) == (RATE_HZ, PTIME_MS)):
+        raise ValueError(f"expected joined at {RATE_HZ} Hz and {PTIME_MS} ms first, got {message[:100]!r}")
+    return event
+
+
+def _join_error(room_url: str, error: Exception) -> RoomError:
+    """What a failed join means."""
+    match error:
+        case InvalidStatus() if error.response.status_code in DENIED_STATUSES:
+            body = (error.response.body or b"").decode(errors="replace").strip()
+            return RoomDenied(f"{room_url}: HTTP {error.response.status_code}: {body}")
+        case ConnectionClosed(rcvd=Close(code=code, reason=reason)) if code in DENIED_CODES:
+            return RoomDenied(f"{room_url}: closed with {code}: {reason}")
+        case TimeoutError():
+            return RoomUnreachable(f"{room_url}: no answer in time")
+        case _:
+            return RoomUnreachable(f"{room_url}: {error}")
+
+
+def _closing_error(room_url: str, connection: ClientConnection, directions: list[asyncio.Task[None]]) -> RoomError:
+    """Why a connection ended: on purpose only if the server has said so."""
+    close = connection.protocol.close_rcvd
+    if close is not None and (close.code in ENDED_CODES or close.reason.startswith(EJECTED)):
+        return RoomEnded(f"{room_url}: {close.reason or 'closed by the server'}")
+    if close is not None:
+        return RoomLost(f"{room_url}: closed with {close.code}: {close.reason}")
+    ended = next(direction for direction in directions if direction.done())
+    return RoomLost(f"{room_url}: {ended.exception()}")
