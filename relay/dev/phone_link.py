@@ -11,13 +11,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 READ_BYTES = 65536
-TIMER_STEP_S = 0.001
-"""uvloop rounds a timer to its millisecond and may fire that much early."""
+MS_NS = 1_000_000
 
 
-def call_at_ns(loop: asyncio.AbstractEventLoop, due_ns: int, callback: Callable[[], None]) -> asyncio.TimerHandle:
-    """Call at ``due_ns`` (monotonic) or up to two timer steps later, never before."""
-    return loop.call_later(max(0.0, (due_ns - time.monotonic_ns()) / 1e9) + TIMER_STEP_S, callback)
+class Alarm:
+    """Calls back once, at ``due_ns`` (monotonic) or up to a few ms later, never before; until ``cancel``."""
+
+    def __init__(self, due_ns: int, callback: Callable[[], None]) -> None:
+        self._due_ns = due_ns
+        self._callback = callback
+        self._arm()
+
+    def cancel(self) -> None:
+        """Do not call any more."""
+        self._handle.cancel()
+
+    def _arm(self) -> None:
+        # In whole ms, as uvloop rounds to the nearest. It may still be up to 1 ms early, having cut its own clock.
+        delay_ms = max(0, -((time.monotonic_ns() - self._due_ns) // MS_NS))
+        self._handle = asyncio.get_running_loop().call_later(delay_ms / 1000, self._fire)
+
+    def _fire(self) -> None:
+        if time.monotonic_ns() < self._due_ns:
+            self._arm()
+        else:
+            self._callback()
 
 
 @dataclass(slots=True)
@@ -55,8 +73,8 @@ class Link:
         self._segment_bytes = segment_bytes
         self._queue: deque[_Piece] = deque()
         self._last_due_ns = self._stalled_until_ns = 0
-        self._waiting: asyncio.Handle | None = None
-        self._resuming: asyncio.Handle | None = None
+        self._waiting: Alarm | asyncio.Handle | None = None
+        self._resuming: Alarm | None = None
         self._blocked = self._paused = False
         self.closed = self.mute = False
         self._set_reading()
@@ -94,6 +112,7 @@ class Link:
         self._queue.clear()
         self._stalled_until_ns = self._last_due_ns = 0
         self.send(b"")
+        self._writable()
 
     def reset(self) -> None:
         """Close with a RST: SO_LINGER of 0 s."""
@@ -121,7 +140,7 @@ class Link:
             piece = self._queue[0]
             due_ns = max(piece.due_ns, self._stalled_until_ns)
             if time.monotonic_ns() < due_ns:
-                self._waiting = call_at_ns(self._loop, due_ns, self._pump)
+                self._waiting = Alarm(due_ns, self._pump)
                 return
             if not self._write(piece):
                 return
@@ -150,10 +169,13 @@ class Link:
         return True
 
     def _writable(self) -> None:
+        if self.closed:
+            return
         self._blocked = False
         self._loop.remove_writer(self._socket)
-        if self._waiting is None:
-            self._pump()
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._pump()
 
     def _set_reading(self) -> None:
         if self.closed:
@@ -162,7 +184,7 @@ class Link:
         if stalled:
             if self._resuming is not None:
                 self._resuming.cancel()
-            self._resuming = call_at_ns(self._loop, self._stalled_until_ns, self._set_reading)
+            self._resuming = Alarm(self._stalled_until_ns, self._set_reading)
         if not stalled and not self._paused:
             self._loop.add_reader(self._socket, self._read)
         else:

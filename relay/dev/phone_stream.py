@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import time
 from array import array
 from collections.abc import Callable
 from typing import Protocol
 
-from relay.dev.phone_link import call_at_ns
+from relay.dev.phone_link import Alarm
 from relay.dev.phone_playout import Arrival, Gap, PhoneClock, Playout
 from relay.dev.phone_source import Source, frames_of
 from relay.dev.phone_websocket import Network
@@ -46,7 +45,7 @@ class CarrierStream:
         self._frame_count = 0
         self._mislabelled = 0
         self._other_sid = ""
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = None
         self._playout: Playout | None = None
         self._send: Send = _unsent
 
@@ -155,7 +154,7 @@ class CarrierStream:
 
     def _set_alarm(self) -> None:
         due_ns = self._running.clock.tick_ns(self._frame_count + 1)
-        self._alarm = call_at_ns(asyncio.get_running_loop(), due_ns, self._tick)
+        self._alarm = Alarm(due_ns, self._tick)
 
     def _return(self, marks: list[str]) -> None:
         for name in marks:

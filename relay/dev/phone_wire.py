@@ -142,9 +142,6 @@ class Wire:
 
     def _decode(self, payload: str) -> bytes:
         try:
-            pcm = self._decoder.push_base64(payload)
+            return self._decoder.push_base64(payload)
         except ValueError as error:
             raise ProtocolViolation(f"media.payload: {error}") from error
-        if not pcm:
-            raise ProtocolViolation("media.payload: expected audio, got none")
-        return pcm
