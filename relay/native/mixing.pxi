@@ -48,7 +48,7 @@ def crossfade(before, after):
         after: at least as long. Neither is kept after return.
 
     Raises:
-        ValueError: ``before`` is longer than ``after``, or longer than 100 ms at 48 kHz, or either ends inside a sample.
+        ValueError: ``before`` is longer than ``after`` or than 4800 samples, or either ends inside a sample.
     """
     cdef Py_buffer old, new
     cdef bytes out
