@@ -1,0 +1,79 @@
+"""What the tests of rooms share: an event loop, the local server, and rooms of each kind with their other side."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import pytest
+
+from relay.dev.room_server import RoomServer
+from relay.errors import RoomEnded
+from relay.rooms.base import Participant, Room
+from relay.rooms.local import LocalRoom
+from relay.rooms.loopback import LoopbackRoom
+from tests.rooms.listener import Listener
+
+
+@dataclass
+class Stage:
+    """A room to test, and its other side: somebody who is there before, may go, and may end it all."""
+
+    room: Room
+    other: Participant
+    arrive: Callable[[], Awaitable[Participant]]
+    depart: Callable[[Participant], Awaitable[None]]
+    end: Callable[[], Awaitable[None]]
+
+
+OpenStage: TypeAlias = Callable[[], AbstractAsyncContextManager[Stage]]
+
+
+@asynccontextmanager
+async def loopback_stage() -> AsyncIterator[Stage]:
+    room = LoopbackRoom()
+    other = Participant("1", "bot")
+    room.enter(other)
+
+    async def arrive() -> Participant:
+        room.enter(Participant("2", "customer"))
+        return room.participants["2"]
+
+    async def depart(participant: Participant) -> None:
+        room.depart(participant.participant_id)
+
+    async def end() -> None:
+        room.close(RoomEnded("the test has ended it"))
+
+    yield Stage(room, other, arrive, depart, end)
+    await room.leave()
+
+
+@asynccontextmanager
+async def local_stage() -> AsyncIterator[Stage]:
+    async with RoomServer(port=0) as server:
+        url = server.room_url("stage")
+        bot, room, late = LocalRoom(url, name="bot"), LocalRoom(url), LocalRoom(url, name="customer")
+        await bot.join(Listener())
+        places = {bot.participant_id: bot}
+
+        async def arrive() -> Participant:
+            await late.join(Listener())
+            places[late.participant_id] = late
+            return Participant(late.participant_id, "customer")
+
+        async def depart(participant: Participant) -> None:
+            await places[participant.participant_id].leave()
+
+        async def end() -> None:
+            await server.eject(room.participant_id)
+
+        yield Stage(room, Participant(bot.participant_id, "bot"), arrive, depart, end)
+        for place in (room, late, bot):
+            await place.leave()
+
+
+@pytest.fixture(params=[loopback_stage, local_stage])
+def open_stage(request: pytest.FixtureRequest) -> Any:
+    opened: OpenStage = request.param
+    return opened
