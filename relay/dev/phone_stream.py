@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable
 from typing import Protocol
 
-from relay.dev.phone_link import Alarm
+from relay.dev.alarm import Alarm
 from relay.dev.phone_playout import Arrival, Gap, PhoneClock, Playout
 from relay.dev.phone_source import Source, frames_of
 from relay.dev.phone_websocket import Network

@@ -4,33 +4,16 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable
 from typing import Self
 
 import pytest
-import uvloop
 
-from relay.dev.phone_link import Alarm, Link
+from relay.dev.phone_link import Link
 from relay.dev.until import Changes
+from tests.dev.conftest import Run
 
-Scenario = Callable[[], Awaitable[None]]
 TCP_INFO_DATA_SEGS_OUT = 156
 """Offset of tcpi_data_segs_out in struct tcp_info (linux/tcp.h); in Linux since 4.6."""
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
-    """Run a scenario on each of the two loops."""
-
-    def run(scenario: Scenario) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop if request.param == "uvloop" else None) as runner:
-
-            async def whole() -> None:
-                await scenario()
-
-            runner.run(whole())
-
-    return run
 
 
 class Ends:
@@ -83,7 +66,7 @@ class Ends:
         return pieces
 
 
-def test_what_is_sent_arrives_in_order_and_its_time_is_told(run: Callable[[Scenario], None]) -> None:
+def test_what_is_sent_arrives_in_order_and_its_time_is_told(run: Run) -> None:
     async def scenario() -> None:
         async with Ends() as ends:
             written: list[int] = []
@@ -96,7 +79,7 @@ def test_what_is_sent_arrives_in_order_and_its_time_is_told(run: Callable[[Scena
     run(scenario)
 
 
-def test_a_delay_holds_back_all_that_comes_after_it(run: Callable[[Scenario], None]) -> None:
+def test_a_delay_holds_back_all_that_comes_after_it(run: Run) -> None:
     async def scenario() -> None:
         async with Ends() as ends:
             written: list[int] = []
@@ -110,7 +93,7 @@ def test_a_delay_holds_back_all_that_comes_after_it(run: Callable[[Scenario], No
     run(scenario)
 
 
-def test_a_stall_holds_both_directions_and_then_lets_all_through(run: Callable[[Scenario], None]) -> None:
+def test_a_stall_holds_both_directions_and_then_lets_all_through(run: Run) -> None:
     async def scenario() -> None:
         async with Ends() as ends:
             written: list[int] = []
@@ -134,7 +117,7 @@ def test_a_stall_holds_both_directions_and_then_lets_all_through(run: Callable[[
 
 
 @pytest.mark.parametrize("segment_bytes", [1, 7])
-def test_crumbs_are_segments_of_their_own(segment_bytes: int, run: Callable[[Scenario], None]) -> None:
+def test_crumbs_are_segments_of_their_own(segment_bytes: int, run: Run) -> None:
     async def scenario() -> None:
         async with Ends(segment_bytes=segment_bytes) as ends:
             ends.link.send(bytes(70))
@@ -147,7 +130,7 @@ def test_crumbs_are_segments_of_their_own(segment_bytes: int, run: Callable[[Sce
     run(scenario)
 
 
-def test_a_link_that_does_not_read_stops_its_peer(run: Callable[[Scenario], None]) -> None:
+def test_a_link_that_does_not_read_stops_its_peer(run: Run) -> None:
     async def scenario() -> None:
         async with Ends() as ends:
             ends.link.pause_reading()
@@ -161,7 +144,7 @@ def test_a_link_that_does_not_read_stops_its_peer(run: Callable[[Scenario], None
     run(scenario)
 
 
-def test_a_peer_that_does_not_read_loses_nothing(run: Callable[[Scenario], None]) -> None:
+def test_a_peer_that_does_not_read_loses_nothing(run: Run) -> None:
     async def scenario() -> None:
         async with Ends(peer_buffer_bytes=4096) as ends:
             sent = b"".join(bytes([n]) * 100_000 for n in range(60))
@@ -172,7 +155,7 @@ def test_a_peer_that_does_not_read_loses_nothing(run: Callable[[Scenario], None]
     run(scenario)
 
 
-def test_a_reset_is_seen_as_such(run: Callable[[Scenario], None]) -> None:
+def test_a_reset_is_seen_as_such(run: Run) -> None:
     async def scenario() -> None:
         async with Ends() as ends:
             ends.link.reset()
@@ -183,7 +166,7 @@ def test_a_reset_is_seen_as_such(run: Callable[[Scenario], None]) -> None:
     run(scenario)
 
 
-def test_a_fin_ends_our_side_only_and_drops_what_was_queued(run: Callable[[Scenario], None]) -> None:
+def test_a_fin_ends_our_side_only_and_drops_what_was_queued(run: Run) -> None:
     async def scenario() -> None:
         async with Ends() as ends:
             ends.link.stall(10_000_000_000)
@@ -195,37 +178,12 @@ def test_a_fin_ends_our_side_only_and_drops_what_was_queued(run: Callable[[Scena
     run(scenario)
 
 
-def test_the_end_of_the_peer_ends_the_link(run: Callable[[Scenario], None]) -> None:
+def test_the_end_of_the_peer_ends_the_link(run: Run) -> None:
     async def scenario() -> None:
         async with Ends() as ends:
             ends.peer.shutdown(socket.SHUT_WR)
             assert await ends.lost is None
             assert ends.got == [b""]
             assert ends.near.fileno() == -1
-
-    run(scenario)
-
-
-def test_an_alarm_is_never_early(run: Callable[[Scenario], None]) -> None:
-    """A timer of uvloop may be, by a millisecond: a tick would then find nothing due."""
-
-    async def scenario() -> None:
-        for wait_ns in range(1_000_000, 4_000_000, 100_000):
-            due_ns, fired = time.monotonic_ns() + wait_ns, asyncio.Event()
-            Alarm(due_ns, fired.set)
-            await fired.wait()
-            assert time.monotonic_ns() >= due_ns
-
-    run(scenario)
-
-
-def test_a_canceled_alarm_does_not_call(run: Callable[[Scenario], None]) -> None:
-    async def scenario() -> None:
-        first, second = asyncio.Event(), asyncio.Event()
-        now_ns = time.monotonic_ns()
-        Alarm(now_ns + 1_000_000, first.set).cancel()
-        Alarm(now_ns + 5_000_000, second.set)
-        await second.wait()
-        assert not first.is_set()
 
     run(scenario)
