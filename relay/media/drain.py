@@ -20,7 +20,8 @@ _RUN_MAX_MS: Final = 40
 # A frame that has no period is left alone and the next need not match as well, until noise is shortened too: seams in
 # it are up to 3 dB down and last 10 ms.
 _MATCH: Final = 0.9
-_MATCH_STEP: Final = 0.05
+_MATCH_FALL_PER_MS: Final = 0.0025
+_MATCH_RISE_PER_MS: Final = 0.00125
 _MATCH_ANY: Final = 0.5  # below it, frames too short to be shortened are dropped
 
 
@@ -71,8 +72,11 @@ class Drain:
             return self._perhaps_dropped(pcm, spare_bytes)
         out = self._shortened(self._joined(pcm), min(spare_bytes, self._budget_bytes), self._match)
         self._budget_bytes -= size - len(out)
-        self._match = min(max(self._match + (_MATCH_STEP if len(out) < size else -_MATCH_STEP), 0.0), _MATCH)
+        self._learn(size, _MATCH_RISE_PER_MS if len(out) < size else -_MATCH_FALL_PER_MS)
         return out
+
+    def _learn(self, size_bytes: int, match_per_ms: float) -> None:
+        self._match = min(max(self._match + match_per_ms * size_bytes / self._bytes_per_ms, 0.0), _MATCH)
 
     def _drop(self, pcm: bytes) -> bytes:
         if not self._dropped:
@@ -83,7 +87,7 @@ class Drain:
         if self._match < _MATCH_ANY and len(pcm) <= min(spare_bytes, self._budget_bytes):
             self._budget_bytes -= len(pcm)
             return self._drop(pcm)
-        self._match = max(self._match - _MATCH_STEP, 0.0)
+        self._learn(len(pcm), -_MATCH_FALL_PER_MS)
         return self._joined(pcm)
 
     def _joined(self, pcm: bytes) -> bytes:
@@ -94,7 +98,14 @@ class Drain:
         return crossfade(before[: len(pcm)], pcm)
 
     def _shortened(self, pcm: bytes, spare_bytes: float, match: float) -> bytes:
-        if len(pcm) < _RUN_MIN_MS * self._bytes_per_ms:
-            return pcm
-        kept = max(len(pcm) - _RUN_MAX_MS * self._bytes_per_ms, 0)
-        return pcm[:kept] + shorten(pcm[kept:], int(spare_bytes) // 2, self._rate_hz, least_match=match)
+        """One period less, and another as long as they match: those of a high tone are short."""
+        least_bytes = len(pcm) - spare_bytes
+        while len(pcm) >= _RUN_MIN_MS * self._bytes_per_ms:
+            kept = max(len(pcm) - _RUN_MAX_MS * self._bytes_per_ms, 0)
+            shorter = pcm[:kept] + shorten(
+                pcm[kept:], int(len(pcm) - least_bytes) // 2, self._rate_hz, least_match=match
+            )
+            if len(shorter) == len(pcm):
+                break
+            pcm = shorter
+        return pcm

@@ -12,7 +12,7 @@ SPAN_S: Final = 30
 SLOPES: Final = 60
 """The estimate is the median of the slopes at the last seconds: a route that takes 30 ms longer touches 30 of them."""
 
-DEAD_BAND_MS: Final = 2.0
+DEAD_BAND_MS: Final = 1.0
 """An error within it is left alone: noise of the measure, and a stream without drift is given out as it came."""
 
 STEER_PPM_PER_MS: Final = 200.0

@@ -99,18 +99,22 @@ class FrameQueue:
 
     def skip_gap(self, sequence: int, frame_bytes: int, covered_bytes: int) -> int:
         """
-        Leave out frames missing before ``sequence`` that have been concealed already, when nothing waits.
+        Leave out what is missing before ``sequence`` as far as it has been concealed already, when nothing waits.
 
         Returns:
-            The bytes left out: whole frames, to the nearest of ``covered_bytes``.
+            The bytes left out. A frame of which a part is left stays as a gap of that part.
         """
         if self._next is None or self.entries or not 0 < sequence - self._next <= RENUMBERED_FRAMES:
             return 0
-        frames = min(sequence - self._next, (covered_bytes + frame_bytes // 2) // frame_bytes)
-        for _ in range(frames):
+        covered_bytes = min(covered_bytes, (sequence - self._next) * frame_bytes)
+        for _ in range(covered_bytes // frame_bytes):
             self._next += 1
             self._count_gone(1)
-        return frames * frame_bytes
+        if part_bytes := covered_bytes % frame_bytes:
+            self._next += 1
+            self.entries.append((frame_bytes - part_bytes, 0))
+            self.size_bytes += frame_bytes - part_bytes
+        return covered_bytes
 
     def cut(self, first: int, end: int, joint: bytes) -> int:
         """Remove the entries ``first`` to ``end``, excluded, and put ``joint`` in place of the one at ``end``."""

@@ -13,7 +13,7 @@ HISTORY_S: Final = 10
 """Lateness is remembered for this long."""
 
 MARGIN_MS: Final = 5.0
-"""Above the lateness measured: 2 ms of dead band, 1 ms each of the room's timer, of drift and of the quantile."""
+"""Above the lateness measured: 1 ms each of dead band, of drift within the window, of the room's timer; 2 for luck."""
 
 FALL_MS_PER_S: Final = 0.8
 """The target's way down: re-timing follows it at 800 ppm, a quarter of the least change of pitch that is heard."""
@@ -30,6 +30,8 @@ class Jitter:
         start_ms: the target before anything is known.
         min_ms: its lower bound.
         max_ms: its upper bound.
+        pull_ms: what the room takes at a time. A frame that begins anywhere in it must be there at its beginning, so
+            that a frame's wait is worth that much less. Where in it frames begin moves as drift is followed.
     """
 
     __slots__ = (
@@ -39,13 +41,15 @@ class Jitter:
         "_low_ms",
         "_max_ms",
         "_min_ms",
+        "_more_ms",
         "_start_ms",
         "fastest_ms",
         "target_ms",
     )
 
-    def __init__(self, *, start_ms: float, min_ms: float, max_ms: float) -> None:
+    def __init__(self, *, start_ms: float, min_ms: float, max_ms: float, pull_ms: float) -> None:
         self._start_ms, self._min_ms, self._max_ms = start_ms, min_ms, max_ms
+        self._more_ms = MARGIN_MS + pull_ms
         self.clear()
 
     def clear(self) -> None:
@@ -81,7 +85,7 @@ class Jitter:
         self._highs_ms.append(high_ms)
         self.fastest_ms = max(self._highs_ms)
         self._high_ms, self._low_ms = -math.inf, math.inf
-        wanted_ms = min(max(self.lateness_ms + MARGIN_MS, self._min_ms), self._max_ms)
+        wanted_ms = min(max(self.lateness_ms + self._more_ms, self._min_ms), self._max_ms)
         self.target_ms = max(wanted_ms, self.target_ms - FALL_MS_PER_S)
         return high_ms
 
