@@ -18,7 +18,6 @@ from relay.providers.base import DtmfReceived, Event, MarkReached, MediaAdapter,
 from relay.rooms.base import Room
 from relay.transfers.reasons import Reason
 
-
 _ENDED_CODES: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
 
 

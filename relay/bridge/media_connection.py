@@ -16,8 +16,8 @@ from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
 from relay.bridge.socket_queue import prepare, unacknowledged_bytes
+from relay.providers.fields import MESSAGE_MAX_BYTES
 
-MESSAGE_MAX_BYTES: Final = 65536
 OPEN_TIMEOUT_S: Final = 3.0
 CLOSE_TIMEOUT_S: Final = 2.0
 USER_TIMEOUT_MS: Final = 10_000
@@ -64,6 +64,7 @@ class MediaConnection(ServerConnection):
         self._ping_sent_ns = 0
         self._early: list[tuple[bytes, int]] = []
         self._fragments: list[bytes] = []
+        self._closing: asyncio.TimerHandle | None = None
 
     def attach(self, receiver: MediaReceiver) -> None:
         """Report to ``receiver`` from now on, beginning with what came since the handshake."""
@@ -85,6 +86,8 @@ class MediaConnection(ServerConnection):
         """Take bytes from the socket."""
         self.received_ns = time.monotonic_ns()
         super().data_received(data)
+        if self.protocol.state is State.CLOSING:
+            self._bound_closing()
 
     def process_event(self, event: Event) -> None:
         """Take one frame from the library's parser."""
@@ -105,6 +108,8 @@ class MediaConnection(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the end."""
         super().connection_lost(exc)
+        if self._closing is not None:
+            self._closing.cancel()
         if self.receiver is not None:
             protocol = self.protocol
             if protocol.close_rcvd is not None and protocol.close_rcvd_then_sent is not False:
@@ -135,6 +140,11 @@ class MediaConnection(ServerConnection):
     def _fail(self, code: CloseCode, reason: str) -> None:
         self.protocol.fail(code, reason)
         self.send_data()
+
+    def _bound_closing(self) -> None:
+        # The library bounds a close that was asked for, not one that the peer's bytes made necessary.
+        if self._closing is None:
+            self._closing = self.loop.call_later(CLOSE_TIMEOUT_S, self.abort)
 
     # Writing
 

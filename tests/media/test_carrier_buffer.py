@@ -1,0 +1,145 @@
+"""How deep the carrier's own buffer is, by what was sent and by the marks that come back."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from relay.media.carrier_buffer import CLEAR_ABOVE_MS, MARK_INTERVAL_MS, TOLERANCE_MS, CarrierBuffer
+
+MS = 1_000_000
+
+
+@dataclass
+class Carrier:
+    """A simulated carrier: plays what it gets 60 ms late at the least, and returns marks as they are played."""
+
+    buffer: CarrierBuffer
+    one_way_ms: float = 20.0
+    base_ms: float = 60.0
+    drift_ppm: float = 0.0
+    now_ms: float = 0.0
+    played_until_ms: float = 0.0
+    marks: list[tuple[float, str]] = field(default_factory=list)
+
+    def run(self, duration_ms: float, *, sending: bool = True) -> None:
+        """Time goes by, with or without a frame every 20 ms."""
+        for _ in range(int(duration_ms / 20)):
+            self.now_ms += 20
+            self.come_back()
+            if sending:
+                self.send()
+
+    def send(self) -> None:
+        """One frame of 20 ms."""
+        arrives_ms = self.now_ms + self.one_way_ms
+        starts_ms = max(self.played_until_ms, arrives_ms + self.base_ms)
+        self.played_until_ms = starts_ms + 20 / (1 + self.drift_ppm * 1e-6)
+        name = self.buffer.sent(20, round(self.now_ms * MS))
+        if name is not None:
+            self.marks.append((self.played_until_ms + self.one_way_ms, name))
+
+    def come_back(self) -> None:
+        """Marks whose time has come."""
+        while self.marks and self.marks[0][0] <= self.now_ms:
+            _, name = self.marks.pop(0)
+            assert self.buffer.reached(name, round(self.now_ms * MS), round_trip_ms=2 * self.one_way_ms)
+
+    @property
+    def true_depth_ms(self) -> float:
+        return max(self.played_until_ms - self.now_ms - self.one_way_ms, 0.0)
+
+    @property
+    def depth_ms(self) -> float:
+        return self.buffer.depth_ms(round(self.now_ms * MS), round_trip_ms=2 * self.one_way_ms)
+
+    @property
+    def excess_ms(self) -> float:
+        return self.buffer.excess_ms(round(self.now_ms * MS), round_trip_ms=2 * self.one_way_ms)
+
+
+@pytest.fixture
+def carrier() -> Carrier:
+    return Carrier(CarrierBuffer(marks=True))
+
+
+def test_mark_is_asked_for_twice_a_second() -> None:
+    buffer = CarrierBuffer(marks=True)
+    names = [buffer.sent(20, n * 20 * MS) for n in range(100)]
+    assert [n for n, name in enumerate(names) if name] == [24, 49, 74, 99]
+    assert len(set(names)) == 5
+    assert MARK_INTERVAL_MS == 500
+
+
+def test_steady_stream_has_no_excess_whatever_the_carrier_holds_by_itself(carrier: Carrier) -> None:
+    carrier.run(10_000)
+    assert carrier.excess_ms == 0
+    assert carrier.depth_ms == pytest.approx(carrier.true_depth_ms, abs=25)
+
+
+def test_burst_is_seen_at_once_and_only_as_deep_as_it_is(carrier: Carrier) -> None:
+    carrier.run(5_000)
+    carrier.run(400, sending=False)  # we stood still, and the carrier ran dry
+    for _ in range(20):
+        carrier.send()
+    assert carrier.excess_ms == pytest.approx(400 - 60 - 20 - TOLERANCE_MS, abs=45)
+    carrier.run(2_000)
+    assert carrier.depth_ms == pytest.approx(carrier.true_depth_ms, abs=25)
+
+
+def test_stall_in_the_network_shows_by_marks_alone(carrier: Carrier) -> None:
+    carrier.run(5_000)
+    carrier.played_until_ms += 300  # the carrier heard nothing for so long, and then everything
+    carrier.run(1_200)
+    assert carrier.depth_ms == pytest.approx(carrier.true_depth_ms, abs=25)
+    assert carrier.excess_ms > 200
+
+
+def test_mark_that_does_not_come_back_shows_too(carrier: Carrier) -> None:
+    carrier.run(5_000)
+    carrier.marks.clear()
+    before_ms = carrier.depth_ms
+    carrier.run(3_000)
+    assert carrier.depth_ms > before_ms + 2_000
+    assert carrier.excess_ms > CLEAR_ABOVE_MS
+
+
+def test_carrier_with_a_slower_clock_is_followed_for_an_hour(carrier: Carrier) -> None:
+    carrier.drift_ppm = -300
+    skipped = 0
+    for _ in range(3600 * 50):
+        carrier.now_ms += 20
+        carrier.come_back()
+        if carrier.excess_ms >= 20:
+            skipped += 1  # what trimming does
+        else:
+            carrier.send()
+    assert skipped == pytest.approx(3600 * 300e-6 * 50, abs=8)
+    assert carrier.true_depth_ms < 60 + 20 + TOLERANCE_MS + 45
+
+
+def test_clear_forgets_depth_and_what_its_marks_would_say(carrier: Carrier) -> None:
+    carrier.run(600)
+    flushed = [name for _, name in carrier.marks]
+    assert flushed
+    carrier.buffer.clear()
+    assert carrier.depth_ms == 0
+    now_ns = round(carrier.now_ms * MS)
+    assert all(carrier.buffer.reached(name, now_ns, round_trip_ms=0) for name in flushed)
+    assert carrier.depth_ms == 0
+    assert carrier.buffer.marks_out == 0
+
+
+@pytest.mark.parametrize("name", ["", "hello", "0.999", "7.1", "-1.0", "٣.1"])
+def test_mark_of_somebody_else_is_none_of_ours(name: str) -> None:
+    assert not CarrierBuffer(marks=True).reached(name, 0, round_trip_ms=0)
+
+
+def test_without_marks_what_was_sent_still_counts_and_drift_does_not() -> None:
+    carrier = Carrier(CarrierBuffer(marks=False), base_ms=0)
+    carrier.run(60_000)
+    assert carrier.excess_ms == 0
+    carrier.run(300, sending=False)
+    for _ in range(15):
+        carrier.send()
+    assert carrier.excess_ms == pytest.approx(300 - TOLERANCE_MS, abs=5)
+    assert carrier.marks == []
