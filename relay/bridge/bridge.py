@@ -144,7 +144,7 @@ class Bridge:
             faults=self._faults,
             clock=self._clock,
         )
-        connection.attach(self._leg)
+        connection.attach(self._leg, self._clock)
         try:
             await self.ended()
         except asyncio.CancelledError:

@@ -57,6 +57,7 @@ class MediaConnection(ServerConnection):
         super().__init__(*args, **kwargs)
         self.receiver: MediaReceiver | None = None
         self.received_ns = 0
+        self._clock: Callable[[], int] = time.monotonic_ns
         self.round_trip_min_ms = math.inf
         self.round_trip_ms = 0.0
         self.pongs = 0
@@ -66,9 +67,10 @@ class MediaConnection(ServerConnection):
         self._fragments: list[bytes] = []
         self._closing: asyncio.TimerHandle | None = None
 
-    def attach(self, receiver: MediaReceiver) -> None:
-        """Report to ``receiver`` from now on, beginning with what came since the handshake."""
+    def attach(self, receiver: MediaReceiver, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        """Report to ``receiver`` from now on, by its clock, beginning with what came since the handshake."""
         self.receiver = receiver
+        self._clock = clock
         early, self._early = self._early, []
         for message, received_ns in early:
             receiver.message_received(message, received_ns)
@@ -84,7 +86,7 @@ class MediaConnection(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the socket."""
-        self.received_ns = time.monotonic_ns()
+        self.received_ns = self._clock()
         super().data_received(data)
         if self.protocol.state is State.CLOSING:
             self._bound_closing()

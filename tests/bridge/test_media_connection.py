@@ -8,108 +8,20 @@ import http
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection
-from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.uri import parse_uri
 
-from relay.bridge.media_connection import FRAGMENTS_MAX, Ending, MediaConnection, serve_media
+from relay.bridge.media_connection import FRAGMENTS_MAX, Ending
+from tests.bridge.peers import RawPeer, relay
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-
-
-@dataclass
-class Receiver:
-    """Keeps what a connection reports."""
-
-    messages: asyncio.Queue[tuple[bytes | str, int]] = field(default_factory=asyncio.Queue)
-    closed: asyncio.Future[tuple[Ending, int, str]] = field(
-        default_factory=lambda: asyncio.get_event_loop().create_future()
-    )
-
-    def message_received(self, message: bytes | str, received_ns: int) -> None:
-        self.messages.put_nowait((message, received_ns))
-
-    def connection_closed(self, ending: Ending, code: int, detail: str) -> None:
-        self.closed.set_result((ending, code, detail))
-
-    async def message(self) -> bytes | str:
-        return (await self.messages.get())[0]
-
-
-@dataclass
-class Relay:
-    """A media server that takes one connection when told to."""
-
-    url: str
-    port: int
-    receiver: Receiver
-    connections: asyncio.Queue[MediaConnection]
-
-    async def connection(self, *, attach: bool = True) -> MediaConnection:
-        taken = await self.connections.get()
-        if attach:
-            taken.attach(self.receiver)
-        return taken
-
-
-@contextlib.asynccontextmanager
-async def relay(
-    authorise: Callable[[ServerConnection, Request], Response | None] | None = None,
-) -> AsyncIterator[Relay]:
-    connections: asyncio.Queue[MediaConnection] = asyncio.Queue()
-
-    async def handle(connection: MediaConnection) -> None:
-        connections.put_nowait(connection)
-        await connection.wait_closed()
-
-    server = await serve_media(handle, host="127.0.0.1", port=0, authorise=authorise)
-    port = next(iter(server.sockets)).getsockname()[1]
-    try:
-        yield Relay(f"ws://127.0.0.1:{port}/media", port, Receiver(), connections)
-    finally:
-        server.close()
-        await server.wait_closed()
-
-
-class RawPeer:
-    """A client that writes any bytes: the library's own protocol without its connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: ClientProtocol) -> None:
-        self.reader, self.writer, self.protocol = reader, writer, protocol
-
-    @classmethod
-    async def connect(cls, relay: Relay, *, receive_buffer_bytes: int | None = None) -> RawPeer:
-        connected = socket.socket()
-        if receive_buffer_bytes is not None:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        connected.connect(("127.0.0.1", relay.port))
-        reader, writer = await asyncio.open_connection(sock=connected)
-        protocol = ClientProtocol(parse_uri(relay.url))
-        protocol.send_request(protocol.connect())
-        peer = cls(reader, writer, protocol)
-        peer.flush()
-        protocol.receive_data(await reader.readuntil(b"\r\n\r\n"))
-        return peer
-
-    def flush(self) -> None:
-        self.writer.write(b"".join(self.protocol.data_to_send()))
-
-    def send_frames(self, *frames: Frame) -> None:
-        self.writer.write(b"".join(frame.serialize(mask=True) for frame in frames))
-
-    async def close(self) -> None:
-        self.writer.close()
-        with contextlib.suppress(OSError):
-            await self.writer.wait_closed()
 
 
 def test_messages_since_the_handshake_are_kept_in_order(run: Run) -> None:
