@@ -70,9 +70,13 @@ class Drain:
             return self._shortened(self._joined(pcm), spare_bytes, 0.0)
         if size < _RUN_MIN_MS * self._bytes_per_ms:
             return self._perhaps_dropped(pcm, spare_bytes)
+        saved = self._budget_bytes == _BUDGET_MS * self._bytes_per_ms
         out = self._shortened(self._joined(pcm), min(spare_bytes, self._budget_bytes), self._match)
         self._budget_bytes -= size - len(out)
-        self._learn(size, _MATCH_RISE_PER_MS if len(out) < size else -_MATCH_FALL_PER_MS)
+        if len(out) < size:
+            self._learn(size, _MATCH_RISE_PER_MS)
+        elif saved:  # else a longer period may match when there is budget for it
+            self._learn(size, -_MATCH_FALL_PER_MS)
         return out
 
     def _learn(self, size_bytes: int, match_per_ms: float) -> None:

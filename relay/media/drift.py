@@ -9,7 +9,7 @@ from typing import Final
 SPAN_S: Final = 30
 """A slope is taken over this long: 1 ms of noise at its ends is 33 ppm."""
 
-SLOPES: Final = 60
+SLOPES: Final = 90
 """The estimate is the median of the slopes at the last seconds: a route that takes 30 ms longer touches 30 of them."""
 
 DEAD_BAND_MS: Final = 1.0

@@ -59,6 +59,7 @@ class Playout:
         "_due_ns",
         "_fade_bytes",
         "_fade_out_bytes",
+        "_heard",
         "_jitter",
         "_ms_per_byte",
         "_next_ns",
@@ -70,6 +71,7 @@ class Playout:
         "_ready",
         "_retimed",
         "_running",
+        "_silence",
         "_steer",
         "_tick_ns",
         "_underruns",
@@ -94,6 +96,7 @@ class Playout:
         bytes_per_ms = rate_hz // 500
         self._pull_bytes = pull_ms * bytes_per_ms
         self._pull_ns = pull_ms * 1_000_000
+        self._silence = bytes(self._pull_bytes)
         self._chunk_bytes = PTIME_MS * bytes_per_ms  # longer frames are played in pieces of this
         self._fade_bytes = FADE_MS * bytes_per_ms
         self._fade_out_bytes = _CONCEALED_MS * bytes_per_ms
@@ -115,6 +118,7 @@ class Playout:
         self._drain.reset()
         self._drift = Drift()
         self._ready = b""  # played as far as re-timing and concealment go, not yet given out
+        self._heard = False  # anything, which is to be continued over gaps
         self._arrived_ns = -_SILENT_NS
         self._next_ns = 0
         self._steer = self._phase = 0.0
@@ -161,7 +165,7 @@ class Playout:
             if late_ns > _PULL_SLACK_NS or late_ns < -_PULL_SLACK_NS:
                 self._offset_ms -= late_ns / 1e6
         elif not self._start(now_ns):
-            return self._concealer.conceal(self._pull_bytes // 2)
+            return self._concealer.conceal(self._pull_bytes // 2) if self._heard else self._silence
         self._next_ns = now_ns + self._pull_ns
         ready, wanted = self._ready, self._pull_bytes
         while len(ready) < wanted:
@@ -215,7 +219,7 @@ class Playout:
         """Play from the pull that is nearest to when the first frame is due."""
         if not self._queue.entries or now_ns + self._pull_ns // 2 < self._due_ns:
             return False
-        self._running = True
+        self._running = self._heard = True
         self._offset_ms -= (now_ns - self._due_ns) / 1e6
         return True
 
