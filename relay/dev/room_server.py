@@ -143,11 +143,13 @@ class RoomServer:
         if refusal is not None:
             await connection.close(POLICY_VIOLATION, refusal)
             return
-        await self._host(connection, name, Participant(uuid4().hex, _display_name(url.query)))
+        display_name = parse_qs(url.query).get("name", [""])[0][:NAME_MAX]
+        await self._host(connection, name, Participant(uuid4().hex, display_name))
 
     async def _host(self, connection: ServerConnection, name: str, participant: Participant) -> None:
+        outbox = Outbox(connection, stalled_s=self._stalled_s)
         room = self.rooms.setdefault(name, Conference())
-        seat = room.enter(participant, Outbox(connection, stalled_s=self._stalled_s))
+        seat = room.enter(participant, outbox)
         self._connections[participant.participant_id] = connection
         entry = log.bind(room=name, participant_id=participant.participant_id, name=participant.name)
         entry.info("room_server.joined", participants=len(room.seats))
@@ -166,11 +168,6 @@ class RoomServer:
                 trimmed_bytes=seat.heard.trimmed_bytes,
                 underruns=seat.heard.underruns,
             )
-
-
-def _display_name(query: str) -> str:
-    name = parse_qs(query).get("name", [""])[0][:NAME_MAX]
-    return name.encode(errors="replace").decode()  # bytes that are no UTF-8 came as surrogates, which JSON has not
 
 
 async def _converse(connection: ServerConnection, seat: Seat) -> str:
