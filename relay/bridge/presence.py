@@ -22,22 +22,28 @@ class Presence:
         self._customer_id = customer_id
         self._bot_id = bot_id
         self._participants: dict[str, Participant] = {}
+        self._gone: set[str] = set()
+        self._in_room = False
         self.absent_since_ns: int | None = None
         """Since when the customer is away; None if present, and before we are in the room."""
 
     def joined_room(self, participants: Iterable[Participant], now_ns: int) -> None:
-        """We are in the room, and these were there before."""
-        self._participants = {each.participant_id: each for each in participants}
+        """We are in the room, and these were there before; who went since then has been reported already."""
+        before = {each.participant_id: each for each in participants if each.participant_id not in self._gone}
+        self._participants = before | self._participants
+        self._in_room = True
         self._note_absence(now_ns)
 
     def came(self, participant: Participant, now_ns: int) -> None:
         """Somebody came."""
         self._participants[participant.participant_id] = participant
+        self._gone.discard(participant.participant_id)
         self._note_absence(now_ns)
 
     def left(self, participant: Participant, now_ns: int) -> None:
         """Somebody left."""
         self._participants.pop(participant.participant_id, None)
+        self._gone.add(participant.participant_id)
         self._note_absence(now_ns)
 
     @property
@@ -48,7 +54,7 @@ class Presence:
     def _note_absence(self, now_ns: int) -> None:
         if any(self._is_customer(each) for each in self._participants.values()):
             self.absent_since_ns = None
-        elif self.absent_since_ns is None:
+        elif self.absent_since_ns is None and self._in_room:
             self.absent_since_ns = now_ns
 
     def _is_customer(self, participant: Participant) -> bool:

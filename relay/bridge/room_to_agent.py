@@ -144,13 +144,13 @@ class RoomToAgent:
             message = self._adapter.encode_audio(self._encoder.push(frame))
         self._message_bytes = len(message) + _FRAME_HEADER_BYTES
         room_ms = self._socket_max_ms - self._socket_ms()
-        if room_ms >= PTIME_MS and not self._held:
-            self._write(message, read_ns)
-            return
-        self._hold(message, read_ns)
         while self._held and room_ms >= PTIME_MS:
             self._write(self._held.popleft(), read_ns)
             room_ms -= PTIME_MS
+        if room_ms >= PTIME_MS:
+            self._write(message, read_ns)
+        else:
+            self._hold(message, read_ns)
 
     def _hold(self, message: bytes, read_ns: int) -> None:
         if self.stalled_since_ns is None:

@@ -46,6 +46,7 @@ class CarrierBuffer:
         self._sequence = 0
         self._since_mark_ms = 0
         self._out: dict[str, _Mark] = {}
+        self._answers = False  # no mark has come back since the last clear: that one is late means nothing
 
     @property
     def marks_out(self) -> int:
@@ -77,6 +78,7 @@ class CarrierBuffer:
             round_trip_ms: the network's part of its way.
         """
         mark = self._out.pop(name, None)
+        self._answers = self._answers or mark is not None
         if mark is None:
             generation = name.partition(".")[0]
             return generation.isdecimal() and int(generation) < self._generation
@@ -91,11 +93,14 @@ class CarrierBuffer:
         self._generation += 1
         self._since_mark_ms = 0
         self._out.clear()
+        self._answers = False
         self._depth_ms = 0.0
 
     def depth_ms(self, now_ns: int, *, round_trip_ms: float) -> float:
         """Audio the carrier has not played yet."""
         self._run_down(now_ns)
+        if not self._answers:
+            return self._depth_ms
         for mark in self._out.values():  # the oldest; while it is out the depth was at least its age
             overdue_ms = (now_ns - mark.sent_ns) / 1e6 - round_trip_ms - mark.reckoned_ms
             return self._depth_ms + max(overdue_ms, 0.0)

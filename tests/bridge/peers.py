@@ -116,6 +116,6 @@ class RawPeer:
         self.writer.write(b"".join(frame.serialize(mask=True) for frame in frames))
 
     async def close(self) -> None:
-        self.writer.close()
+        self.writer.transport.abort()
         with contextlib.suppress(OSError):
             await self.writer.wait_closed()

@@ -43,3 +43,16 @@ def test_leaving_of_a_stranger_changes_nothing() -> None:
     room = presence(CUSTOMER, customer_id="c-1")
     room.left(OTHER, 200)
     assert (room.absent_since_ns, room.count) == (None, 1)
+
+
+def test_what_the_room_reports_while_it_is_being_joined_counts() -> None:
+    room = Presence(customer_id="c-1", bot_id=None)
+    room.left(CUSTOMER, 50)
+    room.came(OTHER, 60)
+    assert room.absent_since_ns is None
+    room.joined_room([CUSTOMER, BOT], 100)
+    assert room.count == 2
+    assert room.absent_since_ns == 100
+    room.came(CUSTOMER, 200)
+    assert room.count == 3
+    assert not room.absent_since_ns

@@ -17,6 +17,7 @@ class Carrier:
     one_way_ms: float = 20.0
     base_ms: float = 60.0
     drift_ppm: float = 0.0
+    returns_marks: bool = True
     now_ms: float = 0.0
     played_until_ms: float = 0.0
     marks: list[tuple[float, str]] = field(default_factory=list)
@@ -35,7 +36,7 @@ class Carrier:
         starts_ms = max(self.played_until_ms, arrives_ms + self.base_ms)
         self.played_until_ms = starts_ms + 20 / (1 + self.drift_ppm * 1e-6)
         name = self.buffer.sent(20, round(self.now_ms * MS))
-        if name is not None:
+        if name is not None and self.returns_marks:
             self.marks.append((self.played_until_ms + self.one_way_ms, name))
 
     def come_back(self) -> None:
@@ -101,6 +102,25 @@ def test_mark_that_does_not_come_back_shows_too(carrier: Carrier) -> None:
     carrier.run(3_000)
     assert carrier.depth_ms > before_ms + 2_000
     assert carrier.excess_ms > CLEAR_ABOVE_MS
+
+
+def test_carrier_that_never_returns_a_mark_is_not_taken_to_be_behind(carrier: Carrier) -> None:
+    carrier.returns_marks = False
+    for _ in range(100):
+        carrier.run(1_000)
+        assert carrier.excess_ms == 0
+
+
+def test_carrier_that_stops_returning_marks_is_cleared_once(carrier: Carrier) -> None:
+    carrier.run(5_000)
+    carrier.returns_marks = False
+    clears = 0
+    for _ in range(60):
+        carrier.run(1_000)
+        if carrier.excess_ms > CLEAR_ABOVE_MS:
+            carrier.buffer.clear()
+            clears += 1
+    assert clears == 1
 
 
 def test_carrier_with_a_slower_clock_is_followed_for_an_hour(carrier: Carrier) -> None:
