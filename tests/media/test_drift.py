@@ -54,6 +54,11 @@ def test_steering_is_the_drift_within_the_dead_band() -> None:
         assert steer_ppm(error_ms, -120.0) == -120.0
 
 
+def test_a_fifth_of_the_error_is_taken_back_a_second() -> None:
+    """1000 ppm are 1 ms a second. A delay that is measured over 3 s must not be chased faster."""
+    assert steer_ppm(DEAD_BAND_MS + 5, 0.0) == 1000
+
+
 def test_steering_is_symmetrical_grows_with_the_error_and_is_bounded() -> None:
     steps = [steer_ppm(error_ms / 4, 0.0) for error_ms in range(100)]
     assert steps == sorted(steps)
