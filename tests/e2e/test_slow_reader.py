@@ -3,6 +3,8 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
 from relay.bridge.events import Joined
 from relay.bridge.settings import BridgeSettings
 from relay.dev.phone import Network
@@ -20,6 +22,7 @@ NORMAL_MS = 100.0
 """From the customer's microphone to the phone. Measured: 33 ms in a call that was never stalled, 45 ms after it."""
 
 
+@pytest.mark.long
 def test_a_phone_that_stops_reading_for_3_s_hears_in_time_afterwards(run: Run) -> None:
     async def scenario() -> None:
         settings = BridgeSettings(tick_s=0.05)
