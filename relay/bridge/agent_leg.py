@@ -10,7 +10,7 @@ from websockets.frames import CloseCode
 
 from relay.bridge.agent_to_room import AgentToRoom
 from relay.bridge.faults import BadMessageLimit, Faults
-from relay.bridge.media_connection import Ending, MediaConnection
+from relay.bridge.media_connection import ROUND_TRIPS, Ending, MediaConnection
 from relay.bridge.room_to_agent import RoomToAgent
 from relay.bridge.settings import BridgeSettings
 from relay.errors import RemoteProtocolError
@@ -116,7 +116,8 @@ class AgentLeg:
         """Once a tick: forgive bad messages, and ping when it is time."""
         self._bad_messages.recover(elapsed_s)
         answered = self.connection.pongs > self._pongs_seen or self._pinged_ns is None
-        due = self._pinged_ns is None or (now_ns - self._pinged_ns) / 1e9 >= self._settings.ping_interval_s
+        known = self.connection.pongs >= ROUND_TRIPS  # until then every tick: the first may have waited for somebody
+        due = self._pinged_ns is None or not known or now_ns - self._pinged_ns >= self._settings.ping_interval_s * 1e9
         if answered and due:
             self._pongs_seen = self.connection.pongs
             self._pinged_ns = now_ns

@@ -6,6 +6,7 @@ import asyncio
 import math
 import socket
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Any, Final, Protocol, cast
@@ -23,6 +24,7 @@ CLOSE_TIMEOUT_S: Final = 2.0
 USER_TIMEOUT_MS: Final = 10_000
 FRAGMENTS_MAX: Final = 64
 EARLY_MESSAGES_MAX: Final = 64
+ROUND_TRIPS: Final = 3
 
 
 class Ending(Enum):
@@ -59,7 +61,10 @@ class MediaConnection(ServerConnection):
         self.received_ns = 0
         self._clock: Callable[[], int] = time.monotonic_ns
         self.round_trip_min_ms = math.inf
+        """The shortest ever: what the path takes with nothing waiting on it."""
         self.round_trip_ms = 0.0
+        """The shortest of the last few: a pong that waited for somebody says nothing of the path."""
+        self._round_trips_ms: deque[float] = deque(maxlen=ROUND_TRIPS)
         self.pongs = 0
         self._descriptor = -1
         self._ping_sent_ns = 0
@@ -184,7 +189,8 @@ class MediaConnection(ServerConnection):
     def _take_pong(self, data: bytes) -> None:
         if data != self._ping_sent_ns.to_bytes(8, "big"):
             return  # unasked, which the protocol allows, or late
-        self.round_trip_ms = (self.received_ns - self._ping_sent_ns) / 1e6
+        self._round_trips_ms.append((self.received_ns - self._ping_sent_ns) / 1e6)
+        self.round_trip_ms = min(self._round_trips_ms)
         self.round_trip_min_ms = min(self.round_trip_min_ms, self.round_trip_ms)
         self.pongs += 1
 

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 MARK_INTERVAL_MS: Final = 500
 
 # The least depth ever seen is the carrier's own jitter buffer and the way to the phone: no trimming takes that away.
-# What network jitter adds to it is let be.
+# What network jitter adds to it is let be; what is more is trimmed to within a frame of it.
 TOLERANCE_MS: Final = 40.0
+TRIM_TO_MS: Final = 20.0
 FLOOR_MAX_MS: Final = 160.0
 
 # More than this would take seconds to trim, with everybody talking late until then: drop it at once.
@@ -46,6 +47,7 @@ class CarrierBuffer:
         self._sequence = 0
         self._since_mark_ms = 0
         self._out: dict[str, _Mark] = {}
+        self._trimming = False
         self._answers = False  # no mark has come back since the last clear: that one is late means nothing
 
     @property
@@ -108,7 +110,9 @@ class CarrierBuffer:
 
     def excess_ms(self, now_ns: int, *, round_trip_ms: float) -> float:
         """Depth that trimming could take away, 0.0 if none."""
-        return max(self.depth_ms(now_ns, round_trip_ms=round_trip_ms) - self._floor_ms - TOLERANCE_MS, 0.0)
+        above_ms = self.depth_ms(now_ns, round_trip_ms=round_trip_ms) - self._floor_ms
+        self._trimming = above_ms > (TRIM_TO_MS if self._trimming else TOLERANCE_MS)
+        return above_ms - TRIM_TO_MS if self._trimming else 0.0
 
     def _run_down(self, now_ns: int) -> None:
         elapsed_ms = (now_ns - self._updated_ns) / 1e6

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from relay.media.carrier_buffer import CLEAR_ABOVE_MS, MARK_INTERVAL_MS, TOLERANCE_MS, CarrierBuffer
+from relay.media.carrier_buffer import CLEAR_ABOVE_MS, MARK_INTERVAL_MS, TOLERANCE_MS, TRIM_TO_MS, CarrierBuffer
 
 MS = 1_000_000
 
@@ -82,9 +82,26 @@ def test_burst_is_seen_at_once_and_only_as_deep_as_it_is(carrier: Carrier) -> No
     carrier.run(400, sending=False)  # we stood still, and the carrier ran dry
     for _ in range(20):
         carrier.send()
-    assert carrier.excess_ms == pytest.approx(400 - 60 - 20 - TOLERANCE_MS, abs=45)
+    assert carrier.excess_ms == pytest.approx(400 - 60 - 20 - TRIM_TO_MS, abs=45)
     carrier.run(2_000)
     assert carrier.depth_ms == pytest.approx(carrier.true_depth_ms, abs=25)
+
+
+def test_trimming_goes_on_until_it_is_within_a_frame(carrier: Carrier) -> None:
+    carrier.run(5_000)
+    carrier.run(400, sending=False)
+    for _ in range(20):
+        carrier.send()
+    skipped = 0
+    for _ in range(100):
+        carrier.now_ms += 20
+        carrier.come_back()
+        if carrier.excess_ms >= 20:
+            skipped += 1
+        else:
+            carrier.send()
+    assert skipped == pytest.approx((400 - 60 - TRIM_TO_MS) / 20, abs=2)
+    assert carrier.depth_ms - TRIM_TO_MS - 80 < 20
 
 
 def test_stall_in_the_network_shows_by_marks_alone(carrier: Carrier) -> None:
@@ -161,5 +178,5 @@ def test_without_marks_what_was_sent_still_counts_and_drift_does_not() -> None:
     carrier.run(300, sending=False)
     for _ in range(15):
         carrier.send()
-    assert carrier.excess_ms == pytest.approx(300 - TOLERANCE_MS, abs=5)
+    assert carrier.excess_ms == pytest.approx(300 - TRIM_TO_MS, abs=5)
     assert carrier.marks == []
