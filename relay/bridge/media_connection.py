@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,8 @@ CLOSE_TIMEOUT_S: Final = 2.0
 USER_TIMEOUT_MS: Final = 10_000
 FRAGMENTS_MAX: Final = 64
 EARLY_MESSAGES_MAX: Final = 64
+_FIN: Final = 0x80
+_HEADER: Final = struct.Struct(">BBH")  # of an unmasked message of 126 to 65535 bytes
 ROUND_TRIPS: Final = 3
 
 
@@ -160,6 +163,10 @@ class MediaConnection(ServerConnection):
         protocol = self.protocol
         if protocol.state is not State.OPEN:
             return False
+        if 126 <= len(message) < 65536:  # every frame of audio; the library's way to the same bytes takes 1 us more
+            opcode = Opcode.TEXT if text else Opcode.BINARY
+            self.transport.write(_HEADER.pack(_FIN | opcode, 126, len(message)) + message)
+            return True
         if text:
             protocol.send_text(message)
         else:
