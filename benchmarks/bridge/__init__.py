@@ -1,0 +1,1 @@
+"""What the bridge costs and what it delays, over real sockets: ``python -m benchmarks.bridge``."""
