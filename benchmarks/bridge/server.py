@@ -21,9 +21,8 @@ SERVER_CORE, LOAD_CORE = 0, 1
 
 
 def pin(core: int) -> None:
-    """Keep this process to one core, where there are two."""
-    if len(os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
+    """Keep this process to one core. It may have been kept to another one: a server starts as its load's child."""
+    os.sched_setaffinity(0, {core})
 
 
 def freeze() -> None:
