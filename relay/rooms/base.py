@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,11 @@ class Participant:
 
 
 class RoomListener(Protocol):
-    """What a room calls from join to leave: on the event loop's thread, from no call of the listener's own."""
+    """
+    What a room calls from join to leave: on the event loop's thread, from no call of the listener's own.
+
+    The devices run before ``join`` has returned to its caller: the first calls may come before that.
+    """
 
     def microphone_due(self, now_ns: int) -> bytes:
         """The next ``microphone_ptime_ms`` of PCM, exactly. The room's device clock asks, never early."""
@@ -40,12 +44,24 @@ class Room(Protocol):
     """
     One place in one room: joined once, left once.
 
-    PCM is L16 mono little-endian at ``rate_hz``. Times are ``time.monotonic_ns()``.
+    PCM is L16 mono little-endian at ``rate_hz``. Times are ``time.monotonic_ns()``. A room that is gone stops asking
+    for the microphone and says so with ``room_closed``: it must notice by itself, within seconds.
     """
 
     rate_hz: int
     microphone_ptime_ms: int
     speaker_ptime_ms: int
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """
+        What this room lost or could not use so far, by kind; also after it has ended.
+
+        The kinds are a closed set, for they become metrics; a room leaves out what cannot happen to it:
+        ``listener_errors`` (calls that raised, or gave PCM of a wrong length), ``missed_ticks`` (of the microphone's
+        clock, too late to be delivered), ``dropped_frames`` (of the microphone, that the room did not take in time),
+        ``bad_messages`` (from the room's server, that could not be read).
+        """
 
     async def join(self, listener: RoomListener) -> Sequence[Participant]:
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -46,7 +46,7 @@ class LocalRoom:
     """
     A ``Room`` at ``room_url``, ``http://HOST:PORT/rooms/NAME``.
 
-    The microphone has a clock of its own; what the server cannot take is dropped, oldest first (``dropped_frames``).
+    The microphone has a clock of its own; what the server cannot take is dropped, oldest first.
     Speaker frames come as they arrive: the server's clock is the speaker's.
     """
 
@@ -75,7 +75,7 @@ class LocalRoom:
         self._live: asyncio.Task[None] | None = None
         self._is_left = False
         self._log = log.bind(room=room_url)
-        self.bad_messages = 0
+        self._bad_messages = 0
 
     async def join(self, listener: RoomListener) -> Sequence[Participant]:
         """
@@ -118,19 +118,14 @@ class LocalRoom:
             connection.transport.abort()
 
     @property
-    def dropped_frames(self) -> int:
-        """Microphone frames that the server did not take in time."""
-        return self._outbox.dropped_frames if self._outbox is not None else 0
-
-    @property
-    def listener_errors(self) -> int:
-        """Calls of the listener that raised, or gave PCM of a wrong length."""
-        return self._gate.errors if self._gate is not None else 0
-
-    @property
-    def missed_ticks(self) -> int:
-        """Microphone ticks that were too late to be delivered."""
-        return self._ticks.missed if self._ticks is not None else 0
+    def counts(self) -> Mapping[str, int]:
+        """As ``Room.counts``."""
+        return {
+            "listener_errors": self._gate.errors if self._gate is not None else 0,
+            "missed_ticks": self._ticks.missed if self._ticks is not None else 0,
+            "dropped_frames": self._outbox.dropped_frames if self._outbox is not None else 0,
+            "bad_messages": self._bad_messages,
+        }
 
     async def _open(self) -> Joined:
         try:
@@ -216,9 +211,9 @@ class LocalRoom:
                 self._gate.participant_left(event.participant, event.reason)
 
     def _bad_message(self, problem: str) -> None:
-        self.bad_messages += 1
-        if self.bad_messages & (self.bad_messages - 1) == 0:  # 1, 2, 4, ...: 50 messages a second must not flood it
-            self._log.warning("local_room.bad_message", problem=problem, bad_messages=self.bad_messages)
+        self._bad_messages += 1
+        if self._bad_messages & (self._bad_messages - 1) == 0:  # 1, 2, 4, ...: 50 messages a second must not flood it
+            self._log.warning("local_room.bad_message", problem=problem, bad_messages=self._bad_messages)
 
 
 def _websocket_uri(room_url: str, name: str) -> str:

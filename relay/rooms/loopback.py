@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -160,14 +160,12 @@ class LoopbackRoom:
         return self._ticks is not None
 
     @property
-    def listener_errors(self) -> int:
-        """Calls of the listener that raised, or gave PCM of a wrong length."""
-        return self._gate.errors if self._gate is not None else 0
-
-    @property
-    def missed_ticks(self) -> int:
-        """Ticks that were too late to be delivered."""
-        return self._missed if self._ticks is None else self._ticks.missed
+    def counts(self) -> Mapping[str, int]:
+        """As ``Room.counts``."""
+        return {
+            "listener_errors": self._gate.errors if self._gate is not None else 0,
+            "missed_ticks": self._missed if self._ticks is None else self._ticks.missed,
+        }
 
     async def _connect(self, clock: DeviceClock) -> None:
         if self._join_delay_ms:

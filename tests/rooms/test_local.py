@@ -173,7 +173,7 @@ def test_bad_messages_are_counted_and_the_rest_goes_on() -> None:
             room, listener = LocalRoom(url), Listener()
             await room.join(listener)
             await listener.until(lambda: listener.joined == [somebody])
-            assert room.bad_messages == 3
+            assert room.counts["bad_messages"] == 3
             await room.leave()
 
     run(scenario())
@@ -191,7 +191,7 @@ def test_a_server_that_does_not_read_gets_the_newest_frames_and_leave_is_bounded
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             room, listener = LocalRoom(f"http://127.0.0.1:{listening.getsockname()[1]}/rooms/x"), Listener()
             await room.join(listener)
-            await listener.until(lambda: room.dropped_frames >= 3)
+            await listener.until(lambda: room.counts["dropped_frames"] >= 3)
             async with asyncio.timeout(3):
                 await room.leave()
 

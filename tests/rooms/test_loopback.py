@@ -28,7 +28,7 @@ def test_frames_are_exact_at_every_rate_and_ptime(rate_hz: int, ptime_ms: int) -
         assert [(now_ns // MS_NS, len(pcm)) for now_ns, pcm in listener.heard] == [
             (at_ms, rate_hz // 50 * 2) for at_ms in (20, 40, 60, 80, 100)
         ]
-        assert (len(recording.pcm), room.listener_errors) == (rate_hz // 10 * 2, 0)
+        assert (len(recording.pcm), room.counts["listener_errors"]) == (rate_hz // 10 * 2, 0)
         await room.leave()
 
     run(scenario())
@@ -155,9 +155,9 @@ def test_a_stall_is_counted_and_leaves_silence() -> None:
         room = LoopbackRoom(clock=clock, microphone=recording)
         await room.join(Listener(ptime_ms=10))
         clock.stall(200)
-        assert (len(recording.frames), room.missed_ticks) == (4, 16)
+        assert (len(recording.frames), room.counts["missed_ticks"]) == (4, 16)
         await room.leave()
-        assert room.missed_ticks == 16
+        assert room.counts["missed_ticks"] == 16
 
     run(scenario())
 

@@ -106,6 +106,22 @@ def test_an_ejected_listener_is_told_once_and_last(open_stage: OpenStage) -> Non
     run(scenario())
 
 
+KINDS = {"listener_errors", "missed_ticks", "dropped_frames", "bad_messages"}
+
+
+def test_what_a_room_counts_is_a_closed_set_from_before_join_until_after_leave(open_stage: OpenStage) -> None:
+    async def scenario() -> None:
+        async with open_stage() as stage:
+            kinds = set(stage.room.counts)
+            assert kinds <= KINDS
+            assert sum(stage.room.counts.values()) == 0
+            await stage.room.join(Listener(ptime_ms=stage.room.microphone_ptime_ms))
+            await stage.room.leave()
+            assert set(stage.room.counts) == kinds
+
+    run(scenario())
+
+
 def test_a_listener_that_raises_does_not_end_the_room(open_stage: OpenStage) -> None:
     class Broken(Listener):
         def microphone_due(self, now_ns: int) -> bytes:
@@ -120,6 +136,6 @@ def test_a_listener_that_raises_does_not_end_the_room(open_stage: OpenStage) -> 
             await stage.room.join(listener)
             await listener.hears(5)
             assert len(listener.asked_ns) >= 4
-            assert stage.room.listener_errors >= 4  # type: ignore[attr-defined]  # each room has it
+            assert stage.room.counts["listener_errors"] >= 4
 
     run(scenario())
