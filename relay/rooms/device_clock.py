@@ -127,12 +127,13 @@ class _Metronome:
         self._timer = asyncio.get_running_loop().call_later(max(0, delay_ms) / 1000, self._wake)
 
     def _wake(self) -> None:
+        self._timer = None
         now_ns = time.monotonic_ns()
         due, missed = self._schedule.take(now_ns)  # none, if the timer was early
         if due or missed:
             for device in self.devices:
                 device.deliver(now_ns, due=due, missed=missed)
-        if self.devices:
+        if self.devices and self._timer is None:  # a device that came after the last had gone has armed it
             self._arm()
 
 

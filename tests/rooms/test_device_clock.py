@@ -10,7 +10,16 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rooms.device_clock import MS_NS, RING_MS, LoopClock, ManualClock, Schedule, shared_clock
+from relay.rooms.device_clock import (
+    MS_NS,
+    RING_MS,
+    LoopClock,
+    ManualClock,
+    Schedule,
+    Ticks,
+    _Metronome,
+    shared_clock,
+)
 from tests.rooms.listener import run
 
 HOUR_MS = 3_600_000
@@ -118,6 +127,39 @@ def test_the_loops_ticks_are_never_early_and_do_not_slip(new_loop: type, drift_p
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(scenario())
+
+
+def test_a_device_that_takes_over_within_a_tick_leaves_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last device stops inside its tick, and another subscribes in the same wake-up: two timers would stay."""
+    wake_ups = list[_Metronome]()
+    wake = _Metronome._wake
+
+    def counted(metronome: _Metronome) -> None:
+        wake_ups.append(metronome)
+        wake(metronome)
+
+    monkeypatch.setattr(_Metronome, "_wake", counted)
+
+    async def scenario() -> None:
+        metronome = _Metronome(Schedule(time.monotonic_ns(), 10 * MS_NS))
+        done, told, heirs = asyncio.Event(), list[int](), list[Ticks]()
+
+        def inherit(_now_ns: int) -> None:
+            first.stop()
+            heirs.append(metronome.add(heir))
+
+        def heir(now_ns: int) -> None:
+            told.append(now_ns)
+            if len(told) == 20:
+                done.set()
+
+        first = metronome.add(inherit)
+        await done.wait()
+        heirs[0].stop()
+        assert metronome._timer is None
+        assert len(wake_ups) <= 25  # 21, and a few if timers are early; 40 with a second chain
+
+    run(scenario())
 
 
 def test_three_hundred_devices_share_four_timers() -> None:
