@@ -70,6 +70,7 @@ class Room(Protocol):
         Raises:
             RoomUnreachable: no network, no such room, no answer in time.
             RoomDenied: the room refused us.
+            RoomEnded: ``leave`` came first, before this or meanwhile.
         """
 
     async def leave(self) -> None:

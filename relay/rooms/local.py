@@ -78,14 +78,11 @@ class LocalRoom:
         self._bad_messages = 0
 
     async def join(self, listener: RoomListener) -> Sequence[Participant]:
-        """
-        As ``Room.join``, within ``join_timeout_s``.
-
-        Raises:
-            RoomEnded: ``leave`` was called meanwhile.
-        """
+        """As ``Room.join``, within ``join_timeout_s``."""
         if self._gate is not None:
             raise RuntimeError("LocalRoom.join: a room is joined once")
+        if self._is_left:  # a place taken now would never be given back
+            raise RoomEnded(f"{self._room_url}: left before joining")
         self._gate = ListenerGate(listener, microphone_bytes=FRAME_BYTES, room=self._room_url)
         self._opening = asyncio.create_task(self._open())
         try:

@@ -109,12 +109,7 @@ class LoopbackRoom:
         self._ticks_to_frame = self._ticks_per_frame
 
     async def join(self, listener: RoomListener) -> Sequence[Participant]:
-        """
-        As ``Room.join``.
-
-        Raises:
-            RoomEnded: ``leave`` was called meanwhile.
-        """
+        """As ``Room.join``."""
         if self._gate is not None:
             raise RuntimeError("LoopbackRoom.join: a room is joined once")
         clock = self._clock or shared_clock()

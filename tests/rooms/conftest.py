@@ -24,6 +24,8 @@ class Stage:
     arrive: Callable[[], Awaitable[Participant]]
     depart: Callable[[Participant], Awaitable[None]]
     end: Callable[[], Awaitable[None]]
+    is_present: Callable[[], bool]
+    """Whether the other side sees the room's place taken."""
 
 
 OpenStage: TypeAlias = Callable[[], AbstractAsyncContextManager[Stage]]
@@ -45,7 +47,7 @@ async def loopback_stage() -> AsyncIterator[Stage]:
     async def end() -> None:
         room.close(RoomEnded("the test has ended it"))
 
-    yield Stage(room, other, arrive, depart, end)
+    yield Stage(room, other, arrive, depart, end, is_present=lambda: room.is_joined)
     await room.leave()
 
 
@@ -68,7 +70,10 @@ async def local_stage() -> AsyncIterator[Stage]:
         async def end() -> None:
             await server.eject(room.participant_id)
 
-        yield Stage(room, Participant(bot.participant_id, "bot"), arrive, depart, end)
+        def is_present() -> bool:
+            return len(server.rooms["stage"].seats) > len(places)
+
+        yield Stage(room, Participant(bot.participant_id, "bot"), arrive, depart, end, is_present)
         for place in (room, late, bot):
             await place.leave()
 

@@ -70,6 +70,7 @@ def test_nothing_comes_after_leave_which_may_be_called_again(open_stage: OpenSta
             listener = Listener(ptime_ms=stage.room.microphone_ptime_ms)
             await stage.room.join(listener)
             await listener.hears(2)
+            assert stage.is_present()
             await stage.room.leave()
             calls = listener.calls
             await stage.room.leave()
@@ -84,6 +85,20 @@ def test_leave_before_join_is_allowed(open_stage: OpenStage) -> None:
     async def scenario() -> None:
         async with open_stage() as stage:
             await stage.room.leave()
+
+    run(scenario())
+
+
+def test_join_after_leave_takes_no_place(open_stage: OpenStage) -> None:
+    async def scenario() -> None:
+        async with open_stage() as stage:
+            listener = Listener(ptime_ms=stage.room.microphone_ptime_ms)
+            await stage.room.leave()
+            with pytest.raises(RoomEnded, match="left"):
+                await stage.room.join(listener)
+            assert not stage.is_present()
+            await devices_run_on(frames=3)
+            assert listener.calls == 0
 
     run(scenario())
 
