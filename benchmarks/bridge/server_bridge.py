@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import pathlib
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -165,5 +166,8 @@ async def main() -> None:
 
 if __name__ == "__main__":
     pin(SERVER_CORE)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # the standard output is for the answers
+    )
     uvloop.run(main())
