@@ -28,18 +28,14 @@ from relay.dev.conference import Conference
 from relay.dev.seat import Seat
 from relay.rooms.base import Participant
 from relay.rooms.device_clock import Ticks, shared_clock
-from relay.rooms.outbox import WRITE_LIMIT_BYTES, Outbox, Stalled
-from relay.rooms.wire import EJECTED, FRAME_BYTES, MESSAGE_MAX_BYTES
+from relay.rooms.outbox import Outbox, Stalled
+from relay.rooms.wire import CONNECTION_OPTIONS, EJECTED, FRAME_BYTES, STALLED_S
 
 STEP_MS: Final = 10
 ROOM_PATH: Final = re.compile(r"/rooms/([A-Za-z0-9_-]{1,64})")
 NAME_MAX: Final = 64
 PARTICIPANTS_MAX: Final = 16  # each hears all others: 240 sums of 10 ms a step
 ROOMS_MAX: Final = 64
-QUEUE_MAX: Final = 16
-STALLED_S: Final = 5.0
-PING_S: Final = 5.0
-CLOSE_TIMEOUT_S: Final = 1.0
 
 UNSUPPORTED_DATA: Final = 1003
 POLICY_VIOLATION: Final = 1008
@@ -83,13 +79,7 @@ class RoomServer:
             self.host,
             self.port,
             process_request=self._answer,
-            compression=None,
-            max_size=MESSAGE_MAX_BYTES,
-            max_queue=QUEUE_MAX,
-            write_limit=WRITE_LIMIT_BYTES,
-            ping_interval=PING_S,
-            ping_timeout=PING_S,
-            close_timeout=CLOSE_TIMEOUT_S,
+            **CONNECTION_OPTIONS,
         )
         self.port = next(iter(self._server.sockets)).getsockname()[1]
         self._ticks = shared_clock().subscribe(self._step, STEP_MS)

@@ -17,12 +17,14 @@ from relay.media.format import PTIME_MS
 from relay.rooms.base import Participant, RoomListener
 from relay.rooms.device_clock import DeviceClock, Ticks, shared_clock
 from relay.rooms.gate import ListenerGate
-from relay.rooms.outbox import WRITE_LIMIT_BYTES, Outbox
+from relay.rooms.outbox import Outbox
 from relay.rooms.wire import (
+    CLOSE_TIMEOUT_S,
+    CONNECTION_OPTIONS,
     EJECTED,
     FRAME_BYTES,
-    MESSAGE_MAX_BYTES,
     RATE_HZ,
+    STALLED_S,
     Joined,
     ParticipantJoined,
     ParticipantLeft,
@@ -30,10 +32,6 @@ from relay.rooms.wire import (
 )
 
 JOIN_TIMEOUT_S: Final = 10.0
-CLOSE_TIMEOUT_S: Final = 1.0
-STALLED_S: Final = 5.0
-PING_S: Final = 5.0  # a server that is gone without a word is noticed within two of them
-QUEUE_MAX: Final = 16  # messages read ahead, 320 ms; then TCP holds the server back, which drops
 
 DENIED_STATUSES: Final = frozenset({401, 403})
 DENIED_CODES: Final = frozenset({1008, 1013})  # policy violation, try again later: before we are in
@@ -129,15 +127,9 @@ class LocalRoom:
             async with asyncio.timeout(self._join_timeout_s):
                 self._connection = connection = await connect(
                     _websocket_uri(self._room_url, self._name),
-                    compression=None,
                     proxy=None,
-                    max_size=MESSAGE_MAX_BYTES,
-                    max_queue=QUEUE_MAX,
                     open_timeout=None,
-                    close_timeout=CLOSE_TIMEOUT_S,
-                    ping_interval=PING_S,
-                    ping_timeout=PING_S,
-                    write_limit=WRITE_LIMIT_BYTES,
+                    **CONNECTION_OPTIONS,
                 )
                 joined = await self._first_event(connection)
         except (OSError, TimeoutError, ValueError, WebSocketException) as error:

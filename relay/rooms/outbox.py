@@ -11,7 +11,6 @@ from websockets.asyncio.connection import Connection
 
 FRAMES_MAX: Final = 5  # 100 ms; what waits longer is better dropped than heard
 EVENTS_MAX: Final = 64
-WRITE_LIMIT_BYTES: Final = 1300  # two frames of 640 bytes in the transport, and then send() waits
 
 # Linux doubles it, for its own book-keeping. To a peer with the smallest receive buffer (4096) 21 frames of 640 bytes
 # went before the first waited, against one of 65,536 bytes 81: the peer's buffer is what is left, and not ours to set.

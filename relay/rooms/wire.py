@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypedDict
 
 import orjson
 
@@ -13,10 +13,35 @@ from relay.rooms.base import Participant
 
 RATE_HZ: Final = 16000
 FRAME_BYTES: Final = pcm(RATE_HZ).size_bytes(PTIME_MS)
-MESSAGE_MAX_BYTES: Final = 65_536
-"""The joined event of a full room takes a twentieth of it."""
 EJECTED: Final = "ejected"
 """How the close reason starts when a participant is made to leave."""
+
+CLOSE_TIMEOUT_S: Final = 1.0
+STALLED_S: Final = 5.0  # a peer that reads nothing for so long is given up
+
+
+class ConnectionOptions(TypedDict):
+    """What ``websockets`` calls them, in ``connect`` and in ``serve``."""
+
+    compression: None
+    max_size: int
+    max_queue: int
+    write_limit: int
+    ping_interval: float
+    ping_timeout: float
+    close_timeout: float
+
+
+CONNECTION_OPTIONS: Final[ConnectionOptions] = {
+    "compression": None,
+    "max_size": 65_536,  # the joined event of a full room takes a twentieth of it
+    "max_queue": 16,  # messages read ahead, 320 ms; then TCP holds the peer back, which drops
+    "write_limit": 1300,  # two frames of 640 bytes in the transport, and then send() waits
+    "ping_interval": 5.0,  # a peer that is gone without a word is noticed within two of them
+    "ping_timeout": 5.0,
+    "close_timeout": CLOSE_TIMEOUT_S,
+}
+"""Of both ends."""
 
 
 @dataclass(frozen=True, slots=True)
