@@ -18,7 +18,7 @@ from relay.providers.base import DtmfReceived, Event, MarkReached, MediaAdapter,
 from relay.rooms.base import Room
 from relay.transfers.reasons import Reason
 
-_ENDED_CODES: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
+_ENDED_CODES: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.NO_STATUS_RCVD)
 
 
 class LegListener(Protocol):
@@ -76,6 +76,7 @@ class AgentLeg:
             room_rate_hz=room.rate_hz,
             microphone_ptime_ms=room.microphone_ptime_ms,
             profile=settings.profile,
+            clock=clock,
         )
         self.room_to_agent: RoomToAgent | None = None
 
@@ -100,10 +101,11 @@ class AgentLeg:
         """
         Take the end of the connection.
 
-        A close frame without an error is a carrier that ends its stream; several send no stop before it.
+        A close frame without an error is a carrier that ends the stream it had opened; several send no stop before it.
         """
         if ending is Ending.PEER_CLOSED:
-            reason = Reason.AGENT_HUNG_UP if code in _ENDED_CODES else Reason.MEDIA_LOST
+            ended = code in _ENDED_CODES and self.room_to_agent is not None
+            reason = Reason.AGENT_HUNG_UP if ended else Reason.MEDIA_LOST
         elif ending is Ending.WE_CLOSED:  # not the bridge, which would have ended: the server, or the library
             reason = Reason.NODE_SHUTDOWN if code == CloseCode.GOING_AWAY else Reason.PROVIDER_ERROR
         else:
@@ -113,7 +115,9 @@ class AgentLeg:
     # What the bridge does
 
     def check(self, now_ns: int, *, elapsed_s: float) -> None:
-        """Once a tick: forgive bad messages, and ping when it is time."""
+        """Once a tick: forgive bad messages, ping when it is time, and write what was held."""
+        if self.room_to_agent is not None:
+            self.room_to_agent.flush(now_ns)
         self._bad_messages.recover(elapsed_s)
         answered = self.connection.pongs > self._pongs_seen or self._pinged_ns is None
         known = self.connection.pongs >= ROUND_TRIPS  # until then every tick: the first may have waited for somebody
@@ -125,9 +129,11 @@ class AgentLeg:
 
     @property
     def ping_unanswered_since_ns(self) -> int | None:
-        """Since when a carrier that has answered pings owes a pong."""
+        """Since when a carrier that has answered pings owes a pong and has said nothing."""
         owes = self.connection.pongs > 0 and self.connection.pongs == self._pongs_seen
-        return self._pinged_ns if owes else None
+        if not owes or self._pinged_ns is None:
+            return None
+        return max(self._pinged_ns, self.agent_to_room.last_audio_ns or 0)  # while it talks it is there
 
     async def close(self, code: CloseCode, reason: str) -> None:
         """Take no more messages and close the connection, with a close frame if that can be sent in time."""

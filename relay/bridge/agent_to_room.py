@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from relay._codec import Decoder, MediaTemplate
-from relay.bridge.stats import AgentToRoomStats, Spread
+from relay.bridge.stats import AgentToRoomStats, Durations
+from relay.errors import RemoteProtocolError
 from relay.media.format import AudioFormat, pcm
-from relay.media.latency import LatencyHistogram
 from relay.media.playout import Playout
 from relay.providers.base import AudioReceived, Event, MediaAdapter, StreamStarted
 
@@ -24,6 +25,7 @@ class AgentToRoom:
         room_rate_hz: of the PCM to give out.
         microphone_ptime_ms: how much of it at a time.
         profile: the codec's filter.
+        clock: monotonic ns.
     """
 
     def __init__(
@@ -33,14 +35,17 @@ class AgentToRoom:
         room_rate_hz: int,
         microphone_ptime_ms: int,
         profile: Literal["balanced", "low_delay", "high_quality"],
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._adapter = adapter
         self._room_rate_hz = room_rate_hz
+        self._byte_ns = 500_000_000 // room_rate_hz
         self._profile: Literal["balanced", "low_delay", "high_quality"] = profile
         self._decoder: Decoder | None = None
         self._template: MediaTemplate | None = None
-        self._wait, self._wait_before = LatencyHistogram(), LatencyHistogram()
-        self._playout = Playout(room_rate_hz, pull_ms=microphone_ptime_ms, wait=self._wait)
+        self._clock = clock
+        self._lateness, self._own_time, self._wait = Durations(), Durations(), Durations()
+        self._playout = Playout(room_rate_hz, pull_ms=microphone_ptime_ms, wait=self._wait.recent)
         self.pull = self._playout.pull
         self.last_audio_ns: int | None = None
         self.frames = 0
@@ -74,10 +79,13 @@ class AgentToRoom:
 
     def stats(self, *, whole_call: bool) -> AgentToRoomStats:
         """Where things stand, with the waits since the last call of this, or of the whole call."""
-        self._wait_before.add(self._wait)
-        wait = Spread.of(self._wait_before if whole_call else self._wait)
-        self._wait.clear()
-        return AgentToRoomStats(frames=self.frames, wait=wait, playout=self._playout.snapshot())
+        return AgentToRoomStats(
+            frames=self.frames,
+            lateness=self._lateness.take(whole_call=whole_call),
+            own_time=self._own_time.take(whole_call=whole_call),
+            wait=self._wait.take(whole_call=whole_call),
+            playout=self._playout.snapshot(),
+        )
 
     def chain(self, carrier: AudioFormat) -> str:
         """The steps a frame takes."""
@@ -90,10 +98,18 @@ class AgentToRoom:
             self._template = self._adapter.media_in
         if not isinstance(event, AudioReceived) or self._decoder is None:
             return False
-        self._push(self._decoder.push(event.payload), received_ns, -1 if event.sequence is None else event.sequence)
+        try:
+            decoded = self._decoder.push(event.payload)
+        except ValueError as error:
+            payload = f"{len(event.payload)} bytes"
+            raise RemoteProtocolError(self._adapter.name, "payload", expected=str(error), got=payload) from error
+        self._push(decoded, received_ns, -1 if event.sequence is None else event.sequence)
         return True
 
     def _push(self, decoded: bytes, received_ns: int, sequence: int) -> None:
         self.frames += 1
+        if self.last_audio_ns is not None:
+            self._lateness.recent.record(received_ns - self.last_audio_ns - len(decoded) * self._byte_ns)
         self.last_audio_ns = received_ns
         self._playout.push(decoded, received_ns, sequence=sequence if sequence >= 0 else None)
+        self._own_time.recent.record(self._clock() - received_ns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Flag, auto
 from typing import Final
 
@@ -13,7 +14,7 @@ from websockets.frames import CloseCode
 
 from relay.bridge.agent_leg import AgentLeg
 from relay.bridge.events import BridgeEvent, Dtmf, Ended, Joined, MediaStarted, RoomJoined, Statistics
-from relay.bridge.faults import Faults
+from relay.bridge.faults import Faults, note_losses
 from relay.bridge.media_connection import MediaConnection
 from relay.bridge.presence import Presence
 from relay.bridge.settings import BridgeSettings
@@ -105,13 +106,18 @@ class Bridge:
         Join the room; a room that cannot be joined ends the bridge.
 
         Raises:
-            RoomError: it cannot be joined.
+            RoomError: it cannot be joined, or the bridge has ended.
         """
+        if self._teardown is not None:
+            raise RoomEnded("the bridge has ended")
         try:
             participants = await self._room.join(self)
         except RoomError as error:
             denied = isinstance(error, RoomDenied)
             self.end(Reason.ROOM_DENIED if denied else Reason.ROOM_UNREACHABLE, str(error))
+            raise
+        except asyncio.CancelledError:
+            self.end(Reason.ROOM_UNREACHABLE, "joining was given up")
             raise
         except Exception as error:
             self._defect(error)
@@ -121,9 +127,9 @@ class Bridge:
         now_ns = self._clock()
         self._microphone_seen_ns = now_ns
         self._presence.joined_room(participants, now_ns)
-        self._meet(Condition.ROOM_JOINED)
         self._log.info("room_joined", participants=len(participants))
-        self._on_event(RoomJoined(tuple(participants)))
+        self._tell(RoomJoined(tuple(participants)))
+        self._meet(Condition.ROOM_JOINED)
 
     async def serve(self, connection: MediaConnection, adapter: MediaAdapter) -> None:
         """
@@ -131,7 +137,10 @@ class Bridge:
 
         A bridge serves one connection; a second one is closed at once, and the first goes on.
         """
-        if self._leg is not None or self._teardown is not None:
+        if self._teardown is not None:
+            await connection.close(CloseCode.NORMAL_CLOSURE, "this call is over")
+            return
+        if self._leg is not None:
             self._faults.note("second_connection", "expected one media connection, got another")
             await connection.close(CloseCode.POLICY_VIOLATION, "this call has its media stream")
             return
@@ -153,7 +162,7 @@ class Bridge:
 
     def clear(self) -> None:
         """Drop what the agent has not heard yet of what was said in the room."""
-        if self._leg is not None and self._leg.room_to_agent is not None:
+        if self._teardown is None and self._leg is not None and self._leg.room_to_agent is not None:
             self._leg.room_to_agent.clear()
 
     def end(self, reason: Reason, detail: str = "") -> None:
@@ -172,7 +181,10 @@ class Bridge:
         self._checked_ns = now_ns
         if self._leg is not None:
             self._leg.check(now_ns, elapsed_s=elapsed_s)
-        self._on_event(Statistics(self.stats(now_ns)))
+        self._look(now_ns, elapsed_s)
+        self._tell(Statistics(self._report(now_ns)))
+
+    def _look(self, now_ns: int, elapsed_s: float) -> None:
         if elapsed_s > 2 * self._settings.tick_s:
             self._faults.note("late_tick", f"{elapsed_s:.1f} s after the last")
             return  # this process stood still: what it did not do, nobody else failed to do
@@ -199,7 +211,7 @@ class Bridge:
     def microphone_due(self, now_ns: int) -> bytes:
         """Give the room its next frame: the agent's, or silence."""
         self._microphone_seen_ns = now_ns
-        if self._leg is None:
+        if self._leg is None or self._teardown is not None:
             return self._silence
         try:
             frame = self._leg.agent_to_room.pull(now_ns)
@@ -249,11 +261,11 @@ class Bridge:
             room_to_agent=leg.room_to_agent.chain(),
         )
         self._meet(Condition.STREAM_STARTED)
-        self._on_event(MediaStarted(started.stream_id, started.call_id, dict(started.custom)))
+        self._tell(MediaStarted(started.stream_id, started.call_id, dict(started.custom)))
 
     def dtmf_received(self, digit: str) -> None:
         """The agent pressed a key."""
-        self._on_event(Dtmf(digit))
+        self._tell(Dtmf(digit))
 
     def leg_over(self, reason: Reason, detail: str) -> None:
         """The agent's leg cannot go on."""
@@ -262,10 +274,24 @@ class Bridge:
     # Inside
 
     def _meet(self, condition: Condition) -> None:
+        if self._teardown is not None:
+            return
         before, self._met = self._met, self._met | condition
         if before != _ALL and self._met == _ALL:
             self._log.info("joined")
-            self._on_event(Joined())
+            self._tell(Joined())
+
+    def _tell(self, event: BridgeEvent) -> None:
+        try:
+            self._on_event(event)
+        except Exception as error:  # noqa: BLE001 - whoever listens must not keep the watchdogs from looking
+            self._faults.note("listener_error", repr(error))
+
+    def _report(self, now_ns: int, *, whole_call: bool = False) -> BridgeStats:
+        """Statistics, and as faults what room and playout lost without a word."""
+        stats = self.stats(now_ns, whole_call=whole_call)
+        note_losses(self._faults, stats, self._room.counts)
+        return replace(stats, faults=self._faults.counts)
 
     def _defect(self, error: Exception) -> None:
         self._faults.note("internal_error", repr(error))
@@ -278,7 +304,8 @@ class Bridge:
     def _signs(self) -> Signs:
         leg = self._leg
         return Signs(
-            stream_since_ns=leg.connected_ns if leg is not None else None,
+            unattached_since_ns=self._created_ns if leg is None else None,
+            connected_since_ns=leg.connected_ns if leg is not None else None,
             audio_seen_ns=(leg.agent_to_room.last_audio_ns or leg.connected_ns) if leg is not None else None,
             ping_unanswered_since_ns=leg.ping_unanswered_since_ns if leg is not None else None,
             write_stalled_since_ns=(
@@ -306,10 +333,10 @@ class Bridge:
         for failure in await asyncio.gather(*closing, return_exceptions=True):
             if failure is not None:
                 self._faults.note("teardown_failed", repr(failure))
-        ended = Ended(reason, detail, self._met == _ALL, self.stats(self._clock(), whole_call=True))
+        ended = Ended(reason, detail, self._met == _ALL, self._report(self._clock(), whole_call=True))
         self._log.info("bridge_ended", reason=reason.value, detail=detail, **ended.stats.as_dict())
         self._ended.set_result(ended)
-        self._on_event(ended)
+        self._tell(ended)
 
     async def _leave_room(self) -> None:
         try:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from structlog.typing import FilteringBoundLogger
 
+from relay.bridge.stats import BridgeStats
+
 
 class Faults:
     """
@@ -34,10 +36,27 @@ class Faults:
         if total.bit_length() > before.bit_length():
             self._log.warning(kind, detail=str(detail), count=total)
 
+    def note_total(self, kind: str, detail: object, total: int) -> None:
+        """As ``note``, of what somebody else counts: ``total`` of this kind so far."""
+        if total > self._counts[kind]:
+            self.note(kind, detail, total - self._counts[kind])
+
     @property
     def counts(self) -> Mapping[str, int]:
         """How many of each kind so far."""
-        return dict(self._counts)
+        return {kind: count for kind, count in self._counts.items() if count}
+
+
+def note_losses(faults: Faults, stats: BridgeStats, room_counts: Mapping[str, int]) -> None:
+    """Note what room and playout lost: they count it, and say nothing."""
+    for kind, count in room_counts.items():
+        faults.note_total(f"room_{kind}", "counted by the room", count)
+    if stats.agent_to_room is not None:
+        playout = stats.agent_to_room.playout
+        faults.note_total("audio_lost", "frames missing from the carrier's numbers", playout.frames_lost)
+        faults.note_total("audio_late", "frames that came after their place", playout.frames_late)
+        faults.note_total("audio_twice", "frames that came again", playout.frames_duplicate)
+        faults.note_total("audio_overrun", "frames more than can be kept", playout.frames_overrun)
 
 
 class BadMessageLimit:

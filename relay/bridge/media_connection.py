@@ -74,6 +74,7 @@ class MediaConnection(ServerConnection):
         self._early: list[tuple[bytes, int]] = []
         self._fragments: list[bytes] = []
         self._closing: asyncio.TimerHandle | None = None
+        self._closed: tuple[Ending, int, str] | None = None
 
     def attach(self, receiver: MediaReceiver, clock: Callable[[], int] = time.monotonic_ns) -> None:
         """Report to ``receiver`` from now on, by its clock, beginning with what came since the handshake."""
@@ -82,6 +83,8 @@ class MediaConnection(ServerConnection):
         early, self._early = self._early, []
         for message, received_ns in early:
             receiver.message_received(message, received_ns)
+        if self._closed is not None:
+            receiver.connection_closed(*self._closed)
 
     # Reading
 
@@ -120,15 +123,16 @@ class MediaConnection(ServerConnection):
         super().connection_lost(exc)
         if self._closing is not None:
             self._closing.cancel()
+        protocol = self.protocol
+        if protocol.close_rcvd is not None and protocol.close_rcvd_then_sent is not False:
+            ending, close = Ending.PEER_CLOSED, protocol.close_rcvd
+        elif protocol.close_sent is not None:
+            ending, close = Ending.WE_CLOSED, protocol.close_sent
+        else:
+            ending, close = Ending.LOST, Close(CloseCode.ABNORMAL_CLOSURE, "" if exc is None else str(exc))
+        self._closed = (ending, close.code, close.reason)
         if self.receiver is not None:
-            protocol = self.protocol
-            if protocol.close_rcvd is not None and protocol.close_rcvd_then_sent is not False:
-                ending, close = Ending.PEER_CLOSED, protocol.close_rcvd
-            elif protocol.close_sent is not None:
-                ending, close = Ending.WE_CLOSED, protocol.close_sent
-            else:
-                ending, close = Ending.LOST, Close(CloseCode.ABNORMAL_CLOSURE, "" if exc is None else str(exc))
-            self.receiver.connection_closed(ending, close.code, close.reason)
+            self.receiver.connection_closed(*self._closed)
 
     def _deliver(self, message: bytes) -> None:
         if self.receiver is not None:

@@ -11,15 +11,15 @@ from typing import Final, Literal
 from relay._codec import Encoder, MediaTemplate
 from relay.bridge.faults import Faults
 from relay.bridge.media_connection import MediaConnection
-from relay.bridge.stats import RoomToAgentStats, Spread
+from relay.bridge.settings import QUEUE_MIN_MS
+from relay.bridge.stats import Durations, RoomToAgentStats
 from relay.media.carrier_buffer import CLEAR_ABOVE_MS, CarrierBuffer
 from relay.media.drain import Drain
 from relay.media.format import PTIME_MS, AudioFormat, pcm
-from relay.media.latency import LatencyHistogram
 from relay.providers.base import MediaAdapter
 
 _FRAME_HEADER_BYTES: Final = 4  # of a WebSocket message of 126 to 65535 bytes to a client
-_HELD_MAX_MS: Final = 2 * PTIME_MS
+_HELD_MAX_MS: Final = QUEUE_MIN_MS - 2 * PTIME_MS
 
 
 class RoomToAgent:
@@ -64,11 +64,11 @@ class RoomToAgent:
         self._faults = faults
         self._clock = clock
         self._frame_bytes = pcm(room_rate_hz).size_bytes(PTIME_MS)
-        self._held: deque[bytes] = deque()
+        self._held: deque[tuple[bytes, int]] = deque()
         self._pending = b""
         self._drain = Drain(room_rate_hz)
         self._buffer = CarrierBuffer(marks=adapter.capabilities.marks)
-        self._own_time, self._own_time_before = LatencyHistogram(), LatencyHistogram()
+        self._own_time = Durations()
         self._message_bytes = audio.size_bytes(PTIME_MS)
         self.stalled_since_ns: int | None = None
         self.frames_sent = 0
@@ -83,12 +83,20 @@ class RoomToAgent:
             self._send_trimmed(frame, excess_ms, read_ns)
         else:
             self._encode(frame, read_ns)
-        self._own_time.record(self._clock() - read_ns)
+
+    def flush(self, now_ns: int) -> float:
+        """Write what is held and fits; returns how many ms fit beyond it."""
+        room_ms = self._socket_max_ms - self._socket_ms()
+        while self._held and room_ms >= PTIME_MS:
+            self._write(*self._held.popleft(), now_ns)
+            room_ms -= PTIME_MS
+        return room_ms
 
     def clear(self) -> None:
         """Drop everything that the agent has not heard yet, here and, where it can be done, at the carrier."""
         self._held.clear()
         self._pending = b""
+        self.stalled_since_ns = None
         if self._adapter.capabilities.clear:
             self._buffer.clear()
             self._connection.send_message(self._adapter.encode_clear(), text=self._text)
@@ -96,7 +104,7 @@ class RoomToAgent:
 
     def mark_reached(self, name: str, now_ns: int) -> None:
         """Take a mark that the carrier returned."""
-        if not self._buffer.reached(name, now_ns, round_trip_ms=self._connection.round_trip_ms):
+        if not self._buffer.reached(name, now_ns):
             self._faults.note("unknown_mark", f"expected a mark of this stream, got {name[:40]!r}")
 
     def queued_ms(self) -> float:
@@ -105,15 +113,12 @@ class RoomToAgent:
 
     def stats(self, now_ns: int, *, whole_call: bool) -> RoomToAgentStats:
         """Where things stand, with our own time since the last call of this, or of the whole call."""
-        self._own_time_before.add(self._own_time)
-        own_time = Spread.of(self._own_time_before if whole_call else self._own_time)
-        self._own_time.clear()
         return RoomToAgentStats(
             frames=self.frames_sent,
             frames_dropped=self.frames_dropped,
             trimmed_ms=round(self.trimmed_ms),
             clears=self.clears,
-            own_time=own_time,
+            own_time=self._own_time.take(whole_call=whole_call),
             queued_ms=self.queued_ms(),
             carrier_buffer_ms=self._buffer.depth_ms(now_ns, round_trip_ms=self._connection.round_trip_ms),
         )
@@ -131,44 +136,43 @@ class RoomToAgent:
         # What waits here for a whole frame is delay too.
         excess_ms += pcm(self._room_rate_hz).duration_ms(len(self._pending))
         kept = self._drain.push(frame, excess_ms)
-        self.trimmed_ms += pcm(self._room_rate_hz).duration_ms(len(frame) - len(kept))
+        trimmed_ms = pcm(self._room_rate_hz).duration_ms(len(frame) - len(kept))
+        self.trimmed_ms += trimmed_ms
+        self._buffer.trimmed(trimmed_ms)
         self._pending += kept
         while len(self._pending) >= self._frame_bytes:
             whole, self._pending = self._pending[: self._frame_bytes], self._pending[self._frame_bytes :]
             self._encode(whole, read_ns)
 
-    def _encode(self, frame: bytes, read_ns: int) -> None:
+    def _encode(self, frame: bytes, now_ns: int) -> None:
         if self._template is not None:
             message = self._encoder.push_message(frame, self._template)
         else:
             message = self._adapter.encode_audio(self._encoder.push(frame))
         self._message_bytes = len(message) + _FRAME_HEADER_BYTES
-        room_ms = self._socket_max_ms - self._socket_ms()
-        while self._held and room_ms >= PTIME_MS:
-            self._write(self._held.popleft(), read_ns)
-            room_ms -= PTIME_MS
-        if room_ms >= PTIME_MS:
-            self._write(message, read_ns)
+        if self.flush(now_ns) >= PTIME_MS:
+            self._write(message, now_ns, now_ns)
         else:
-            self._hold(message, read_ns)
+            self._hold(message, now_ns)
 
-    def _hold(self, message: bytes, read_ns: int) -> None:
+    def _hold(self, message: bytes, now_ns: int) -> None:
         if self.stalled_since_ns is None:
-            self.stalled_since_ns = read_ns
-        self._held.append(message)
+            self.stalled_since_ns = now_ns
+        self._held.append((message, now_ns))
         while len(self._held) * PTIME_MS > _HELD_MAX_MS:
             self._held.popleft()
             self.frames_dropped += 1
             self._faults.note("frame_dropped", "the carrier takes our audio too slowly")
 
-    def _write(self, message: bytes, read_ns: int) -> None:
+    def _write(self, message: bytes, read_ns: int, now_ns: int) -> None:
         if not self._connection.send_message(message, text=self._text):
             return
         self.stalled_since_ns = None
         self.frames_sent += 1
-        mark = self._buffer.sent(PTIME_MS, read_ns)
+        mark = self._buffer.sent(PTIME_MS, now_ns)
         if mark is not None:
             self._connection.send_message(self._adapter.encode_mark(mark), text=self._text)
+        self._own_time.recent.record(self._clock() - read_ns)
 
     def _socket_ms(self) -> float:
         """Audio in the socket beyond what a path of this length has in flight."""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Final, Literal
+
+from relay.media.format import PTIME_MS
+
+QUEUE_MIN_MS: Final = 4 * PTIME_MS
+"""Two frames in the socket and two held: with less, a path that works loses audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,14 +23,17 @@ class BridgeSettings:
     media_timeout_s: float = 10.0
     """No audio from the carrier for so long, from the first moment of its connection on, ends the bridge."""
 
-    half_open_timeout_s: float = 15.0
-    """So long without an answer to a ping, from a carrier that has answered one, ends the bridge."""
+    half_open_timeout_s: float = 6.0
+    """So long without an answer to a ping and without audio, from a carrier that has answered one, ends the bridge."""
 
     write_stall_timeout_s: float = 5.0
     """A carrier that takes none of our audio for so long ends the bridge."""
 
     room_timeout_s: float = 10.0
     """A room whose microphone asks for nothing for so long is lost."""
+
+    attach_timeout_s: float = 600.0
+    """No connection of a carrier for so long from the beginning on, whoever drives the bridge, ends it."""
 
     customer_grace_s: float = 5.0
     """A customer who left may come back (a page reloaded, a network changed) within so long."""
@@ -36,7 +44,7 @@ class BridgeSettings:
     queue_max_ms: int = 200
     """Audio towards the carrier that waits on our side, in this process and in the kernel."""
 
-    ping_interval_s: float = 5.0
+    ping_interval_s: float = 3.0
     bad_messages_max: int = 20
     leave_timeout_s: float = 5.0
     close_timeout_s: float = 2.0
@@ -51,3 +59,7 @@ class BridgeSettings:
             value = getattr(self, each.name)
             if not isinstance(value, str) and not value > 0:
                 raise ValueError(f"BridgeSettings: expected a {each.name} above zero, got {value!r}")
+        if self.queue_max_ms < QUEUE_MIN_MS:
+            raise ValueError(
+                f"BridgeSettings: expected a queue_max_ms of {QUEUE_MIN_MS} or more, got {self.queue_max_ms}"
+            )

@@ -12,7 +12,7 @@ from relay.media.playout import PlayoutStats
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Durations since the last snapshot."""
+    """Durations over some time."""
 
     p50_ms: float
     p99_ms: float
@@ -24,18 +24,41 @@ class Spread:
         return cls(durations.percentile_ms(50), durations.percentile_ms(99), durations.max_ns / 1e6)
 
 
+class Durations:
+    """Durations since the last report, and before it. Feed ``recent``."""
+
+    __slots__ = ("_before", "recent")
+
+    def __init__(self) -> None:
+        self.recent, self._before = LatencyHistogram(), LatencyHistogram()
+
+    def take(self, *, whole_call: bool) -> Spread:
+        """The spread since the last call of this, or since the beginning."""
+        self._before.add(self.recent)
+        spread = Spread.of(self._before if whole_call else self.recent)
+        self.recent.clear()
+        return spread
+
+
 @dataclass(frozen=True, slots=True)
 class AgentToRoomStats:
-    """``wait`` is from the socket being readable to the frame being given to the room, the jitter buffer included."""
+    """
+    Spreads are since the last report, in ``Ended`` of the whole call.
+
+    ``lateness`` is how much more than its own length passed since the frame before. ``own_time`` is from the socket
+    being readable to the frame being in the jitter buffer, ``wait`` to its being given to the room.
+    """
 
     frames: int
+    lateness: Spread
+    own_time: Spread
     wait: Spread
     playout: PlayoutStats
 
 
 @dataclass(frozen=True, slots=True)
 class RoomToAgentStats:
-    """``own_time`` is from the frame being read from the room to its being written to the socket."""
+    """``own_time`` is from the frame being read from the room to its being written to the socket; spreads as above."""
 
     frames: int
     frames_dropped: int

@@ -24,7 +24,8 @@ class Signs:
     Times are monotonic ns: since when something is so, or when it was last seen.
     """
 
-    stream_since_ns: int | None = None
+    unattached_since_ns: int | None = None
+    connected_since_ns: int | None = None
     audio_seen_ns: int | None = None
     ping_unanswered_since_ns: int | None = None
     write_stalled_since_ns: int | None = None
@@ -45,8 +46,9 @@ def look(signs: Signs, settings: BridgeSettings, now_ns: int) -> Verdict | None:
         (signs.customer_absent_since_ns, settings.customer_grace_s, Reason.CUSTOMER_LEFT, "no customer in the room"),
         (signs.ping_unanswered_since_ns, settings.half_open_timeout_s, Reason.MEDIA_LOST, "no pong from the carrier"),
         (signs.write_stalled_since_ns, settings.write_stall_timeout_s, Reason.MEDIA_LOST, "the carrier read nothing"),
+        (signs.unattached_since_ns, settings.attach_timeout_s, Reason.MEDIA_TIMEOUT, "no connection of the carrier"),
         (signs.audio_seen_ns, settings.media_timeout_s, Reason.MEDIA_TIMEOUT, "no audio from the carrier"),
-        (signs.stream_since_ns, settings.max_duration_s, Reason.MAX_DURATION, "the call has been going"),
+        (signs.connected_since_ns, settings.max_duration_s, Reason.MAX_DURATION, "the call has been going"),
     )
     for since_ns, bound_s, reason, what in rules:
         if since_ns is not None and now_ns - since_ns > bound_s * 1e9:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
+
+from relay.media.format import PTIME_MS
 
 # Two messages a second in each direction, among 50: what the carrier's clock and the network do shows soon enough.
 MARK_INTERVAL_MS: Final = 500
+MARKS_OUT_MAX: Final = 20
 
-# The least depth ever seen is the carrier's own jitter buffer and the way to the phone: no trimming takes that away.
+# A mark's least way ever, there and back, is the path and the carrier's own jitter buffer: no trimming takes that away.
 # What network jitter adds to it is let be; what is more is trimmed to within a frame of it.
 TOLERANCE_MS: Final = 40.0
 TRIM_TO_MS: Final = 20.0
-FLOOR_MAX_MS: Final = 160.0
+
+# A carrier may have been behind from the first mark on. More than this beyond the network's round trip is taken for
+# that, until trimming has been found to change nothing.
+OWN_MAX_MS: Final = 160.0
+FUTILE_TRIM_MS: Final = 40.0
+FUTILE_FALL_MS: Final = 15.0
 
 # More than this would take seconds to trim, with everybody talking late until then: drop it at once.
 CLEAR_ABOVE_MS: Final = 600.0
@@ -23,16 +32,22 @@ FORGET_PER_MS: Final = 0.001
 class _Mark(NamedTuple):
     sent_ns: int
     reckoned_ms: float
+    trimmed_ms: float
+
+
+class _Measured(NamedTuple):
+    way_ms: float
+    trimmed_ms: float
 
 
 class CarrierBuffer:
     """
     Follows one stream's playout at the carrier.
 
-    What is sent adds to the depth and time takes it away, down to nothing. A mark comes back when all audio sent
-    before it has been played, so its way there and back, less the network's, is what the depth was when it was sent;
-    by the difference to what was reckoned then the reckoning is corrected. Marks carry a generation: those that a
-    ``clear`` flushes out of the carrier say nothing about depth.
+    The *way* is how long a mark takes there and back: the path, and what the carrier has to play before it. What is
+    sent adds to the way and time takes it away, down to its least; a mark that comes back says what it was when it was
+    sent, and corrects the reckoning. Marks carry a generation: those that a ``clear`` flushes out of the carrier say
+    nothing.
 
     Args:
         marks: whether the carrier has marks.
@@ -40,15 +55,17 @@ class CarrierBuffer:
 
     def __init__(self, *, marks: bool) -> None:
         self._marks = marks
-        self._depth_ms = 0.0
+        self._way_ms = 0.0
         self._updated_ns = 0
-        self._floor_ms = FLOOR_MAX_MS if marks else 0.0
+        self._least_ms = math.inf if marks else 0.0
+        self._own_max_ms = OWN_MAX_MS
+        self._trimmed_ms = 0.0
+        self._trimming = False
         self._generation = 0
         self._sequence = 0
         self._since_mark_ms = 0
         self._out: dict[str, _Mark] = {}
-        self._trimming = False
-        self._answers = False  # no mark has come back since the last clear: that one is late means nothing
+        self._last: _Measured | None = None  # the last mark that came back, None if none did since the last clear
 
     @property
     def marks_out(self) -> int:
@@ -58,7 +75,7 @@ class CarrierBuffer:
     def sent(self, duration_ms: int, now_ns: int) -> str | None:
         """Note audio sent; returns the name of the mark to send after it, if one is due."""
         self._run_down(now_ns)
-        self._depth_ms += duration_ms
+        self._way_ms += duration_ms
         if not self._marks:
             return None
         self._since_mark_ms += duration_ms
@@ -67,27 +84,32 @@ class CarrierBuffer:
         self._since_mark_ms = 0
         self._sequence += 1
         name = f"{self._generation}.{self._sequence}"
-        self._out[name] = _Mark(now_ns, self._depth_ms)
+        self._out[name] = _Mark(now_ns, self._way_ms, self._trimmed_ms)
+        if len(self._out) > MARKS_OUT_MAX:
+            del self._out[next(iter(self._out))]
         return name
 
-    def reached(self, name: str, now_ns: int, *, round_trip_ms: float) -> bool:
-        """
-        Note a mark that came back; False if it is none of ours.
+    def trimmed(self, duration_ms: float) -> None:
+        """Note audio that was taken out instead of being sent."""
+        self._trimmed_ms += duration_ms
 
-        Args:
-            name: as ``sent`` returned it.
-            now_ns: when it came.
-            round_trip_ms: the network's part of its way.
-        """
-        mark = self._out.pop(name, None)
-        self._answers = self._answers or mark is not None
+    def reached(self, name: str, now_ns: int) -> bool:
+        """Note a mark that came back, with ``name`` as ``sent`` returned it; False if it is none of ours."""
+        mark = self._out.get(name)
         if mark is None:
-            generation = name.partition(".")[0]
-            return generation.isdecimal() and int(generation) < self._generation
+            generation, _, number = name.partition(".")
+            ours = generation.isdecimal() and int(generation) <= self._generation
+            return ours and number.isdecimal() and 0 < int(number) <= self._sequence
+        while next(iter(self._out)) != name:  # what was before it has been played too
+            del self._out[next(iter(self._out))]
+        del self._out[name]
         self._run_down(now_ns)
-        depth_ms = max((now_ns - mark.sent_ns) / 1e6 - round_trip_ms, 0.0)
-        self._depth_ms = max(self._depth_ms + depth_ms - mark.reckoned_ms, 0.0)
-        self._floor_ms = min(self._floor_ms, depth_ms)
+        measured = _Measured((now_ns - mark.sent_ns) / 1e6, mark.trimmed_ms)
+        self._way_ms = max(self._way_ms + measured.way_ms - mark.reckoned_ms, 0.0)
+        self._least_ms = min(self._least_ms, measured.way_ms)
+        if self._is_futile(measured):
+            self._least_ms, self._own_max_ms = measured.way_ms, math.inf
+        self._last = measured
         return True
 
     def clear(self) -> None:
@@ -95,28 +117,40 @@ class CarrierBuffer:
         self._generation += 1
         self._since_mark_ms = 0
         self._out.clear()
-        self._answers = False
-        self._depth_ms = 0.0
+        self._last = None
+        self._way_ms = 0.0 if math.isinf(self._least_ms) else self._least_ms
 
     def depth_ms(self, now_ns: int, *, round_trip_ms: float) -> float:
-        """Audio the carrier has not played yet."""
-        self._run_down(now_ns)
-        if not self._answers:
-            return self._depth_ms
-        for mark in self._out.values():  # the oldest; while it is out the depth was at least its age
-            overdue_ms = (now_ns - mark.sent_ns) / 1e6 - round_trip_ms - mark.reckoned_ms
-            return self._depth_ms + max(overdue_ms, 0.0)
-        return self._depth_ms
+        """Audio the carrier has not played yet; ``round_trip_ms`` is the network's part of a mark's way."""
+        return max(self._way_now_ms(now_ns) - (round_trip_ms if self._last else 0.0), 0.0)
 
     def excess_ms(self, now_ns: int, *, round_trip_ms: float) -> float:
-        """Depth that trimming could take away, 0.0 if none."""
-        above_ms = self.depth_ms(now_ns, round_trip_ms=round_trip_ms) - self._floor_ms
+        """What trimming could take away, 0.0 if nothing."""
+        least_ms = min(self._least_ms, self._own_max_ms + round_trip_ms)
+        above_ms = self._way_now_ms(now_ns) - least_ms
         self._trimming = above_ms > (TRIM_TO_MS if self._trimming else TOLERANCE_MS)
         return above_ms - TRIM_TO_MS if self._trimming else 0.0
+
+    def _is_futile(self, measured: _Measured) -> bool:
+        """Whether trimming since the last mark did not shorten the way: then it is the path that is so long."""
+        last = self._last
+        return (
+            last is not None
+            and measured.trimmed_ms - last.trimmed_ms >= FUTILE_TRIM_MS
+            and abs(measured.way_ms - last.way_ms) <= FUTILE_FALL_MS
+        )
+
+    def _way_now_ms(self, now_ns: int) -> float:
+        self._run_down(now_ns)
+        if self._last is not None:
+            for mark in self._out.values():  # the oldest; while it is out its way is at least its age
+                return self._way_ms + max((now_ns - mark.sent_ns) / 1e6 - mark.reckoned_ms, 0.0)
+        return self._way_ms
 
     def _run_down(self, now_ns: int) -> None:
         elapsed_ms = (now_ns - self._updated_ns) / 1e6
         self._updated_ns = now_ns
         if not self._marks:
             elapsed_ms *= 1 + FORGET_PER_MS
-        self._depth_ms = max(self._depth_ms - elapsed_ms, 0.0)
+        dry_ms = 0.0 if math.isinf(self._least_ms) else min(self._least_ms, self._own_max_ms) - PTIME_MS
+        self._way_ms = max(self._way_ms - elapsed_ms, dry_ms, 0.0)

@@ -31,12 +31,14 @@ class Case:
     room: LoopbackRoom
     clock: ManualClock
     events: list[BridgeEvent] = field(default_factory=list)
+    statistics: list[Statistics] = field(default_factory=list)
     carrier: RawPeer = field(init=False)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     pressed: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     def note(self, event: BridgeEvent) -> None:
         if isinstance(event, Statistics):
+            self.statistics.append(event)
             return
         self.events.append(event)
         if isinstance(event, MediaStarted):

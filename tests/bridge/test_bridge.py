@@ -10,10 +10,13 @@ import pytest
 from websockets.frames import Opcode
 
 from relay.bridge.bridge import Bridge
-from relay.bridge.events import Dtmf, Joined, MediaStarted, RoomJoined
+from relay.bridge.events import BridgeEvent, Dtmf, Joined, MediaStarted, RoomJoined
+from relay.bridge.settings import BridgeSettings
+from relay.rooms.device_clock import ManualClock
 from relay.rooms.loopback import LoopbackRoom
+from relay.transfers.reasons import Reason
 from tests.bridge import messages
-from tests.bridge.case import bridged, ignore, silent
+from tests.bridge.case import S, bridged, ignore, silent
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -108,3 +111,69 @@ def test_first_log_line_of_the_audio_is_its_chain(run: Run, capsys: pytest.Captu
     assert "PCMU/8000 -> jitter -> L16/16000 -> room" in chain
     assert "room -> L16/16000 -> PCMU/8000 -> twilio" in chain
     assert "t-1" in chain
+
+
+def test_room_is_joined_before_anybody_is(run: Run) -> None:
+    async def test() -> None:
+        async with bridged(join=False) as case:
+            await case.talk()
+            case.bridge.speaker_frame(bytes(640), case.clock.now_ns())  # devices may run before join has returned
+            for _ in range(20):
+                case.clock.advance(10)
+                case.bridge.microphone_due(case.clock.now_ns())
+            await case.bridge.join_room()
+            assert case.kinds()[-2:] == [RoomJoined, Joined]
+
+    run(test())
+
+
+def test_nothing_is_joined_that_is_being_taken_down(run: Run) -> None:
+    async def test() -> None:
+        async with bridged() as case:
+            case.carrier.send(messages.start(), messages.media(1), messages.media(2), messages.media(3))
+            await case.read_by_bridge()
+            case.bridge.end(Reason.CUSTOMER_LEFT)
+            case.clock.advance(200)
+            assert case.bridge.microphone_due(case.clock.now_ns()) == bytes(320)
+            ended = await case.ended()
+            assert Joined not in case.kinds()
+            assert not ended.was_joined
+
+    run(test())
+
+
+def test_losses_of_room_and_playout_are_faults(run: Run) -> None:
+    async def test() -> None:
+        async with bridged() as case:
+            case.carrier.send(messages.start(), *(messages.media(chunk) for chunk in (1, 2, 3, 3, 5, 6)))
+            await case.read_by_bridge()
+            for _ in range(20):
+                case.clock.advance(10)
+            case.clock.stall(500)
+            case.bridge.check(case.clock.now_ns())
+            (ended_faults,) = {tuple(sorted(case.statistics[-1].stats.faults.items()))}
+            assert dict(ended_faults)["audio_lost"] == 1
+            assert dict(ended_faults)["audio_twice"] == 1
+            assert dict(ended_faults)["room_missed_ticks"] > 0
+
+    run(test())
+
+
+def test_listener_that_raises_keeps_nobody_from_watching(run: Run) -> None:
+    def broken(event: BridgeEvent) -> None:
+        raise ZeroDivisionError(event)
+
+    async def test() -> None:
+        clock = ManualClock()
+        settings = BridgeSettings(tick_s=1000, attach_timeout_s=5)
+        bridge = Bridge(
+            LoopbackRoom(clock=clock), transfer_id="t", on_event=broken, settings=settings, clock=clock.now_ns
+        )
+        await bridge.join_room()
+        bridge.check(4 * S)
+        bridge.check(6 * S)
+        ended = await bridge.ended()
+        assert ended.reason is Reason.CUSTOMER_LEFT  # nobody else is in this room
+        assert ended.stats.faults["listener_error"] == 3
+
+    run(test())

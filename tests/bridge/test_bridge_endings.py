@@ -104,22 +104,6 @@ def test_t2_second_connection_is_closed_and_the_first_goes_on(run: Run) -> None:
     run(test())
 
 
-def test_few_bad_messages_are_counted_and_many_end_it(run: Run) -> None:
-    async def test() -> None:
-        async with bridged() as case:
-            await case.talk()
-            case.carrier.send(*[b"no JSON"] * 20)
-            await case.read_by_bridge()
-            assert case.bridge.stats(0).faults == {"bad_message": 20}
-            assert Ended not in case.kinds()
-            case.carrier.send(b"no JSON")
-            ended = await case.ended()
-            assert ended.reason is Reason.PROVIDER_ERROR
-            assert "twilio message: expected" in ended.detail
-
-    run(test())
-
-
 def test_defect_ends_its_own_call_only(run: Run) -> None:
     class Defective(TwilioAdapter):
         def parse(self, message: bytes | str) -> list[Any]:
@@ -236,31 +220,6 @@ def test_f13_customer_who_does_not_come_back_ends_it(run: Run) -> None:
     run(test())
 
 
-@pytest.mark.parametrize("answers", [True, False])
-def test_half_open_is_a_carrier_that_answered_pings_and_stopped(run: Run, answers: bool) -> None:  # noqa: FBT001 - a case
-    async def test() -> None:
-        patient = BridgeSettings(tick_s=1000, media_timeout_s=10_000, room_timeout_s=10_000, customer_grace_s=10_000)
-        async with bridged(settings=patient) as case:
-            case.carrier.send(messages.start())
-            ping = await case.carrier.receive()
-            assert ping.opcode is Opcode.PING
-            if answers:
-                case.carrier.flush()  # the library has its pong ready
-            await case.read_by_bridge()
-            for second in range(40):
-                case.bridge.check(case.clock.now_ns() + second * S)
-                if case.kinds()[-1] is Ended:
-                    break
-            if answers:
-                ended = await case.ended()
-                assert ended.reason is Reason.MEDIA_LOST
-                assert "pong" in ended.detail
-            else:
-                assert Ended not in case.kinds()
-
-    run(test())
-
-
 def test_server_that_stops_ends_its_bridges(run: Run) -> None:
     async def test() -> None:
         bridge = Bridge(LoopbackRoom(clock=ManualClock()), transfer_id="t", on_event=ignore)
@@ -271,6 +230,45 @@ def test_server_that_stops_ends_its_bridges(run: Run) -> None:
             await peer.receive()
             peer.flush()
             assert (await bridge.ended()).reason is Reason.NODE_SHUTDOWN
+            await peer.close()
+
+    run(test())
+
+
+def test_joining_that_is_given_up_ends_the_bridge(run: Run) -> None:
+    async def test() -> None:
+        room = LoopbackRoom(clock=(clock := ManualClock()), join_delay_ms=5_000)
+        bridge = Bridge(room, transfer_id="t", on_event=ignore, clock=clock.now_ns)
+        joining = asyncio.create_task(bridge.join_room())
+        await asyncio.sleep(0)
+        joining.cancel()
+        assert (await bridge.ended()).reason is Reason.ROOM_UNREACHABLE
+        with pytest.raises(RoomEnded):
+            await bridge.join_room()
+
+    run(test())
+
+
+def test_clear_after_the_stop_changes_nothing(run: Run) -> None:
+    async def test() -> None:
+        async with bridged() as case:
+            await case.talk()
+            case.carrier.send(messages.stop())
+            await case.ended()
+            case.bridge.clear()
+
+    run(test())
+
+
+def test_connection_to_a_bridge_that_is_over_is_closed(run: Run) -> None:
+    async def test() -> None:
+        bridge = Bridge(LoopbackRoom(clock=ManualClock()), transfer_id="t", on_event=ignore)
+        bridge.end(Reason.CANCELED_BY_API)
+        await bridge.ended()
+        async with relay(serve=lambda connection: bridge.serve(connection, TwilioAdapter())) as served:
+            peer = await RawPeer.connect(served)
+            frame = await peer.receive()
+            assert (frame.opcode, bytes(frame.data)) == (Opcode.CLOSE, b"\x03\xe8this call is over")
             await peer.close()
 
     run(test())

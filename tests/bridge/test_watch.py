@@ -14,10 +14,11 @@ SETTINGS = BridgeSettings()
 RULES = {
     "microphone_seen_ns": (10, Reason.ROOM_LOST),
     "customer_absent_since_ns": (5, Reason.CUSTOMER_LEFT),
-    "ping_unanswered_since_ns": (15, Reason.MEDIA_LOST),
+    "ping_unanswered_since_ns": (6, Reason.MEDIA_LOST),
     "write_stalled_since_ns": (5, Reason.MEDIA_LOST),
     "audio_seen_ns": (10, Reason.MEDIA_TIMEOUT),
-    "stream_since_ns": (4 * 3600, Reason.MAX_DURATION),
+    "unattached_since_ns": (600, Reason.MEDIA_TIMEOUT),
+    "connected_since_ns": (4 * 3600, Reason.MAX_DURATION),
 }
 
 
@@ -43,6 +44,11 @@ def test_room_that_is_gone_says_more_than_the_customer_who_went_with_it() -> Non
     verdict = look(Signs(microphone_seen_ns=0, customer_absent_since_ns=0), SETTINGS, 60 * S)
     assert verdict is not None
     assert verdict.reason is Reason.ROOM_LOST
+
+
+def test_queue_that_no_frame_fits_in_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a queue_max_ms of 80 or more, got 79"):
+        BridgeSettings(queue_max_ms=79)
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(BridgeSettings) if each.name != "profile"])
