@@ -32,6 +32,9 @@ from relay.rooms.wire import (
 )
 
 JOIN_TIMEOUT_S: Final = 10.0
+SPEAKER_LOST_MS: Final = (
+    5_000  # the server sends a frame every 20 ms, also to those who are alone: its mixer has stopped
+)
 
 DENIED_STATUSES: Final = frozenset({401, 403})
 DENIED_CODES: Final = frozenset({1008, 1013})  # policy violation, try again later: before we are in
@@ -40,12 +43,17 @@ ENDED_CODES: Final = frozenset({1000, 1001})  # normal closure, going away
 log = structlog.get_logger(__name__)
 
 
+class SpeakerLost(Exception):
+    """The connection lives, but no frame comes any longer."""
+
+
 class LocalRoom:
     """
     A ``Room`` at ``room_url``, ``http://HOST:PORT/rooms/NAME``.
 
     The microphone has a clock of its own; what the server cannot take is dropped, oldest first.
-    Speaker frames come as they arrive: the server's clock is the speaker's.
+    Speaker frames come as they arrive: the server's clock is the speaker's. The room is lost if none comes for
+    ``SPEAKER_LOST_MS``.
     """
 
     rate_hz = RATE_HZ
@@ -72,6 +80,8 @@ class LocalRoom:
         self._opening: asyncio.Task[Joined] | None = None
         self._live: asyncio.Task[None] | None = None
         self._is_left = False
+        self._unheard_ms = 0
+        self._is_unheard = asyncio.Event()
         self._log = log.bind(room=room_url)
         self._bad_messages = 0
 
@@ -153,14 +163,17 @@ class LocalRoom:
     def _microphone_tick(self, now_ns: int) -> None:
         if self._gate is not None and self._outbox is not None:
             self._outbox.put_frame(self._gate.microphone_due(now_ns))
+        self._unheard_ms += self.microphone_ptime_ms  # not by the time: after a stall of ours, frames wait to be read
+        if self._unheard_ms >= SPEAKER_LOST_MS:
+            self._is_unheard.set()
 
     def _stop_microphone(self) -> None:
         if self._ticks is not None:
             self._ticks.stop()
 
     async def _run(self, connection: ClientConnection, outbox: Outbox) -> None:
-        """Both directions, until one of them ends or ``leave`` cancels; the first case is told to the listener."""
-        directions = [asyncio.create_task(self._read(connection)), asyncio.create_task(outbox.run())]
+        """Both directions and their watch, until one ends, which is told to the listener, or ``leave`` cancels."""
+        directions = [asyncio.create_task(each) for each in (self._read(connection), outbox.run(), self._watch())]
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
             error = _closing_error(self._room_url, connection, directions)
@@ -181,9 +194,14 @@ class LocalRoom:
             if isinstance(message, str):
                 self._event(message)
             elif len(message) == FRAME_BYTES and self._gate is not None:
+                self._unheard_ms = 0
                 self._gate.speaker_frame(message, clock.now_ns())
             else:
                 self._bad_message(f"expected {FRAME_BYTES} bytes of audio, got {len(message)}")
+
+    async def _watch(self) -> None:
+        await self._is_unheard.wait()
+        raise SpeakerLost(f"no audio for {SPEAKER_LOST_MS} ms")
 
     def _event(self, text: str) -> None:
         try:

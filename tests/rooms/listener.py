@@ -73,6 +73,10 @@ class Listener:
             self._waiters.append((condition, future))
             await future
 
+    async def has_heard(self, frames: int) -> None:
+        """Wait until so many frames have come since it joined."""
+        await self.until(lambda: len(self.heard) >= frames)
+
     async def hears(self, frames: int) -> "Any":
         """The samples of the next ``frames`` frames."""
         begin = len(self.heard)

@@ -12,6 +12,7 @@ from relay.dev import room_server
 from relay.dev.room_server import RoomServer
 from relay.errors import RoomDenied, RoomEnded, RoomError, RoomLost, RoomUnreachable
 from relay.rooms.base import Participant
+from relay.rooms.device_clock import ManualClock
 from relay.rooms.local import LocalRoom
 from relay.rooms.wire import Joined, ParticipantJoined, event_text, parse_event
 from tests.rooms.listener import Listener, run
@@ -135,6 +136,58 @@ def test_an_end_is_on_purpose_only_if_the_server_says_so(code: int, reason: str,
             calls = listener.calls
             await room.leave()
             assert listener.calls == calls
+
+    run(scenario())
+
+
+def test_a_server_that_lives_without_sending_audio_is_lost_in_five_seconds() -> None:
+    """Its pings go on when its mixer has stopped. Events are no audio, and a frame begins the five seconds anew."""
+    somebody = ParticipantJoined(Participant("2", "somebody"))
+
+    async def scenario() -> None:
+        servers: asyncio.Queue[ServerConnection] = asyncio.Queue()
+
+        async def handler(connection: ServerConnection) -> None:
+            await connection.send(JOINED)
+            servers.put_nowait(connection)
+            await connection.wait_closed()
+
+        async with server_of(handler) as url:
+            clock, listener = ManualClock(), Listener()
+            await LocalRoom(url, clock=clock).join(listener)
+            server = await servers.get()
+            for frames in (1, 2):
+                clock.advance(4980)
+                await server.send(bytes(640))
+                await listener.has_heard(frames)
+            clock.advance(4980)
+            await server.send(event_text(somebody))
+            await listener.until(lambda: bool(listener.joined))
+            assert listener.closed == []
+            clock.advance(20)
+            await listener.until(lambda: bool(listener.closed))
+            assert isinstance(listener.closed[0], RoomLost)
+            assert str(listener.closed[0]).endswith("no audio for 5000 ms")
+            assert clock._devices == {}
+
+    run(scenario())
+
+
+def test_a_stall_of_our_own_does_not_lose_the_room() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(JOINED)
+        async for _ in connection:
+            await connection.send(bytes(640))
+
+    async def scenario() -> None:
+        async with server_of(handler) as url:
+            clock, listener = ManualClock(), Listener()
+            room = LocalRoom(url, clock=clock)
+            await room.join(listener)
+            clock.stall(60_000)
+            await listener.hears(1)
+            assert (listener.closed, room.counts["missed_ticks"]) == ([], 2998)
+            await room.leave()
 
     run(scenario())
 
