@@ -137,11 +137,11 @@ class RoomServer:
         await self._host(connection, name, Participant(uuid4().hex, display_name))
 
     async def _host(self, connection: ServerConnection, name: str, participant: Participant) -> None:
-        outbox = Outbox(connection, stalled_s=self._stalled_s)
+        entry = log.bind(room=name, participant_id=participant.participant_id, name=participant.name)
+        outbox = Outbox(connection, stalled_s=self._stalled_s, log=entry)
         room = self.rooms.setdefault(name, Conference())
         seat = room.enter(participant, outbox)
         self._connections[participant.participant_id] = connection
-        entry = log.bind(room=name, participant_id=participant.participant_id, name=participant.name)
         entry.info("room_server.joined", participants=len(room.seats))
         reason = "error"
         try:
@@ -155,6 +155,7 @@ class RoomServer:
                 "room_server.left",
                 reason=reason,
                 dropped_frames=seat.outbox.dropped_frames,
+                dropped_events=seat.outbox.dropped_events,
                 trimmed_bytes=seat.heard.trimmed_bytes,
                 underruns=seat.heard.underruns,
             )

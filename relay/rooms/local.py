@@ -155,7 +155,7 @@ class LocalRoom:
             raise
 
     def _start(self, connection: ClientConnection) -> None:
-        self._outbox = Outbox(connection, stalled_s=STALLED_S)
+        self._outbox = Outbox(connection, stalled_s=STALLED_S, log=self._log)
         self._live = asyncio.create_task(self._run(connection, self._outbox))
         clock = self._clock or shared_clock()
         self._ticks = clock.subscribe(self._microphone_tick, self.microphone_ptime_ms)

@@ -7,6 +7,7 @@ import socket
 from collections import deque
 from typing import Final
 
+from structlog.typing import FilteringBoundLogger
 from websockets.asyncio.connection import Connection
 
 FRAMES_MAX: Final = 5  # 100 ms; what waits longer is better dropped than heard
@@ -25,16 +26,23 @@ class Outbox:
     """
     Sends frames and events in order; ``put`` never waits.
 
-    Of frames only the newest ``FRAMES_MAX`` wait, older ones are dropped and counted.
+    Of frames only the newest ``FRAMES_MAX`` wait, of events the first ``EVENTS_MAX``; the others are dropped, counted,
+    and logged the 1st, 2nd, 4th, 8th... time.
+
+    Args:
+        stalled_s: how long one message may take to send.
+        log: bound to the room and the participant.
     """
 
-    def __init__(self, connection: Connection, *, stalled_s: float) -> None:
+    def __init__(self, connection: Connection, *, stalled_s: float, log: FilteringBoundLogger) -> None:
         self._connection = connection
         self._stalled_s = stalled_s
         self._waiting: deque[bytes | str] = deque()
         self._frames = 0
         self._more = asyncio.Event()
+        self._log = log
         self.dropped_frames = 0
+        self.dropped_events = 0
         sock: socket.socket = connection.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
@@ -48,15 +56,23 @@ class Outbox:
 
     def put_event(self, text: str) -> None:
         """Queue an event. A peer that reads none of ``EVENTS_MAX`` is about to be stalled: it gets no more."""
-        if len(self._waiting) - self._frames < EVENTS_MAX:
-            self._waiting.append(text)
-            self._more.set()
+        if len(self._waiting) - self._frames >= EVENTS_MAX:
+            self.dropped_events += 1
+            self._log_doubled("outbox.event_dropped", self.dropped_events)
+            return
+        self._waiting.append(text)
+        self._more.set()
 
     def _drop_oldest_frame(self) -> None:
         oldest = next(at for at, message in enumerate(self._waiting) if isinstance(message, bytes))
         del self._waiting[oldest]
         self._frames -= 1
         self.dropped_frames += 1
+        self._log_doubled("outbox.frame_dropped", self.dropped_frames)
+
+    def _log_doubled(self, dropped: str, count: int) -> None:
+        if count & (count - 1) == 0:  # 50 frames a second must not flood the log
+            self._log.warning(dropped, count=count)
 
     async def run(self) -> None:
         """
