@@ -114,12 +114,13 @@ class BridgeServer:
         return LoopbackRoom(microphone_ptime_ms=self._microphone_ptime_ms, speaker=speak, microphone=kept.take)
 
     def _waits(self) -> list[LatencyHistogram]:
-        legs = [bridge._leg for bridge in self._bridges if bridge._leg is not None]
-        return [each for leg in legs for each in (leg.agent_to_room._wait, leg.agent_to_room._wait_before)]
+        waits = [bridge._leg.agent_to_room._wait for bridge in self._bridges if bridge._leg is not None]
+        return [histogram for each in waits for histogram in (each.recent, each._before)]
 
     def _own_times(self) -> list[LatencyHistogram]:
         sending = [bridge._leg.room_to_agent for bridge in self._bridges if bridge._leg is not None]
-        return [each for leg in sending if leg is not None for each in (leg._own_time, leg._own_time_before)]
+        own_times = [each._own_time for each in sending if each is not None]
+        return [histogram for each in own_times for histogram in (each.recent, each._before)]
 
 
 def _all_of(histograms: list[LatencyHistogram]) -> Spread:
