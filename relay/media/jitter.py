@@ -17,6 +17,7 @@ MARGIN_MS: Final = 5.0
 
 FALL_MS_PER_S: Final = 0.8
 """The target's way down: re-timing follows it at 800 ppm, a quarter of the least change of pitch that is heard."""
+DRY_LATE_MS: Final = 15.0  # beyond what is usual; less is no longer path, and steering takes it
 
 
 class Jitter:
@@ -75,6 +76,17 @@ class Jitter:
                 self.fastest_ms = early_ms
                 return True
         return False
+
+    def ran_dry(self, early_ms: float) -> None:
+        """
+        Take the earliness of a frame for want of which nothing could be played, before it is noted.
+
+        Either a burst follows, whose last frames are the fastest again, or the path has become longer: what was fast
+        before says nothing any more of how long frames wait.
+        """
+        if self.fastest_ms - early_ms > self.lateness_ms + DRY_LATE_MS:
+            self._highs_ms.clear()
+            self._high_ms = self._low_ms = self.fastest_ms = early_ms
 
     def tick(self) -> float | None:
         """End a second, move the target, and return the greatest earliness of that second; None without frames."""

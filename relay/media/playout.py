@@ -138,6 +138,7 @@ class Playout:
             ValueError: ``pcm`` is empty or ends inside a sample. Nothing has changed.
         """
         queue = self._queue
+        was_dry = self._dry_bytes > 0
         if not queue.entries and now_ns - self._arrived_ns >= _SILENT_NS and not self._ready:
             self._begin(now_ns)
             if sequence is not None:
@@ -156,6 +157,8 @@ class Playout:
         if now_ns >= self._tick_ns:  # before the frame is counted: a burst is of one second
             self._tick(now_ns)
         early_ms = until_ms + (before_bytes + len(self._ready)) * self._ms_per_byte + self._offset_ms
+        if was_dry:
+            self._jitter.ran_dry(early_ms)
         self._jitter.note(early_ms)
 
     def pull(self, now_ns: int) -> bytes:
