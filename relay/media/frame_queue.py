@@ -11,6 +11,9 @@ Entry: TypeAlias = tuple[bytes | int, int]
 RENUMBERED_FRAMES: Final = 50
 """A jump of the numbers, either way, by more than this (1 s of 20 ms frames) is a new numbering, not a loss."""
 
+REPEATED_FRAMES: Final = 5
+"""More in a row that were there before are a new numbering, or numbers that say nothing: not to be muted by."""
+
 
 class FrameQueue:
     """
@@ -24,6 +27,7 @@ class FrameQueue:
         "_capacity_bytes",
         "_gone",
         "_next",
+        "_repeated",
         "duplicate",
         "entries",
         "late",
@@ -39,6 +43,7 @@ class FrameQueue:
         self.size_bytes = 0
         self.received = self.lost = self.late = self.duplicate = self.overrun = self.overrun_bytes = 0
         self._capacity_bytes = capacity_bytes
+        self._repeated = 0  # frames in a row that were there before
         self._next: int | None = None  # the sequence after the last entry's; entries have consecutive ones
         self._gone: deque[int] = deque(maxlen=RENUMBERED_FRAMES)  # sequences whose place was played without them
 
@@ -46,6 +51,7 @@ class FrameQueue:
         """Drop what waits, and forget the numbering."""
         self.entries.clear()
         self.size_bytes = 0
+        self._repeated = 0
         self._next = None
         self._gone.clear()
 
@@ -67,10 +73,16 @@ class FrameQueue:
         if sequence is not None:
             if sequence != self._next and self._next is not None:
                 ahead = sequence - self._next
-                if -RENUMBERED_FRAMES <= ahead < 0:
-                    return self._put_behind(pcm, now_ns, sequence)
+                if -RENUMBERED_FRAMES <= ahead < 0 and self._repeated < REPEATED_FRAMES:
+                    before = self._put_behind(pcm, now_ns, sequence)
+                    self._repeated += before is None
+                    return before
                 if 0 < ahead <= RENUMBERED_FRAMES:
                     self._append_gaps(ahead, size, now_ns)
+                if ahead > 0:
+                    self._repeated = 0
+            else:
+                self._repeated = 0
             self._next = sequence + 1
         elif self._next is not None:
             self._next += 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.media.frame_queue import RENUMBERED_FRAMES, FrameQueue
+from relay.media.frame_queue import RENUMBERED_FRAMES, REPEATED_FRAMES, FrameQueue
 
 SIZE = 320
 
@@ -44,6 +44,18 @@ def popped(queue: FrameQueue) -> list[int]:
 )
 def test_frames_come_in_order_with_gaps_for_what_is_missing(came: tuple[int, ...], comes: list[int]) -> None:
     assert popped(queue_of(*came)) == comes
+
+
+def test_numbering_that_begins_anew_a_little_earlier_mutes_nobody_for_long() -> None:
+    queue = queue_of(*range(1, 31), *range(1, 31))
+    assert queue.duplicate == REPEATED_FRAMES
+    assert popped(queue) == [*range(1, 31), *range(1 + REPEATED_FRAMES, 31)]
+
+
+def test_number_that_never_moves_mutes_nobody_for_long() -> None:
+    queue = queue_of(*[7] * 40)
+    assert queue.duplicate == REPEATED_FRAMES
+    assert popped(queue) == [7] * (40 - REPEATED_FRAMES)
 
 
 def test_frames_without_numbers_come_as_they_arrived() -> None:
