@@ -90,7 +90,7 @@ def test_wheel_states_its_licence_and_python(wheel: Path) -> None:
     assert "\nLicense-Expression: BSD-2-Clause\n" in metadata
     assert "\nRequires-Python: >=3.11\n" in metadata
     required = set(re.findall(r"^Requires-Dist: ([\w-]+)(?!.*extra ==)", metadata, re.MULTILINE))
-    assert required == {"daily-python", "orjson", "redis", "rich", "structlog", "typer", "uvloop", "websockets"}
+    assert required == {"daily-python", "orjson", "redis", "structlog", "typer", "uvloop", "websockets"}
 
 
 def test_wheel_passes_the_codec_tests_without_a_compiler(wheel: Path, unpacked_sdist: Path, tmp_path: Path) -> None:
