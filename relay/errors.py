@@ -5,11 +5,17 @@ RelayError
 ├── ProtocolError
 │   ├── RemoteProtocolError     the carrier broke its protocol
 │   └── LocalProtocolError      relay asked for what the protocol, or this carrier, does not have
-└── RoomError
-    ├── RoomUnreachable         the room could not be joined: no network, no such room, no answer in time
-    ├── RoomDenied              the room refused: token, permission, full
-    ├── RoomEnded               the room, or our place in it, was ended on purpose
-    └── RoomLost                the connection to the room broke
+├── RoomError
+│   ├── RoomUnreachable         the room could not be joined: no network, no such room, no answer in time
+│   ├── RoomDenied              the room refused: token, permission, full
+│   ├── RoomEnded               the room, or our place in it, was ended on purpose
+│   └── RoomLost                the connection to the room broke
+└── TransferError
+    ├── TransferConflict        the room has a live transfer already
+    ├── RequestMismatch         an idempotency key came again with another request
+    ├── RequestInProgress       an idempotency key came again before the first request was answered
+    ├── Overloaded              no more transfers now: capacity, allowance, or shutting down
+    └── StoreUnavailable        the store of the transfers does not answer, or cannot be used
 """
 
 from __future__ import annotations
@@ -64,3 +70,48 @@ class RoomEnded(RoomError):
 
 class RoomLost(RoomError):
     """The connection to the room broke."""
+
+
+class TransferError(RelayError):
+    """A transfer cannot be made, or not be followed."""
+
+
+class TransferConflict(TransferError):
+    """
+    The room has a live transfer already.
+
+    Args:
+        transfer_id: of the live one.
+    """
+
+    def __init__(self, transfer_id: str) -> None:
+        super().__init__(f"expected a room without a live transfer, got one with {transfer_id}")
+        self.transfer_id = transfer_id
+
+
+class RequestMismatch(TransferError):
+    """An idempotency key came again with another request."""
+
+
+class RequestInProgress(TransferError):
+    """An idempotency key came again before the first request was answered."""
+
+
+class Overloaded(TransferError):
+    """
+    No more transfers now: capacity, allowance, or shutting down.
+
+    Args:
+        message: what there is no more of.
+        retry_after_s: when it is worth trying again.
+        is_allowance: the caller's own allowance is used up, not the service's capacity.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float, is_allowance: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.is_allowance = is_allowance
+
+
+class StoreUnavailable(TransferError):
+    """The store of the transfers does not answer, or cannot be used."""

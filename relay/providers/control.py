@@ -1,0 +1,214 @@
+"""What every carrier's control side offers: requests and answers as values, documents, callbacks, signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from relay.providers.base import MediaAdapter
+
+# REST, relay to carrier
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request to send: no part of it is for logs."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOrder:
+    """
+    One call to place.
+
+    Args:
+        to, from_number: E.164.
+        answer_url: asked for the document when somebody picks up.
+        status_url: told of the call's progress.
+        detection_url: told whether a machine picked up; None: nobody is to find out.
+        ring_timeout_s: how long the carrier lets it ring.
+        max_duration_s: the longest call.
+    """
+
+    to: str = field(repr=False)
+    from_number: str = field(repr=False)
+    answer_url: str
+    status_url: str
+    detection_url: str | None = None
+    ring_timeout_s: int
+    max_duration_s: int
+
+
+class Refusal(StrEnum):
+    """Why a carrier will not place a call."""
+
+    INVALID_NUMBER = "invalid_number"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlaced:
+    """The carrier took the call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """The carrier did not take it, and will not; ``code`` is its own."""
+
+    refusal: Refusal
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierBusy:
+    """The carrier did not take it now."""
+
+    retry_after_s: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallUnclear:
+    """The carrier may have taken it."""
+
+    detail: str
+
+
+DialReply: TypeAlias = CallPlaced | CallRefused | CarrierBusy | CallUnclear
+
+# Webhooks, carrier to relay
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """
+    A webhook as it came, but for ``url``: that is the public URL it must have been sent to, from the configuration.
+
+    Nothing of it is to be believed before ``verify``.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    """Names in lower case."""
+    body: bytes = field(default=b"", repr=False)
+
+
+class CallStatus(StrEnum):
+    """A call's progress, the same words over all carriers."""
+
+    DIALING = "dialing"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    COMPLETED = "completed"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    CANCELED = "canceled"
+    FAILED = "failed"
+
+
+class AnsweredBy(StrEnum):
+    """Who or what picked up."""
+
+    HUMAN = "human"
+    MACHINE = "machine"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """What a verified webhook says of a call. ``event_id`` is the same when the same report comes again."""
+
+    call_id: str
+    status: CallStatus | None
+    """None: of something else, or a status that the carrier has invented since."""
+    event_id: str
+    answered_by: AnsweredBy | None = None
+    code: str = ""
+    """The carrier's own code for a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a carrier is told to do with a call."""
+
+    content_type: str
+    body: bytes
+
+
+class CarrierControl(Protocol):
+    """
+    One account of one carrier, but for its media: no socket, no clock.
+
+    ``read_*`` never raise for what a carrier's REST answers: what cannot be read is unclear, or not done.
+    """
+
+    name: str
+
+    def dial(self, order: CallOrder) -> HttpRequest:
+        """The request that places a call."""
+
+    def read_dial(self, reply: HttpReply) -> DialReply:
+        """What the carrier answered to it."""
+
+    def hang_up(self, call_id: str) -> HttpRequest:
+        """The request that ends a call, whatever it is doing."""
+
+    def read_hang_up(self, reply: HttpReply) -> bool:
+        """Whether the call is over: ended by this, or before."""
+
+    def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
+        """The requests that list the calls alive that may be of this order; none where a carrier has no such list."""
+
+    def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
+        """The ids of one such list; None if it cannot be read."""
+
+    def verify(self, webhook: Webhook) -> bool:
+        """Whether the carrier signed this webhook. False for whatever is missing or malformed."""
+
+    def verify_upgrade(self, webhook: Webhook) -> bool:
+        """Whether the carrier signed this WebSocket upgrade; ``url`` is the ``wss://`` or ``ws://`` URL given to it."""
+
+    def read_report(self, webhook: Webhook) -> CallReport:
+        """
+        What a verified answer, status or detection webhook says.
+
+        Raises:
+            RemoteProtocolError: it names no call.
+        """
+
+    def stream_document(self, media_url: str, *, then_url: str | None, say: str | None = None) -> Document:
+        """
+        The document that opens the media stream at ``media_url``.
+
+        Args:
+            media_url: carries the single-use token in its path.
+            then_url: asked for another document when the stream ends and the call does not; None: the call ends.
+            say: spoken to the agent first.
+        """
+
+    def hang_up_document(self) -> Document:
+        """The document that ends the call."""
+
+    def media_adapter(self) -> MediaAdapter:
+        """An adapter for one new stream."""

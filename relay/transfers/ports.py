@@ -1,0 +1,219 @@
+"""What the coordinator asks of bridges and carriers, and what they tell it; who implements this is no matter of its."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from relay.transfers.reasons import Reason
+from relay.transfers.record import TransferOrder
+
+# What a bridge tells
+
+
+@dataclass(frozen=True, slots=True)
+class RoomJoined:
+    """We are in the room."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStarted:
+    """The carrier opened its stream, of the call ``call_id``: its own word, to be compared with the signed one."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BothHeard:
+    """Agent and customer are really heard. Comes once."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """The agent pressed a key."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLost:
+    """The carrier's stream broke after both were heard. The bridge waits for another for a while."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaBack:
+    """Both are heard again, over another stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeEnded:
+    """The bridge is over. The last event, once, whoever ended it."""
+
+    reason: Reason
+    detail: str
+
+
+BridgeEvent: TypeAlias = RoomJoined | MediaStarted | BothHeard | KeyPressed | MediaLost | MediaBack | BridgeEnded
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSocket:
+    """
+    A carrier's TCP connection at its WebSocket upgrade, authorised and not answered yet.
+
+    Whoever holds it must close ``descriptor``.
+    """
+
+    descriptor: int
+    request: bytes
+    """The upgrade request as HTTP/1.1, and whatever came after it."""
+    provider: str
+
+
+class Bridge(Protocol):
+    """One bridge, from ``Bridges.acquire`` to ``release``."""
+
+    async def join(self) -> None:
+        """Join the room. A failure is told as ``BridgeEnded``, and not raised."""
+
+    def hand_over(self, socket: MediaSocket) -> None:
+        """Take the carrier's connection, now this bridge's to close. A later one replaces an earlier one."""
+
+    def ring(self) -> None:
+        """The phone rings: let the customer hear it, until the agent is heard."""
+
+    def admit(self) -> None:
+        """A person is on the phone: let agent and customer hear each other. Only needed if acquired with ``held``."""
+
+    async def release(self, reason: Reason) -> None:
+        """End it for ``reason``, bounded, and give it back: it holds no socket and no place in a room any longer."""
+
+
+class Bridges(Protocol):
+    """Where bridges come from."""
+
+    async def acquire(
+        self, transfer_id: str, order: TransferOrder, *, held: bool, on_event: Callable[[BridgeEvent], None]
+    ) -> Bridge:
+        """
+        Take a bridge for a transfer; it does nothing yet.
+
+        Args:
+            transfer_id: for logs.
+            order: which room, and who is who in it.
+            held: agent and customer do not hear each other before ``admit``.
+            on_event: told everything, on the loop. Must not raise.
+
+        Raises:
+            Overloaded: there is none to be had now.
+        """
+
+
+# What a carrier answers
+
+
+@dataclass(frozen=True, slots=True)
+class DialOrder:
+    """One call to place. The carrier stops ringing a little before ``ring_timeout_s``, and the call at its longest."""
+
+    transfer_id: str
+    to: str = field(repr=False)
+    from_number: str = field(repr=False)
+    ring_timeout_s: float
+    max_duration_s: float
+    detect_machine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The carrier took the call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """There is no call, and there will be none."""
+
+    reason: Reason
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """There is no call: the carrier is busy. The same dial may be sent again."""
+
+    after_s: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """There may be a call: never dial again."""
+
+    detail: str
+
+
+DialAnswer: TypeAlias = Placed | Refused | TryLater | Unclear
+
+
+class Carrier(Protocol):
+    """One carrier's account. Nothing here raises for what the carrier or the network does."""
+
+    async def dial(self, order: DialOrder) -> DialAnswer:
+        """Send one dial, once, bounded."""
+
+    async def hang_up(self, call_id: str) -> bool:
+        """Ask once, bounded, to end a call; True: it is over, or was before. May be asked again."""
+
+    async def find_calls(self, order: DialOrder) -> Sequence[str] | None:
+        """Ids of calls that are alive and may be this order's; None: the carrier could not be asked."""
+
+
+# What a carrier's callbacks say
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRang:
+    """It rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneAlive:
+    """The call exists; nothing more is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneAnswered:
+    """Somebody, or something, picked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDetected:
+    """The carrier's detection: whether a machine picked up."""
+
+    is_machine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneEnded:
+    """The call is over."""
+
+    reason: Reason
+    code: str = ""
+
+
+PhoneNews: TypeAlias = PhoneAlive | PhoneRang | PhoneAnswered | MachineDetected | PhoneEnded
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneReport:
+    """One verified callback. ``event_id`` is the same when it comes again; ``sequence`` counts, where carriers do."""
+
+    call_id: str
+    news: PhoneNews
+    event_id: str
