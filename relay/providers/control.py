@@ -166,19 +166,35 @@ class CarrierControl(Protocol):
     name: str
 
     def dial(self, order: CallOrder) -> HttpRequest:
-        """The request that places a call."""
+        """
+        The request that places a call.
+
+        Raises:
+            LocalProtocolError: a part of the order may not go into a request: a number that is not E.164, a URL with a
+                line break, a duration the carrier does not take. None of them is shown.
+        """
 
     def read_dial(self, reply: HttpReply) -> DialReply:
         """What the carrier answered to it."""
 
     def hang_up(self, call_id: str) -> HttpRequest:
-        """The request that ends a call, whatever it is doing."""
+        """
+        The request that ends a call, whatever it is doing.
+
+        Raises:
+            LocalProtocolError: ``call_id`` is none of this carrier.
+        """
 
     def read_hang_up(self, reply: HttpReply) -> bool:
         """Whether the call is over: ended by this, or before."""
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
-        """The requests that list the calls alive that may be of this order; none where a carrier has no such list."""
+        """
+        The requests that list the calls alive that may be of this order; none where a carrier has no such list.
+
+        Raises:
+            LocalProtocolError: as ``dial``.
+        """
 
     def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
         """The ids of one such list; None if it cannot be read."""
