@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -118,3 +119,8 @@ def new_transfer_id(now_ms: int, random: bytes) -> str:
     if len(random) != 10:
         raise ValueError(f"new_transfer_id: expected 10 random bytes, got {len(random)}")
     return f"tr_{now_ms:012x}{random.hex()}"
+
+
+def digest(text: str) -> str:
+    """What stands for a token, or is a part of a key, where the text itself must not be: its SHA-256 in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

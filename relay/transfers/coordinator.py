@@ -1,0 +1,344 @@
+"""All transfers of this node: what is let in, which of them a callback is for, and that each is brought to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from relay.errors import Overloaded, StoreUnavailable
+from relay.transfers.claims import RequestClaims, RequestKey, RoomClaims
+from relay.transfers.course import CourseSettings
+from relay.transfers.live import LiveTransfer
+from relay.transfers.phone_leg import CallLater, end_call
+from relay.transfers.ports import Bridge, Bridges, Carrier, MediaSocket, PhoneEnded, PhoneReport
+from relay.transfers.reasons import Reason
+from relay.transfers.record import Accept, Transfer, TransferOrder, new_transfer_id
+from relay.transfers.states import State, closing_event
+from relay.transfers.store import TransferStore
+
+_MARGIN_S = 600.0
+"""Claims outlive the longest transfer by so long; one that is left over is taken over before that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorSettings:
+    """What is let in, and how long things may take."""
+
+    max_transfers: int = 50
+    transfers_per_minute: int = 60
+    transfers_per_day: int = 2000
+    request_ttl_s: float = 24 * 3600.0
+    """How long an idempotency key is remembered; its transfer may be forgotten before."""
+    course: CourseSettings = field(default_factory=CourseSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """
+    Who asks for a transfer, and how to tell that it asks again.
+
+    Args:
+        allowance: whose allowance it takes from.
+        request: set if it may ask again: the same request is answered as the first time.
+    """
+
+    allowance: str
+    request: RequestKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The answer to a request; ``is_replay``: the request had been answered before."""
+
+    transfer: Transfer
+    is_replay: bool
+
+
+class Coordinator:
+    """
+    The transfers of one node.
+
+    Args:
+        store: holds them. One node writes to it: what it finds there that is not its own, it brings to an end.
+        bridges: where bridges come from.
+        carriers: the accounts to call through, by name.
+        node_id: who owns what is made here.
+        settings: the bounds.
+        on_change: told of each new version of each record.
+        call_later: the clock; without it, the running loop's.
+    """
+
+    def __init__(
+        self,
+        store: TransferStore,
+        bridges: Bridges,
+        carriers: Mapping[str, Carrier],
+        *,
+        node_id: str,
+        settings: CoordinatorSettings | None = None,
+        on_change: Callable[[Transfer], None] = lambda _: None,
+        call_later: CallLater | None = None,
+    ) -> None:
+        self._store = store
+        self._bridges = bridges
+        self._carriers = carriers
+        self._node_id = node_id
+        self._settings = settings or CoordinatorSettings()
+        self._on_change = on_change
+        self._call_later: CallLater = call_later or asyncio.get_running_loop().call_later
+        self._token_key = secrets.token_bytes(32)
+        self._log = structlog.get_logger()
+        self._live: dict[str, LiveTransfer] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._requests = RequestClaims(store, ttl_s=self._settings.request_ttl_s)
+        self._rooms = RoomClaims(
+            store,
+            is_live=lambda transfer_id: transfer_id in self._live or transfer_id in self._beginning,
+            close_orphan=lambda transfer: self._close_orphan(transfer, Reason.NODE_LOST),
+        )
+        self._late: dict[str, asyncio.Task[None]] = {}
+        self._beginning: set[str] = set()
+        self._places = 0
+        self._is_open = True
+
+    @property
+    def live_count(self) -> int:
+        """Transfers that hold a bridge, or are about to."""
+        return self._places
+
+    # Requests
+
+    async def request(self, order: TransferOrder, caller: Caller) -> Requested:
+        """
+        Make a transfer and begin to dial; returns as soon as it is stored.
+
+        Raises:
+            Overloaded: not now.
+            TransferConflict: the room has a live transfer.
+            RequestMismatch, RequestInProgress: the caller's key came before.
+            StoreUnavailable: nothing was begun.
+        """
+        self._check_open()
+        transfer_id = _new_id()
+        if caller.request is None:
+            return Requested(await self._begin(order, caller, transfer_id), is_replay=False)
+        async with self._requests.claim(caller.request, transfer_id) as before:
+            if before is not None:
+                return Requested(_as_requested(before), is_replay=True)
+            return Requested(await self._begin(order, caller, transfer_id), is_replay=False)
+
+    async def _begin(self, order: TransferOrder, caller: Caller, transfer_id: str) -> Transfer:
+        """Take everything that a transfer needs, and give back what was taken if anything is not to be had."""
+        self._check_open()
+        if self._places >= self._settings.max_transfers:
+            raise Overloaded(f"all {self._settings.max_transfers} places for transfers are taken", retry_after_s=5)
+        self._places += 1
+        self._beginning.add(transfer_id)
+        async with AsyncExitStack() as taken:
+            taken.callback(self._free_place)
+            taken.callback(self._beginning.discard, transfer_id)
+            ttl_s = order.ring_timeout_s + order.max_duration_s + _MARGIN_S
+            await self._rooms.claim(order.room_url, transfer_id, ttl_s=ttl_s)
+            taken.push_async_callback(self._rooms.release, order.room_url, transfer_id)
+            await self._take_allowance(caller.allowance)
+            live = self._make(order, transfer_id)
+            bridge = await self._bridges.acquire(
+                transfer_id, order, held=order.accept is not Accept.NONE, on_event=live.take_bridge_event
+            )
+            taken.push_async_callback(bridge.release, Reason.INTERNAL_ERROR)
+            transfer = await self._store.create(live.transfer)
+            taken.pop_all()
+        self._beginning.discard(transfer_id)
+        self._live[transfer_id] = live
+        self._on_change(transfer)
+        self._tasks[transfer_id] = asyncio.create_task(self._run(live, bridge))
+        return transfer
+
+    def _make(self, order: TransferOrder, transfer_id: str) -> LiveTransfer:
+        transfer = Transfer(
+            transfer_id=transfer_id,
+            state=State.REQUESTED,
+            version=1,
+            epoch=1,
+            owner=self._node_id,
+            provider=order.provider,
+            room_url=order.room_url,
+            to_masked=order.to_masked,
+            destination=order.destination,
+            accept=order.accept,
+            customer_id=order.customer_id,
+            bot_id=order.bot_id,
+            ring_timeout_s=order.ring_timeout_s,
+            max_duration_s=order.max_duration_s,
+            metadata=order.metadata,
+        )
+        return LiveTransfer(
+            order,
+            self._carriers[order.provider],
+            self._store,
+            transfer,
+            token_key=self._token_key,
+            is_anothers=lambda call_id: self._is_anothers(transfer_id, order, call_id),
+            on_change=self._on_change,
+            settings=self._settings.course,
+            call_later=self._call_later,
+        )
+
+    async def _run(self, live: LiveTransfer, bridge: Bridge) -> None:
+        transfer_id = live.transfer.transfer_id
+        try:
+            await live.run(bridge)
+        except Exception:  # noqa: BLE001 - a defect in one transfer must not take the place of another for ever
+            self._log.exception("transfer_broke", transfer_id=transfer_id)
+        finally:
+            del self._live[transfer_id], self._tasks[transfer_id]
+            self._free_place()
+        # Where the store is away, whoever claims the room next finds the transfer ended, and takes the claim over.
+        with contextlib.suppress(StoreUnavailable):
+            await self._rooms.release(live.order.room_url, transfer_id)
+
+    async def _take_allowance(self, whose: str) -> None:
+        wait_s = await self._store.take_allowance(
+            whose, per_minute=self._settings.transfers_per_minute, per_day=self._settings.transfers_per_day
+        )
+        if wait_s is not None:
+            raise Overloaded("this key's transfers are used up for now", retry_after_s=wait_s, is_allowance=True)
+
+    def _free_place(self) -> None:
+        self._places -= 1
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise Overloaded("the service is shutting down", retry_after_s=10)
+
+    # What is asked of one transfer
+
+    async def cancel(self, transfer_id: str) -> Transfer | None:
+        """End a transfer on purpose, and return it as it is then; one that is over stays as it was."""
+        live = self._live.get(transfer_id)
+        if live is not None:
+            live.close(Reason.CANCELED_BY_API)
+            return await live.until_ended()
+        transfer = await self._store.get(transfer_id)
+        if transfer is None or transfer.is_terminal:
+            return transfer
+        return await self._close_orphan(transfer, Reason.CANCELED_BY_API)
+
+    async def report(self, transfer_id: str, provider: str, report: PhoneReport) -> None:
+        """Take a verified callback. A call that nobody wants any longer is ended."""
+        live = self._find(transfer_id, provider)
+        if live is not None:
+            live.take_report(report)
+        elif not isinstance(report.news, PhoneEnded):
+            await self._unwanted(transfer_id, provider, report.call_id)
+
+    async def answer(self, transfer_id: str, provider: str, *, stream: int, call_id: str) -> str | None:
+        """Take a verified answer webhook: a token for the call's ``stream``-th media stream, or None: hang up."""
+        live = self._find(transfer_id, provider)
+        if live is not None:
+            return await live.answered(stream, call_id)
+        await self._unwanted(transfer_id, provider, call_id)
+        return None
+
+    async def admits(self, transfer_id: str, provider: str, token: str) -> bool:
+        """Consume a media stream's token, once; False: whoever brought it is a stranger."""
+        live = self._find(transfer_id, provider)
+        return live is not None and await live.admits(token)
+
+    def hand_over(self, transfer_id: str, socket: MediaSocket) -> None:
+        """Give an admitted media stream to its transfer's bridge; closed if the transfer has ended meanwhile."""
+        live = self._live.get(transfer_id)
+        bridge = live.bridge if live is not None else None
+        if bridge is None:
+            os.close(socket.descriptor)
+        else:
+            bridge.hand_over(socket)
+
+    # The end
+
+    async def shut_down(self, *, drain_timeout_s: float) -> None:
+        """Let nothing in, end at once what has not been joined, and the rest when it ends or after so long."""
+        self._is_open = False
+        self._close_all(joined=False)
+        if self._tasks and drain_timeout_s > 0:
+            await asyncio.wait(self._tasks.values(), timeout=drain_timeout_s)
+        self._close_all(joined=True)
+        while tasks := [*self._tasks.values(), *self._late.values()]:
+            await asyncio.wait(tasks)
+
+    def _close_all(self, *, joined: bool) -> None:
+        for live in self._live.values():
+            if joined or live.transfer.state is not State.JOINED:
+                live.close(Reason.NODE_SHUTDOWN)
+
+    # Inside
+
+    def _find(self, transfer_id: str, provider: str) -> LiveTransfer | None:
+        live = self._live.get(transfer_id)
+        return live if live is not None and live.order.provider == provider else None
+
+    def _is_anothers(self, transfer_id: str, order: TransferOrder, call_id: str) -> bool:
+        others = [live for live in self._live.values() if live.transfer.transfer_id != transfer_id]
+        return any(
+            live.phone.call_id == call_id or (live.phone.is_placing and live.order.to == order.to) for live in others
+        )
+
+    async def _unwanted(self, transfer_id: str, provider: str, call_id: str) -> None:
+        """A call of a transfer that is over, or is nobody's: it must not ring on."""
+        self._log.warning("unwanted_call", transfer_id=transfer_id)
+        self._end_late(provider, call_id, transfer_id)
+        transfer = await self._store.get(transfer_id)
+        if transfer is not None and not transfer.is_terminal and transfer_id not in self._live:
+            await self._close_orphan(transfer, Reason.NODE_LOST)
+
+    async def _close_orphan(self, transfer: Transfer, reason: Reason) -> Transfer | None:
+        """End a transfer whose node is gone, and its phone."""
+        if transfer.provider_call_id is not None:
+            self._end_late(transfer.provider, transfer.provider_call_id, transfer.transfer_id)
+        applied = await self._store.apply(
+            transfer.transfer_id, closing_event(reason), epoch=transfer.epoch, reason=reason
+        )
+        if applied.transfer is not None:
+            self._on_change(applied.transfer)
+        return applied.transfer
+
+    def _end_late(self, provider: str, call_id: str, transfer_id: str) -> None:
+        carrier = self._carriers.get(provider)
+        if carrier is not None and call_id not in self._late:
+            self._late[call_id] = asyncio.create_task(self._end(carrier, call_id, transfer_id))
+
+    async def _end(self, carrier: Carrier, call_id: str, transfer_id: str) -> None:
+        try:
+            log = self._log.bind(transfer_id=transfer_id)
+            await end_call(carrier, call_id, call_later=self._call_later, log=log)
+        finally:
+            del self._late[call_id]
+
+
+def _new_id() -> str:
+    return new_transfer_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+
+
+def _as_requested(transfer: Transfer) -> Transfer:
+    """The transfer as it was when it was made."""
+    requested_ms = transfer.times_ms.get(State.REQUESTED, 0)
+    return replace(
+        transfer,
+        state=State.REQUESTED,
+        version=1,
+        provider_call_id=None,
+        reason=None,
+        provider_code=None,
+        reconnecting=False,
+        streams=0,
+        times_ms={State.REQUESTED: requested_ms},
+        updated_ms=requested_ms,
+    )

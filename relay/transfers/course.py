@@ -1,0 +1,283 @@
+"""The course of one transfer: what each thing that happens makes of it, and what has to be done then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from structlog.typing import FilteringBoundLogger
+
+from relay.errors import StoreUnavailable
+from relay.transfers.ledger import Ledger
+from relay.transfers.media_tokens import MediaTokens
+from relay.transfers.phone_leg import CallLater, PhoneLeg, Timer
+from relay.transfers.ports import (
+    BothHeard,
+    Bridge,
+    BridgeEnded,
+    BridgeEvent,
+    DialAnswer,
+    KeyPressed,
+    MachineDetected,
+    MediaBack,
+    MediaLost,
+    MediaStarted,
+    PhoneAnswered,
+    PhoneEnded,
+    PhoneRang,
+    PhoneReport,
+    Refused,
+    TryLater,
+    Unclear,
+)
+from relay.transfers.reasons import Reason
+from relay.transfers.record import Accept, TransferOrder
+from relay.transfers.states import UNJOINED, Event, State
+
+ACCEPT_KEY: Final = "1"
+DECLINE_KEY: Final = "2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourseSettings:
+    """How long a transfer waits for each thing that must happen next."""
+
+    answer_timeout_s: float = 10.0
+    """From the answer to the carrier's media stream."""
+    accept_timeout_s: float = 20.0
+    """From the media stream to the agent's acceptance, where one is asked for."""
+    join_timeout_s: float = 20.0
+    """From the media stream, or the acceptance, to both being heard."""
+    token_ttl_s: float = 30.0
+    """From the answer webhook to the media stream's upgrade."""
+    ringback: bool = True
+    """Let the customer hear that the phone rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialed:
+    """The carrier's answer to the dial."""
+
+    answer: DialAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """It is to end; ``code`` is the carrier's own, if it has refused something."""
+
+    reason: Reason
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The carrier asks where the media of an answered call goes; ``token`` becomes the answer, None: hang up."""
+
+    stream: int
+    call_id: str
+    token: asyncio.Future[str | None] = field(compare=False)
+
+
+News: TypeAlias = Dialed | Close | Asked | PhoneReport | BridgeEvent
+
+
+class Course:
+    """
+    Decides about one transfer, one thing after the other; the table of ``states`` says which of them count.
+
+    Args:
+        order: what was asked for.
+        bridge: the transfer's.
+        phone: the transfer's.
+        ledger: where it is written.
+        tokens: of its media streams.
+        close: ends it, later.
+        settings: the bounds.
+        call_later: the clock.
+        log: bound to the transfer.
+    """
+
+    def __init__(
+        self,
+        order: TransferOrder,
+        bridge: Bridge,
+        *,
+        phone: PhoneLeg,
+        ledger: Ledger,
+        tokens: MediaTokens,
+        close: Callable[[Reason], None],
+        settings: CourseSettings,
+        call_later: CallLater,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._order = order
+        self._bridge = bridge
+        self._phone = phone
+        self._ledger = ledger
+        self._tokens = tokens
+        self._close = close
+        self._settings = settings
+        self._call_later = call_later
+        self._log = log
+        self._deadline: Timer | None = None
+        self._is_admitted = order.accept is Accept.NONE
+        self.has_media = False
+        """The carrier has opened a stream: somebody is on the line, and hears it."""
+
+    async def begin(self) -> bool:
+        """Dial; False if another may have done so already."""
+        if not await self._ledger.write_first(Event.DIALED):
+            return False
+        self._expect(self._order.ring_timeout_s, self._why_unanswered)
+        self._phone.dial()
+        return True
+
+    async def take(self, news: News) -> Close | None:
+        """Do what has to be done; what is returned is the end."""
+        match news:
+            case Close():
+                return news
+            case Dialed(answer):
+                return await self._on_dialed(answer)
+            case Asked():
+                return await self._on_asked(news)
+            case PhoneReport():
+                return await self._on_report(news)
+        return await self._on_bridge(news)
+
+    def expect_nothing(self) -> None:
+        """No deadline any longer."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    # The phone
+
+    async def _on_dialed(self, answer: DialAnswer) -> Close | None:
+        if isinstance(answer, Refused):
+            self._log.warning("dial_refused", code=answer.code, detail=answer.detail)
+            return Close(answer.reason, answer.code)
+        if isinstance(answer, Unclear):
+            self._log.warning("dial_unclear", detail=answer.detail)
+        await self._write_placed()
+        return None
+
+    async def _on_report(self, report: PhoneReport) -> Close | None:
+        if not self._phone.see(report):
+            return None
+        await self._write_placed()
+        match report.news:
+            case PhoneRang():
+                if await self._ledger.write(Event.RANG, event_id=report.event_id) and self._settings.ringback:
+                    self._bridge.ring()
+            case PhoneAnswered():
+                await self._answered(report.event_id)
+            case MachineDetected(is_machine):
+                if is_machine and self._state in UNJOINED:
+                    return Close(Reason.VOICEMAIL)
+                self._admit()
+            case PhoneEnded(reason, code):
+                return Close(reason, code)
+        return None
+
+    async def _on_asked(self, asked: Asked) -> Close | None:
+        token = None
+        try:
+            self._phone.know(asked.call_id)
+            if asked.call_id == self._phone.call_id and self._may_stream(asked.stream):
+                await self._write_placed()
+                await self._answered("")
+                token = await self._tokens.mint(asked.stream)
+        except StoreUnavailable as error:
+            self._log.error("token_not_minted", detail=str(error))
+            return Close(Reason.INTERNAL_ERROR)
+        finally:
+            asked.token.set_result(token)
+        return None
+
+    async def _answered(self, event_id: str) -> None:
+        """Somebody, or something, has picked up: whoever says so first counts."""
+        if self._state in (State.DIALING, State.RINGING) and await self._ledger.write(
+            Event.ANSWERED, event_id=event_id
+        ):
+            self._expect(self._settings.answer_timeout_s, lambda: Reason.MEDIA_TIMEOUT)
+
+    async def _write_placed(self) -> None:
+        call_id = self._phone.call_id
+        if call_id is not None and self._ledger.transfer.provider_call_id is None:
+            await self._ledger.write(Event.PLACED, changes={"provider_call_id": call_id})
+
+    def _may_stream(self, stream: int) -> bool:
+        """Whether the carrier's next stream is its ``stream``-th: an earlier webhook sent again opens nothing."""
+        if stream != self._tokens.streams:
+            return False
+        return self._state is State.JOINED if stream else self._state in UNJOINED
+
+    def _why_unanswered(self) -> Reason:
+        if self._phone.call_id is not None:
+            return Reason.NO_ANSWER
+        return Reason.PROVIDER_BUSY if isinstance(self._phone.answer, TryLater) else Reason.DIAL_UNKNOWN
+
+    # The bridge
+
+    async def _on_bridge(self, event: BridgeEvent) -> Close | None:
+        match event:
+            case MediaStarted(call_id):
+                return await self._on_media(call_id)
+            case KeyPressed(digit):
+                return self._on_key(digit)
+            case BridgeEnded(reason):
+                return Close(reason)
+            case BothHeard():
+                self.expect_nothing()
+                await self._ledger.write(Event.JOINED)
+            case MediaLost():
+                await self._ledger.write(Event.MEDIA_LOST)
+            case MediaBack():
+                await self._ledger.write(Event.MEDIA_BACK)
+        return None
+
+    async def _on_media(self, call_id: str) -> Close | None:
+        if call_id != self._phone.call_id:
+            self._log.error("media_of_another_call", detail="expected the call of the signed webhook, got another")
+            return Close(Reason.PROVIDER_ERROR)
+        self.has_media = True
+        await self._answered("")
+        if self._state in UNJOINED:
+            self._expect_audience()
+        return None
+
+    def _on_key(self, digit: str) -> Close | None:
+        if self._is_admitted or self._order.accept is not Accept.PRESS_1:
+            return None
+        if digit == DECLINE_KEY:
+            return Close(Reason.DECLINED)
+        if digit == ACCEPT_KEY:
+            self._admit()
+        return None
+
+    def _admit(self) -> None:
+        if not self._is_admitted:
+            self._is_admitted = True
+            self._bridge.admit()
+            if self.has_media:
+                self._expect_audience()
+
+    # Deadlines: there is one at a time
+
+    def _expect_audience(self) -> None:
+        if self._is_admitted:
+            self._expect(self._settings.join_timeout_s, lambda: Reason.MEDIA_TIMEOUT)
+        else:
+            self._expect(self._settings.accept_timeout_s, lambda: Reason.VOICEMAIL)
+
+    def _expect(self, within_s: float, why: Callable[[], Reason]) -> None:
+        """What is waited for next must happen within so long, else the transfer ends."""
+        self.expect_nothing()
+        self._deadline = self._call_later(within_s, lambda: self._close(why()))
+
+    @property
+    def _state(self) -> State:
+        return self._ledger.transfer.state

@@ -1,0 +1,205 @@
+"""One transfer while it lives: everything that happens to it in one queue, and its end in one order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from relay.transfers.course import Asked, Close, Course, CourseSettings, Dialed, News
+from relay.transfers.ledger import Ledger
+from relay.transfers.media_tokens import MediaTokens
+from relay.transfers.phone_leg import CallLater, PhoneLeg
+from relay.transfers.ports import Bridge, BridgeEvent, Carrier, DialOrder, PhoneReport
+from relay.transfers.reasons import Reason
+from relay.transfers.record import Accept, Transfer, TransferOrder
+from relay.transfers.states import closing_event
+from relay.transfers.store import TransferStore
+
+RELEASE_MAX_S: Final = 0.8
+"""How long the phone may outlive the end of the transfer, for the agent to hear that it is over."""
+
+
+class LiveTransfer:
+    """
+    One transfer, from its request until nothing of it is left: no phone leg, no bridge, nothing unwritten.
+
+    ``run`` is the whole of it. ``Course`` decides what happens.
+
+    Args:
+        order: what was asked for.
+        carrier: the account to call through.
+        store: where its record is.
+        transfer: the record.
+        token_key: what the tokens of its media streams are derived from.
+        is_anothers: whether a call id is, or may be, another transfer's.
+        on_change: told of each new version of the record.
+        settings: the bounds.
+        call_later: the clock.
+    """
+
+    def __init__(
+        self,
+        order: TransferOrder,
+        carrier: Carrier,
+        store: TransferStore,
+        transfer: Transfer,
+        *,
+        token_key: bytes,
+        is_anothers: Callable[[str], bool],
+        on_change: Callable[[Transfer], None],
+        settings: CourseSettings,
+        call_later: CallLater,
+    ) -> None:
+        self.order = order
+        self._settings = settings
+        self._call_later = call_later
+        self._log = structlog.get_logger().bind(transfer_id=transfer.transfer_id)
+        self._news: asyncio.Queue[News] = asyncio.Queue()
+        self._bridge: Bridge | None = None
+        self._is_closing = False
+        self._ended = asyncio.Event()
+        self._tokens = MediaTokens(
+            store, transfer.transfer_id, epoch=transfer.epoch, key=token_key, ttl_s=settings.token_ttl_s
+        )
+        self._ledger = Ledger(
+            store,
+            transfer,
+            on_change=on_change,
+            on_fenced=lambda: self.close(Reason.NODE_LOST),
+            call_later=call_later,
+            log=self._log,
+        )
+        self.phone = PhoneLeg(
+            carrier,
+            DialOrder(
+                transfer.transfer_id,
+                order.to,
+                order.from_number,
+                order.ring_timeout_s,
+                order.max_duration_s,
+                detect_machine=order.accept is Accept.DETECTION,
+            ),
+            on_answer=lambda answer: self._news.put_nowait(Dialed(answer)),
+            is_anothers=is_anothers,
+            call_later=call_later,
+            log=self._log,
+        )
+
+    @property
+    def transfer(self) -> Transfer:
+        """The record as it stands."""
+        return self._ledger.transfer
+
+    @property
+    def bridge(self) -> Bridge | None:
+        """Where its media goes; None once it is ending."""
+        return None if self._is_closing else self._bridge
+
+    # What happens to it
+
+    def take_bridge_event(self, event: BridgeEvent) -> None:
+        """What its bridge tells."""
+        self._news.put_nowait(event)
+
+    def take_report(self, report: PhoneReport) -> None:
+        """What a verified callback of the carrier says."""
+        if self._is_closing:
+            self.phone.see(report)
+        else:
+            self._news.put_nowait(report)
+
+    def close(self, reason: Reason) -> None:
+        """End it; the first reason counts."""
+        self._news.put_nowait(Close(reason))
+
+    async def answered(self, stream: int, call_id: str) -> str | None:
+        """The carrier asks where the media of ``call_id`` goes: a token for its stream, or None: hang up."""
+        if self._is_closing:
+            self.phone.know(call_id)
+            return None
+        asked = Asked(stream, call_id, asyncio.get_running_loop().create_future())
+        self._news.put_nowait(asked)
+        return await asked.token
+
+    async def admits(self, token: str) -> bool:
+        """Consume a token; True: the connection that brought it is this transfer's media stream."""
+        return not self._is_closing and await self._tokens.consume(token) and not self._is_closing
+
+    async def until_ended(self) -> Transfer:
+        """Its record once it is terminal; phone and bridge may still be on their way out."""
+        await self._ended.wait()
+        return self.transfer
+
+    # Its life
+
+    async def run(self, bridge: Bridge) -> None:
+        """Dial, follow what happens, and return when nothing is left of it. Not to be cancelled: ``close`` it."""
+        self._bridge = bridge
+        course = Course(
+            self.order,
+            bridge,
+            phone=self.phone,
+            ledger=self._ledger,
+            tokens=self._tokens,
+            close=self.close,
+            settings=self._settings,
+            call_later=self._call_later,
+            log=self._log,
+        )
+        joining: asyncio.Task[None] | None = None
+        if await course.begin():
+            joining = asyncio.create_task(bridge.join())
+        else:
+            self.close(Reason.INTERNAL_ERROR)
+        await self._take_down(bridge, course, await self._follow(course))
+        if joining is not None:
+            await asyncio.gather(joining, return_exceptions=True)
+        await self._ledger.flush()
+
+    async def _follow(self, course: Course) -> Close:
+        while True:
+            news = await self._news.get()
+            try:
+                closing = await course.take(news)
+            except Exception:  # noqa: BLE001 - whatever a defect broke, the phone must not ring on
+                self._log.exception("internal_error", news=type(news).__name__)
+                closing = Close(Reason.INTERNAL_ERROR)
+            if closing is not None:
+                return closing
+
+    async def _take_down(self, bridge: Bridge, course: Course, close: Close) -> None:
+        """
+        The one order in which a transfer ends; no step waits for the store.
+
+        1. Nobody is let in any longer: late answers get a hang-up document, media streams are refused.
+        2. A phone that nobody has answered stops ringing at once; an agent on the line hears that it is over first.
+        3. The bridge is given back, meanwhile.
+        4. The end is written, meanwhile.
+        """
+        self._is_closing = True
+        course.expect_nothing()
+        self._refuse_what_waits()
+        writing = asyncio.create_task(self._write_end(close))
+        releasing = asyncio.create_task(bridge.release(close.reason))
+        if course.has_media:
+            await asyncio.wait([releasing], timeout=RELEASE_MAX_S)
+        for result in await asyncio.gather(writing, releasing, self.phone.hang_up(), return_exceptions=True):
+            if isinstance(result, BaseException):
+                self._log.error("teardown_failed", error=repr(result))
+
+    async def _write_end(self, close: Close) -> None:
+        changes = {"provider_code": close.code} if close.code else {}
+        await self._ledger.write(closing_event(close.reason), reason=close.reason, changes=changes)
+        self._ended.set()
+
+    def _refuse_what_waits(self) -> None:
+        while not self._news.empty():
+            news = self._news.get_nowait()
+            if isinstance(news, Asked):
+                news.token.set_result(None)
+                self.phone.know(news.call_id)
+            elif isinstance(news, PhoneReport):
+                self.phone.see(news)
