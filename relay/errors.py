@@ -2,6 +2,7 @@
 Everything relay raises on purpose.
 
 RelayError
+├── ConfigurationError          the settings, all of them that are wrong
 ├── ProtocolError
 │   ├── RemoteProtocolError     the carrier broke its protocol
 │   └── LocalProtocolError      relay asked for what the protocol, or this carrier, does not have
@@ -11,6 +12,8 @@ RelayError
 │   ├── RoomEnded               the room, or our place in it, was ended on purpose
 │   └── RoomLost                the connection to the room broke
 └── TransferError
+    ├── NumberRefused           the number may not be dialled
+    ├── RoomRefused             the room may not be joined
     ├── TransferConflict        the room has a live transfer already
     ├── RequestMismatch         an idempotency key came again with another request
     ├── RequestInProgress       an idempotency key came again before the first request was answered
@@ -20,9 +23,46 @@ RelayError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class RelayError(Exception):
     """Base of all of relay's own errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    One thing that is wrong with the settings.
+
+    Args:
+        name: the setting as its user wrote it, ``RELAY_LISTEN`` or ``listen in relay.toml``.
+        expected: what it may be.
+        got: what it is; never a secret.
+        fix: what to do.
+    """
+
+    name: str
+    expected: str
+    got: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: expected {self.expected}, got {self.got}; {self.fix}"
+
+
+class ConfigurationError(RelayError):
+    """
+    The settings are wrong: the message is one line for each problem.
+
+    Args:
+        problems: every one there is.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
 
 
 class ProtocolError(RelayError):
@@ -74,6 +114,14 @@ class RoomLost(RoomError):
 
 class TransferError(RelayError):
     """A transfer cannot be made, or not be followed."""
+
+
+class NumberRefused(TransferError):
+    """The number may not be dialled. The message does not contain it."""
+
+
+class RoomRefused(TransferError):
+    """The room may not be joined. The message does not contain its URL."""
 
 
 class TransferConflict(TransferError):

@@ -8,7 +8,6 @@ development, and listens on 127.0.0.1 unless told otherwise.
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
 from types import TracebackType
@@ -29,10 +28,9 @@ from relay.dev.seat import Seat
 from relay.rooms.base import Participant
 from relay.rooms.device_clock import Ticks, shared_clock
 from relay.rooms.outbox import Outbox, Stalled
-from relay.rooms.wire import CONNECTION_OPTIONS, EJECTED, FRAME_BYTES, STALLED_S
+from relay.rooms.wire import CONNECTION_OPTIONS, EJECTED, FRAME_BYTES, ROOM_PATH, STALLED_S
 
 STEP_MS: Final = 10
-ROOM_PATH: Final = re.compile(r"/rooms/([A-Za-z0-9_-]{1,64})")
 NAME_MAX: Final = 64
 PARTICIPANTS_MAX: Final = 16  # each hears all others: 240 sums of 10 ms a step
 ROOMS_MAX: Final = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypedDict
@@ -13,6 +14,9 @@ from relay.rooms.base import Participant
 
 RATE_HZ: Final = 16000
 FRAME_BYTES: Final = pcm(RATE_HZ).size_bytes(PTIME_MS)
+ROOM_PATH: Final = re.compile(r"/rooms/([A-Za-z0-9_-]{1,64})")
+"""The path of a room's URL, and of its WebSocket's."""
+
 EJECTED: Final = "ejected"
 """How the close reason starts when a participant is made to leave."""
 

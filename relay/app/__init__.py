@@ -1,0 +1,1 @@
+"""The service: settings, HTTP API, webhooks, logs, command line."""

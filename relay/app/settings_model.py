@@ -1,0 +1,174 @@
+"""The settings of the service: each with its form, its default and what it means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from relay.app import settings_forms as forms
+from relay.app.settings_entries import (
+    DESTINATION,
+    DESTINATION_NAME,
+    DESTINATIONS,
+    KEY_ENTRY,
+    RING_TIMEOUT,
+    ApiKey,
+    Destination,
+    LogFormat,
+    LogLevel,
+    Provider,
+)
+from relay.app.settings_forms import ListenAddress, choice, number
+
+TWILIO_API_URL: Final = "https://api.twilio.com"
+
+
+class Settings(BaseSettings):
+    """
+    Everything that can be set. ``settings.load_settings`` reads and checks it; here each value is checked alone.
+
+    Nothing in the environment changes what is made from arguments.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RELAY_", extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    listen: Annotated[ListenAddress, forms.LISTEN] = Field(
+        default=ListenAddress("127.0.0.1", 8080),
+        description="Where HTTP, webhooks and media are served; port 0 is any free one. "
+        "Beyond this machine only with `api_keys`.",
+    )
+    public_url: Annotated[str, forms.PUBLIC_URL] | None = Field(
+        default=None,
+        description="Where carriers reach relay, as seen from the internet. Webhooks are signed over it. "
+        "Required for a real carrier.",
+    )
+    redis_url: Annotated[SecretStr, forms.REDIS_URL] | None = Field(
+        default=None, description="The Redis or Valkey of the transfers; without it, relay runs one of its own."
+    )
+    redis_prefix: Annotated[str, forms.REDIS_PREFIX] = Field(
+        default="relay", description="How its keys in Redis begin: one for each installation that shares it."
+    )
+    api_keys: Annotated[tuple[Annotated[ApiKey, KEY_ENTRY], ...], forms.LIST] = Field(
+        default=(),
+        description="Who may use `/v1`: keys, or `SCOPES:KEY` with scopes `trigger`, `read`, `admin` joined by `+` "
+        "(all without them). Several serve to change one without a pause.",
+    )
+    destinations: Annotated[
+        dict[Annotated[str, DESTINATION_NAME], Annotated[Destination, DESTINATION]], DESTINATIONS
+    ] = Field(default_factory=dict, description="Who can be reached by name: see below. JSON in the environment.")
+    default_provider: Annotated[Provider, choice(Provider)] | None = Field(
+        default=None, description="The carrier that dials if none is named; without it, the only one there is."
+    )
+    allowed_numbers: Annotated[tuple[Annotated[str, forms.PREFIX_OF_NUMBERS], ...], forms.LIST] = Field(
+        default=(),
+        description="How numbers begin that requests may name as `to`; without any, only destinations are dialled. "
+        "Premium and satellite numbers are refused all the same.",
+    )
+    denied_numbers: Annotated[tuple[Annotated[str, forms.PREFIX_OF_NUMBERS], ...], forms.LIST] = Field(
+        default=(), description="How numbers begin that requests may not name, allowed or not."
+    )
+    local_rooms: Annotated[str, forms.ORIGIN] | None = Field(
+        default=None, description="A local room server (`relay dev room`) whose rooms may be joined: development only."
+    )
+    daily_domains: Annotated[tuple[Annotated[str, forms.DAILY_DOMAIN], ...], forms.LIST] = Field(
+        default=(), description="The `NAME` of each `https://NAME.daily.co` whose rooms may be joined."
+    )
+    daily_api_key: Annotated[SecretStr, forms.SECRET_TEXT] | None = Field(
+        default=None,
+        description="Signs the token by which relay enters private rooms, if the request brings none. It never leaves "
+        "the process.",
+    )
+    daily_domain_id: Annotated[str, forms.DOMAIN_ID] | None = Field(
+        default=None, description="The domain's id at Daily: part of each token that is signed here."
+    )
+    twilio_account_sid: Annotated[str, forms.ACCOUNT_SID] | None = Field(
+        default=None, description="Twilio's Account SID."
+    )
+    twilio_auth_token: Annotated[SecretStr, forms.SECRET_TEXT] | None = Field(
+        default=None, description="Its auth token: signs requests and checks webhooks."
+    )
+    twilio_from: Annotated[str, forms.NUMBER] | None = Field(
+        default=None, repr=False, description="The number that calls come from: bought from or verified with Twilio."
+    )
+    twilio_shared_key: Annotated[SecretStr, forms.SECRET_TEXT] | None = Field(
+        default=None, description="The key of Twilio's SHA-256 signatures, if webhooks are to be signed with them."
+    )
+    twilio_api_url: Annotated[str, forms.API_URL] = Field(
+        default=TWILIO_API_URL, description="Twilio's REST API: another region's, or a simulated carrier's."
+    )
+    ring_timeout_s: Annotated[float, RING_TIMEOUT] = Field(
+        default=30.0, description="How long a phone rings before it is given up."
+    )
+    answer_timeout_s: Annotated[float, number(0.1, 60, "seconds")] = Field(
+        default=10.0, description="How long after the answer agent and customer may take to hear each other."
+    )
+    accept_timeout_s: Annotated[float, number(1, 120, "seconds")] = Field(
+        default=20.0, description="How long an agent may take to press the key, or the carrier to detect a person."
+    )
+    dial_timeout_s: Annotated[float, number(0.1, 60, "seconds")] = Field(
+        default=10.0, description="How long a carrier may take to answer a request."
+    )
+    reconnect_timeout_s: Annotated[float, number(0, 60, "seconds")] = Field(
+        default=10.0, description="How long a carrier may take to bring a broken stream back; 0: it need not try."
+    )
+    customer_grace_s: Annotated[float, number(0, 60, "seconds")] = Field(
+        default=5.0, description="How long a customer who left the room may take to come back."
+    )
+    max_duration_s: Annotated[float, number(1, 86_400, "seconds")] = Field(
+        default=14_400.0, description="The longest call, from its answer on."
+    )
+    drain_timeout_s: Annotated[float, number(0, 86_400, "seconds")] = Field(
+        default=600.0, description="How long calls may go on when the service is asked to stop."
+    )
+    ringback: Annotated[bool, forms.BOOL] = Field(
+        default=True, description="Whether the customer hears a ringing tone while the phone rings."
+    )
+    max_transfers: Annotated[int, number(1, 10_000, whole=True)] = Field(
+        default=50, description="Transfers at the same time."
+    )
+    transfers_per_minute: Annotated[int, number(1, 1_000_000, whole=True)] = Field(
+        default=60, description="Transfers that each API key may make in a minute."
+    )
+    transfers_per_day: Annotated[int, number(1, 100_000_000, whole=True)] = Field(
+        default=2000, description="And in a day."
+    )
+    log_level: Annotated[LogLevel, choice(LogLevel)] = Field(
+        default=LogLevel.INFO, description="From what on events are logged."
+    )
+    log_format: Annotated[LogFormat, choice(LogFormat)] = Field(
+        default=LogFormat.AUTO, description="`auto`: for people at a terminal, else JSON."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes all of these
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments alone: problems are told by the source they come from, so ``settings`` reads those itself."""
+        return (init_settings,)
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """The carriers that are configured."""
+        twilio = (self.twilio_account_sid, self.twilio_auth_token, self.twilio_from)
+        return () if None in twilio else (Provider.TWILIO,)
+
+    def secrets(self) -> frozenset[str]:
+        """Every text that no log line may have: keys, tokens, passwords, and the digits of the numbers known here."""
+        held = [self.daily_api_key, self.twilio_auth_token, self.twilio_shared_key, self.redis_url]
+        held += [each.key for each in self.api_keys]
+        texts = {each.get_secret_value() for each in held if each is not None}
+        password = urlsplit(self.redis_url.get_secret_value()).password if self.redis_url else None
+        if password:
+            texts |= {password, unquote(password)}
+        numbers = [self.twilio_from]
+        for destination in self.destinations.values():
+            numbers += [destination.to, destination.from_number]
+        return frozenset(texts | {each.removeprefix("+") for each in numbers if each})
