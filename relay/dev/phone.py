@@ -56,6 +56,8 @@ class SimulatedPhone(CarrierStream):
     ) -> None:
         super().__init__(source, call or Call(), network or Network())
         self.closed: Closed | None = None
+        self.stopped = False
+        """Whether the call was ended from this side, with ``stop``."""
         self._websocket = WebSocket(url, headers=headers or {}, received=self.receive, closed=self._ended)
 
     def __repr__(self) -> str:
@@ -94,6 +96,7 @@ class SimulatedPhone(CarrierStream):
     def stop(self, *, frames_after: int = 0) -> None:
         """End the call: ``stop``, then so many frames that should not come, then the closing handshake."""
         self.end_media()
+        self.stopped = True
         self._websocket.send_text(self._wire.stop())
         for _ in range(frames_after):
             self.send_frame()

@@ -43,6 +43,7 @@ class CarrierStream:
         self._frames = frames_of(source)
         self._said = bytearray()
         self._frame_count = 0
+        self._withheld = False
         self._mislabelled = 0
         self._other_sid = ""
         self._alarm: Alarm | None = None
@@ -95,6 +96,10 @@ class CarrierStream:
         """Give the next frames the ``streamSid`` of another stream."""
         self._mislabelled, self._other_sid = frames, stream_sid
 
+    def withhold_media(self) -> None:
+        """Send no more audio: a path that is broken one way. What comes is heard, and marks are returned."""
+        self._withheld = True
+
     def begin(self, send: Send) -> None:
         """Send ``connected`` and ``start``; audio follows, every 20 ms."""
         self._send = send
@@ -112,6 +117,9 @@ class CarrierStream:
 
     def send_frame(self) -> None:
         """Say the next frame now; the clock does, until ``end_media``."""
+        if self._withheld:
+            self._frame_count += 1
+            return
         pcm = next(self._frames)
         self._said += pcm
         sid = self._other_sid if self._mislabelled else None

@@ -1,0 +1,214 @@
+"""One call of the simulated carrier as it is: its status, phones and webhooks, and what the relay is told of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from enum import StrEnum
+from typing import Final
+from uuid import uuid4
+
+from relay.dev.carrier_order import Order
+from relay.dev.carrier_outcomes import Detection, Outcome
+from relay.dev.carrier_webhooks import Courier, Kind, Sender, Webhook
+from relay.dev.interruption import Interruption
+from relay.dev.phone import SimulatedPhone
+from relay.dev.until import Changes
+
+API_VERSION: Final = "2010-04-01"
+TERMINAL: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+TIMEOUT_S: Final = 10.0
+
+
+class EndedBy(StrEnum):
+    """Who or what ended a call."""
+
+    AGENT = "agent"
+    RELAY = "relay"
+    """By REST."""
+    DOCUMENT = "document"
+    """There was nothing more in it."""
+    NETWORK = "network"
+    """The media stream was lost, or could not be opened."""
+    TIME_LIMIT = "time limit"
+    CARRIER = "carrier"
+    """It never came to an answer, or the simulated carrier was closed."""
+
+
+class SimulatedCall:
+    """
+    A call that was placed.
+
+    Args:
+        order, outcome: what was asked for, and what happens.
+        account_sid: in every message.
+        sender: for its webhooks.
+        changed: called after every change.
+    """
+
+    def __init__(
+        self, order: Order, outcome: Outcome, *, account_sid: str, sender: Sender, changed: Callable[[], None]
+    ) -> None:
+        self.sid = f"CA{uuid4().hex}"
+        self.account_sid = account_sid
+        self.order = order
+        self.outcome = outcome
+        self.status = "queued"
+        self.created_at = datetime.now(UTC)
+        self.answered_at: datetime | None = None
+        self.ended_at: datetime | None = None
+        self.hung_up_by: EndedBy | None = None
+        self.phones: list[SimulatedPhone] = []
+        """One for each media stream that was opened."""
+        self.spoken: list[str] = []
+        """What documents had said to the agent; it takes no time."""
+        self.webhooks: list[Webhook] = []
+        """All that were sent, in the order in which they were answered."""
+        self.over = Interruption()
+        """Interrupts its life when it ends."""
+        self.courier = Courier(self._bring, outcome.delivery)
+        self._sender = sender
+        self._changes = Changes()
+        self._carrier_changed = changed
+        self._violations: list[str] = list(order.violations)
+        self._sequence = 0
+
+    def __repr__(self) -> str:
+        return f"<simulated call {self.sid}, {self.status}>"
+
+    @property
+    def to(self) -> str:
+        """The number that was dialled."""
+        return self.order.to
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has not ended."""
+        return self.status not in TERMINAL
+
+    @property
+    def phone(self) -> SimulatedPhone | None:
+        """The agent's phone, on the newest media stream."""
+        return self.phones[-1] if self.phones else None
+
+    @property
+    def answer_documents(self) -> list[str]:
+        """The documents that were fetched, in order."""
+        return [webhook.reply_body for webhook in self.webhooks if webhook.kind is Kind.ANSWER and webhook.is_accepted]
+
+    @property
+    def callbacks_sent(self) -> list[Webhook]:
+        """The status and detection callbacks, each with the relay's answer to it."""
+        return [webhook for webhook in self.webhooks if webhook.kind is not Kind.ANSWER]
+
+    @property
+    def violations(self) -> list[str]:
+        """What the relay did that Twilio would refuse, ignore or warn of; media included."""
+        return [*self._violations, *(violation for phone in self.phones for violation in phone.violations)]
+
+    async def until(
+        self, met: Callable[[SimulatedCall], bool], what: str = "condition", *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        """
+        Return when ``met``, which is asked after every change but those of media; for these there is ``phone.until``.
+
+        Raises:
+            TimeoutError: it was not, for so long.
+        """
+        await self._changes.until(lambda: met(self), f"{self!r}, {what}", timeout_s=timeout_s)
+
+    async def until_phone(self, *, timeout_s: float = TIMEOUT_S) -> SimulatedPhone:
+        """
+        Return the agent's phone when it has a media stream.
+
+        Raises:
+            TimeoutError: it has none, for so long.
+        """
+        await self.until(lambda call: call.phone is not None, "a media stream", timeout_s=timeout_s)
+        return self.phones[-1]
+
+    def hang_up(self, by: EndedBy = EndedBy.AGENT) -> None:
+        """End the call, whatever it is doing; nothing if it has ended."""
+        self.end("canceled" if self.answered_at is None else "completed", by)
+
+    def press(self, digit: str) -> None:
+        """The agent presses a key; nothing without a media stream."""
+        if self.phone is not None and self.phone.closed is None:
+            self.phone.dtmf(digit)
+
+    def report(self, event: str, status: str, extra: Mapping[str, str] | None = None) -> None:
+        """Tell the relay of its progress, if it asked for this event; ``completed`` is every end."""
+        if self.order.status_url and event in self.order.events:
+            form = self.form(status) | {
+                "CallbackSource": "call-progress-events",
+                "SequenceNumber": str(self._sequence),
+                "Timestamp": format_datetime(datetime.now(UTC)),
+                **(extra or {}),
+            }
+            self._sequence += 1
+            webhook = self._sender.signed(Kind.STATUS, self.order.status_url, form)
+            self.courier.take(webhook, is_last=event == "completed")
+        self.changed()
+
+    def report_detection(self, detection: Detection) -> None:
+        """Tell the relay who or what picked up."""
+        form = {
+            "AccountSid": self.account_sid,
+            "CallSid": self.sid,
+            "AnsweredBy": detection.answered_by,
+            "MachineDetectionDuration": str(round(1000 * detection.after_s)),
+        }
+        self.courier.hurry(self._sender.signed(Kind.DETECTION, self.order.detection_url, form))
+
+    def end(self, status: str, by: EndedBy, *, sip_code: int | None = None) -> None:
+        """It has ended: interrupt its life and tell the relay. Nothing if it had."""
+        if not self.is_live:
+            return
+        self.hung_up_by = by
+        self.ended_at = datetime.now(UTC)
+        self.status = status
+        extra = {}
+        if self.answered_at is not None:
+            extra["CallDuration"] = str(math.ceil((self.ended_at - self.answered_at).total_seconds()))
+        if sip_code is not None:
+            extra["SipResponseCode"] = str(sip_code)
+        self.report("completed", status, extra)
+        self.over.interrupt()
+        if self.phone is not None:
+            self.phone.changes.changed()
+
+    def form(self, status: str) -> dict[str, str]:
+        """The fields that all webhooks of a call have."""
+        return {
+            "AccountSid": self.account_sid,
+            "ApiVersion": API_VERSION,
+            "CallSid": self.sid,
+            "CallStatus": status,
+            "Direction": "outbound-api",
+            "From": self.order.from_number,
+            "To": self.to,
+            "Caller": self.order.from_number,
+            "Called": self.to,
+        }
+
+    def note(self, webhook: Webhook) -> None:
+        """Remember a webhook that was sent."""
+        self.webhooks.append(webhook)
+        if not webhook.is_accepted:
+            name = f"{webhook.kind} {webhook.call_status}".rstrip()
+            self.violate(f"{name}: expected 2xx, got {webhook.reply_status or webhook.error}")
+        self.changed()
+
+    def violate(self, what: str) -> None:
+        """Remember what the relay should not have done."""
+        self._violations.append(what)
+
+    def changed(self) -> None:
+        """Let those that wait look again."""
+        self._changes.changed()
+        self._carrier_changed()
+
+    async def _bring(self, webhook: Webhook) -> None:
+        self.note(await self._sender.send(webhook))

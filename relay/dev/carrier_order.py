@@ -1,0 +1,134 @@
+"""A request to the simulated carrier to place a call, as Twilio reads the form: refused, or an order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+EVENTS: Final = ("initiated", "ringing", "answered", "completed")
+RING_S: Final = 60
+RING_MAX_S: Final = 600
+TIME_LIMIT_S: Final = 14400
+
+_ONCE: Final = {
+    "To",
+    "From",
+    "Url",
+    "Method",
+    "StatusCallback",
+    "StatusCallbackMethod",
+    "Timeout",
+    "TimeLimit",
+    "MachineDetection",
+    "MachineDetectionTimeout",
+    "MachineDetectionSpeechThreshold",
+    "MachineDetectionSpeechEndThreshold",
+    "MachineDetectionSilenceTimeout",
+    "AsyncAmd",
+    "AsyncAmdStatusCallback",
+    "AsyncAmdStatusCallbackMethod",
+}
+_POST_ONLY: Final = ("Method", "StatusCallbackMethod", "AsyncAmdStatusCallbackMethod")
+
+
+class OrderRefused(Exception):
+    """
+    The form is not an order.
+
+    Args:
+        code: Twilio's.
+        message: what was expected, and what came.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """
+    A call to place.
+
+    Args:
+        status_url: where callbacks go; empty: nowhere.
+        events: those that are wanted.
+        detection_url: where the result of answering-machine detection goes; empty: nowhere.
+        violations: what Twilio ignores, or would do and the simulated carrier does not.
+    """
+
+    to: str = field(repr=False)
+    from_number: str = field(repr=False)
+    answer_url: str
+    status_url: str = ""
+    events: frozenset[str] = frozenset({"completed"})
+    detection_url: str = ""
+    ring_timeout_s: int = RING_S
+    time_limit_s: int = TIME_LIMIT_S
+    violations: tuple[str, ...] = ()
+
+
+def order_of(form: Sequence[tuple[str, str]]) -> Order:
+    """
+    What a form asks for.
+
+    Raises:
+        OrderRefused: Twilio would answer 400.
+    """
+    fields = dict(form)
+    to = _number(fields, "To", missing=21201, invalid=21211)
+    from_number = _number(fields, "From", missing=21213, invalid=21212)
+    if not re.match(r"https?://", fields.get("Url", "")):
+        raise OrderRefused(21205, f"Url: expected an http:// or https:// URL, got {fields.get('Url')!r}")
+    events = frozenset(value for name, value in form if name == "StatusCallbackEvent")
+    return Order(
+        to=to,
+        from_number=from_number,
+        answer_url=fields["Url"],
+        status_url=fields.get("StatusCallback", ""),
+        events=events or frozenset({"completed"}),
+        detection_url=fields.get("AsyncAmdStatusCallback", "") if "MachineDetection" in fields else "",
+        ring_timeout_s=min(_seconds(fields, "Timeout", RING_S), RING_MAX_S),
+        time_limit_s=_seconds(fields, "TimeLimit", TIME_LIMIT_S),
+        violations=tuple(_violations(form, fields)),
+    )
+
+
+def _number(fields: dict[str, str], name: str, *, missing: int, invalid: int) -> str:
+    if name not in fields:
+        raise OrderRefused(missing, f"{name}: expected a phone number, got none")
+    if not E164.fullmatch(fields[name]):
+        raise OrderRefused(invalid, f"{name}: expected E.164, got {fields[name]!r}")
+    return fields[name]
+
+
+def _seconds(fields: dict[str, str], name: str, default_s: int) -> int:
+    value = fields.get(name, str(default_s))
+    if not (value.isascii() and value.isdecimal()):
+        raise OrderRefused(20001, f"{name}: expected whole seconds, got {value!r}")
+    return int(value)
+
+
+def _violations(form: Sequence[tuple[str, str]], fields: dict[str, str]) -> list[str]:
+    names = [name for name, _ in form]
+    found = [
+        f"{name}: expected parameters of placing a call, got one that is unknown or not simulated"
+        for name in sorted(set(names) - _ONCE - {"StatusCallbackEvent"})
+    ]
+    found += [f"{name}: expected once, got {names.count(name)}" for name in sorted(_ONCE) if names.count(name) > 1]
+    found += [
+        f"{name}: expected POST, got {fields[name]!r}: not simulated"
+        for name in _POST_ONLY
+        if fields.get(name, "POST") != "POST"
+    ]
+    found += [
+        f"StatusCallbackEvent: expected one of {', '.join(EVENTS)}, got {value!r}"
+        for name, value in form
+        if name == "StatusCallbackEvent" and value not in EVENTS
+    ]
+    if "MachineDetection" in fields and fields.get("AsyncAmd") != "true":
+        found.append(f"AsyncAmd: expected true with MachineDetection, got {fields.get('AsyncAmd')!r}: not simulated")
+    return found
