@@ -16,8 +16,9 @@ import structlog
 from relay.errors import Overloaded, StoreUnavailable
 from relay.transfers.claims import RequestClaims, RequestKey, RoomClaims
 from relay.transfers.course import CourseSettings
+from relay.transfers.late_calls import LateCalls
 from relay.transfers.live import LiveTransfer
-from relay.transfers.phone_leg import CallLater, end_call
+from relay.transfers.phone_leg import CallLater
 from relay.transfers.ports import Bridge, Bridges, Carrier, MediaSocket, PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept, Transfer, TransferOrder, new_transfer_id
@@ -62,6 +63,14 @@ class Requested:
     is_replay: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an answered call may do: open one media stream with ``token``; ``say`` is for the agent to hear first."""
+
+    token: str = field(repr=False)
+    say: str | None = None
+
+
 class Coordinator:
     """
     The transfers of one node.
@@ -104,10 +113,15 @@ class Coordinator:
             is_live=lambda transfer_id: transfer_id in self._live or transfer_id in self._beginning,
             close_orphan=lambda transfer: self._close_orphan(transfer, Reason.NODE_LOST),
         )
-        self._late: dict[str, asyncio.Task[None]] = {}
+        self._late = LateCalls(carriers, call_later=self._call_later)
         self._beginning: set[str] = set()
         self._places = 0
         self._is_open = True
+
+    @property
+    def is_open(self) -> bool:
+        """Requests are taken."""
+        return self._is_open
 
     @property
     def live_count(self) -> int:
@@ -240,13 +254,14 @@ class Coordinator:
         elif not isinstance(report.news, PhoneEnded):
             await self._unwanted(transfer_id, provider, report.call_id)
 
-    async def answer(self, transfer_id: str, provider: str, *, stream: int, call_id: str) -> str | None:
-        """Take a verified answer webhook: a token for the call's ``stream``-th media stream, or None: hang up."""
+    async def answer(self, transfer_id: str, provider: str, *, stream: int, call_id: str) -> Grant | None:
+        """Take a verified answer webhook: what opens the call's ``stream``-th media stream, or None: hang up."""
         live = self._find(transfer_id, provider)
-        if live is not None:
-            return await live.answered(stream, call_id)
-        await self._unwanted(transfer_id, provider, call_id)
-        return None
+        if live is None:
+            await self._unwanted(transfer_id, provider, call_id)
+            return None
+        token = await live.answered(stream, call_id)
+        return None if token is None else Grant(token, live.order.say if stream == 0 else None)
 
     async def admits(self, transfer_id: str, provider: str, token: str) -> bool:
         """Consume a media stream's token, once; False: whoever brought it is a stranger."""
@@ -271,7 +286,7 @@ class Coordinator:
         if self._tasks and drain_timeout_s > 0:
             await asyncio.wait(self._tasks.values(), timeout=drain_timeout_s)
         self._close_all(joined=True)
-        while tasks := [*self._tasks.values(), *self._late.values()]:
+        while tasks := [*self._tasks.values(), *self._late.ending]:
             await asyncio.wait(tasks)
 
     def _close_all(self, *, joined: bool) -> None:
@@ -294,33 +309,22 @@ class Coordinator:
     async def _unwanted(self, transfer_id: str, provider: str, call_id: str) -> None:
         """A call of a transfer that is over, or is nobody's: it must not ring on."""
         self._log.warning("unwanted_call", transfer_id=transfer_id)
-        self._end_late(provider, call_id, transfer_id)
-        transfer = await self._store.get(transfer_id)
-        if transfer is not None and not transfer.is_terminal and transfer_id not in self._live:
-            await self._close_orphan(transfer, Reason.NODE_LOST)
+        self._late.end(provider, call_id, transfer_id=transfer_id)
+        with contextlib.suppress(StoreUnavailable):  # the phone is what matters; the record waits for the next to look
+            transfer = await self._store.get(transfer_id)
+            if transfer is not None and not transfer.is_terminal and transfer_id not in self._live:
+                await self._close_orphan(transfer, Reason.NODE_LOST)
 
     async def _close_orphan(self, transfer: Transfer, reason: Reason) -> Transfer | None:
         """End a transfer whose node is gone, and its phone."""
         if transfer.provider_call_id is not None:
-            self._end_late(transfer.provider, transfer.provider_call_id, transfer.transfer_id)
+            self._late.end(transfer.provider, transfer.provider_call_id, transfer_id=transfer.transfer_id)
         applied = await self._store.apply(
             transfer.transfer_id, closing_event(reason), epoch=transfer.epoch, reason=reason
         )
         if applied.transfer is not None:
             self._on_change(applied.transfer)
         return applied.transfer
-
-    def _end_late(self, provider: str, call_id: str, transfer_id: str) -> None:
-        carrier = self._carriers.get(provider)
-        if carrier is not None and call_id not in self._late:
-            self._late[call_id] = asyncio.create_task(self._end(carrier, call_id, transfer_id))
-
-    async def _end(self, carrier: Carrier, call_id: str, transfer_id: str) -> None:
-        try:
-            log = self._log.bind(transfer_id=transfer_id)
-            await end_call(carrier, call_id, call_later=self._call_later, log=log)
-        finally:
-            del self._late[call_id]
 
 
 def _new_id() -> str:

@@ -103,6 +103,15 @@ class Ledger:
             await asyncio.shield(self._catching_up)
 
     async def _put(self, entry: _Entry) -> bool:
+        answer, transfer = await self._apply(entry)
+        if answer is Answer.OK and transfer is not None:
+            self.transfer = transfer
+            self._on_change(transfer)
+        elif answer is Answer.MISSING:
+            self._advance(entry)
+        return answer in (Answer.OK, Answer.MISSING)
+
+    async def _apply(self, entry: _Entry) -> tuple[Answer, Transfer | None]:
         applied = await self._store.apply(
             self.transfer.transfer_id,
             entry.event,
@@ -111,21 +120,16 @@ class Ledger:
             reason=entry.reason,
             changes=entry.changes,
         )
-        if applied.answer is Answer.OK and applied.transfer is not None:
-            self.transfer = applied.transfer
-            self._on_change(self.transfer)
-            return True
-        if applied.answer is Answer.MISSING:  # a store that was emptied: the call is there all the same
-            self._log.error("transfer_missing", happened=entry.event.value)
-            self._advance(entry)
-            return True
-        if applied.answer is Answer.FENCED:
-            self._log.error("transfer_not_ours", happened=entry.event.value)
-            self.is_fenced = True
-            self._on_fenced()
-        else:
-            self._log.info("event_ignored", happened=entry.event.value, answer=applied.answer.value)
-        return False
+        match applied.answer:
+            case Answer.FENCED:
+                self._log.error("transfer_not_ours", happened=entry.event.value)
+                self.is_fenced = True
+                self._on_fenced()
+            case Answer.MISSING:  # a store that was emptied: the call is there all the same
+                self._log.error("transfer_missing", happened=entry.event.value)
+            case Answer.DUPLICATE | Answer.IGNORED:
+                self._log.info("event_ignored", happened=entry.event.value, answer=applied.answer.value)
+        return applied.answer, applied.transfer
 
     def _advance(self, entry: _Entry) -> None:
         """Take an event here alone."""
@@ -143,12 +147,14 @@ class Ledger:
     async def _catch_up(self) -> None:
         while self._waiting and not self.is_fenced:
             try:
-                await self._put(self._waiting[0])
+                _, transfer = await self._apply(self._waiting[0])
             except StoreUnavailable:
                 woken = asyncio.Event()
                 self._call_later(RETRY_S, woken.set)
                 await woken.wait()
-            else:
-                self._waiting.popleft()
+                continue
+            self._waiting.popleft()
+            if transfer is not None and not self._waiting:  # until then the record here is ahead
+                self.transfer = transfer
         self._waiting.clear()
         self._catching_up = None

@@ -38,6 +38,7 @@ class TransferOrder:
         to, from_number: E.164.
         to_masked: what may be shown and stored of ``to``.
         destination: the configuration's entry that ``to`` comes from, if it does.
+        say: spoken to the agent before the media stream opens, where the carrier can.
         ring_timeout_s: from the dial on; nobody has answered until then: the phone is hung up.
         max_duration_s: of the call, from its answer on.
     """
@@ -50,6 +51,7 @@ class TransferOrder:
     from_number: str = field(repr=False)
     destination: str | None = None
     accept: Accept = Accept.NONE
+    say: str | None = None
     customer_id: str | None = None
     bot_id: str | None = None
     ring_timeout_s: float = 30.0

@@ -1,0 +1,185 @@
+"""Sends what a carrier's control side asks for, and says what came of it in the coordinator's words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import aiohttp
+
+from relay.app.carrier_urls import CarrierUrls
+from relay.app.metrics import Metrics
+from relay.providers.control import (
+    AnsweredBy,
+    CallOrder,
+    CallPlaced,
+    CallRefused,
+    CallReport,
+    CallStatus,
+    CallUnclear,
+    CarrierBusy,
+    CarrierControl,
+    DialReply,
+    HttpReply,
+    HttpRequest,
+)
+from relay.transfers.ports import (
+    DialAnswer,
+    DialOrder,
+    MachineDetected,
+    PhoneAlive,
+    PhoneAnswered,
+    PhoneEnded,
+    PhoneNews,
+    PhoneRang,
+    PhoneReport,
+    Placed,
+    Refused,
+    TryLater,
+    Unclear,
+)
+from relay.transfers.reasons import Reason
+
+RING_MARGIN_S: Final = 2
+"""The carrier stops ringing so long before the transfer gives up: what it says is better than our guess."""
+RING_MIN_S: Final = 5
+REPLY_MAX_BYTES: Final = 1 << 20
+CONNECT_TIMEOUT_S: Final = 5.0
+
+_NEWS: Final[dict[CallStatus, PhoneNews]] = {
+    CallStatus.DIALING: PhoneAlive(),
+    CallStatus.RINGING: PhoneRang(),
+    CallStatus.ANSWERED: PhoneAnswered(),
+    CallStatus.COMPLETED: PhoneEnded(Reason.AGENT_HUNG_UP),
+    CallStatus.BUSY: PhoneEnded(Reason.BUSY),
+    CallStatus.NO_ANSWER: PhoneEnded(Reason.NO_ANSWER),
+    CallStatus.REJECTED: PhoneEnded(Reason.REJECTED),
+    CallStatus.CANCELED: PhoneEnded(Reason.NO_ANSWER),  # not by relay: somebody hung up at the carrier while it rang
+    CallStatus.FAILED: PhoneEnded(Reason.REJECTED),
+}
+
+
+class CarrierAccount:
+    """
+    One account of one carrier, over HTTP; as ``transfers.ports.Carrier`` promises.
+
+    Args:
+        control: makes the requests and reads the replies.
+        session: sends them; see ``carrier_session``.
+        urls: where the carrier is to come back to.
+        metrics: told of every request.
+        timeout_s: of each request, whole.
+    """
+
+    def __init__(
+        self,
+        control: CarrierControl,
+        session: aiohttp.ClientSession,
+        urls: CarrierUrls,
+        *,
+        metrics: Metrics,
+        timeout_s: float,
+    ) -> None:
+        self._control = control
+        self._session = session
+        self._urls = urls
+        self._metrics = metrics
+        self._timeout_s = timeout_s
+
+    async def dial(self, order: DialOrder) -> DialAnswer:
+        """Send one dial."""
+        try:
+            reply = await self._send("dial", self._control.dial(self._call(order)))
+        except aiohttp.ClientConnectorError as error:  # no connection: nothing has been sent
+            return TryLater(None, f"no connection to the carrier: {type(error).__name__}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Unclear(type(error).__name__)
+        return _dial_answer(self._control.read_dial(reply))
+
+    async def hang_up(self, call_id: str) -> bool:
+        """Ask once to end a call."""
+        try:
+            return self._control.read_hang_up(await self._send("hang_up", self._control.hang_up(call_id)))
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    async def find_calls(self, order: DialOrder) -> Sequence[str] | None:
+        """Ask for the calls that may be this order's."""
+        found: list[str] = []
+        for request in self._control.find_calls(self._call(order)):
+            try:
+                calls = self._control.read_find_calls(await self._send("find_calls", request))
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                return None
+            if calls is None:
+                return None
+            found += calls
+        return found
+
+    def _call(self, order: DialOrder) -> CallOrder:
+        name, transfer_id = self._control.name, order.transfer_id
+        return CallOrder(
+            to=order.to,
+            from_number=order.from_number,
+            answer_url=self._urls.answer(name, transfer_id, 0),
+            status_url=self._urls.status(name, transfer_id),
+            detection_url=self._urls.detection(name, transfer_id) if order.detect_machine else None,
+            ring_timeout_s=max(int(order.ring_timeout_s) - RING_MARGIN_S, RING_MIN_S),
+            max_duration_s=int(order.max_duration_s),
+        )
+
+    async def _send(self, operation: str, request: HttpRequest) -> HttpReply:
+        started_s = time.monotonic()
+        outcome = "failed"
+        try:
+            async with self._session.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                data=request.body or None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=CONNECT_TIMEOUT_S),
+            ) as response:
+                body = await response.content.read(REPLY_MAX_BYTES)
+                outcome = f"{response.status // 100}xx"
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return HttpReply(response.status, headers, body)
+        finally:
+            self._metrics.carrier(self._control.name, operation, outcome, time.monotonic() - started_s)
+
+
+def carrier_session() -> aiohttp.ClientSession:
+    """
+    A session for carriers' REST.
+
+    Every request has a connection of its own: one that the carrier had closed while it was idle would make a dial
+    that was never sent look like one that may have been.
+    """
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar())
+
+
+def phone_reports(report: CallReport) -> list[PhoneReport]:
+    """What a carrier's report says, in the order in which it counts."""
+    reports = []
+    if report.answered_by is not None:
+        detected = MachineDetected(report.answered_by is AnsweredBy.MACHINE)
+        reports.append(PhoneReport(report.call_id, detected, f"{report.event_id}/answered_by"))
+    if report.status is not None:
+        news = _NEWS[report.status]
+        if isinstance(news, PhoneEnded):
+            news = PhoneEnded(news.reason, report.code)
+        reports.append(PhoneReport(report.call_id, news, report.event_id))
+    return reports
+
+
+def _dial_answer(reply: DialReply) -> DialAnswer:
+    match reply:
+        case CallPlaced(call_id):
+            return Placed(call_id)
+        case CallRefused(refusal, code, detail):
+            return Refused(Reason(refusal.value), code, detail)
+        case CarrierBusy(retry_after_s, detail):
+            return TryLater(retry_after_s, detail)
+        case CallUnclear(detail):
+            return Unclear(detail)
