@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from relay.app import cli as service
 from relay.dev import cli as dev
 
 app = typer.Typer(no_args_is_help=True, help="Warm transfers from a Daily room to the phone network.")
+app.command("serve")(service.run)
 app.add_typer(dev.app, name="dev")
 
 

@@ -1,0 +1,148 @@
+"""The WebSocket upgrades of carriers: authorised before any 101, then handed over with their socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import structlog
+
+from relay.app.carrier_urls import PREFIX
+from relay.app.services import Services
+from relay.errors import StoreUnavailable
+from relay.providers.control import Webhook
+from relay.transfers.ports import MediaSocket
+from relay.transfers.record import TRANSFER_ID
+
+REQUEST_MAX_BYTES: Final = 1 << 16
+AUTHORISE_TIMEOUT_S: Final = 3.0
+_PATH: Final = re.compile(rf"{PREFIX}/([a-z]{{1,32}})/({TRANSFER_ID.pattern})/media/([A-Za-z0-9_-]{{43}})")
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeRequest:
+    """The head of an upgrade request. Names of headers are in lower case; of one that is repeated, all values."""
+
+    target: str
+    headers: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, head: bytes) -> UpgradeRequest:
+        """
+        Take apart what the HTTP server has read, and written anew: it is well-formed.
+
+        Raises:
+            ValueError: it is not.
+        """
+        request_line, *lines = head.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        _, target, _ = request_line.split(" ")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            key = name.strip().lower()
+            headers[key] = f"{headers[key]},{value.strip()}" if key in headers else value.strip()
+        return cls(target, headers)
+
+
+class MediaUpgrade(asyncio.Protocol):
+    """
+    What uvicorn gives a connection to that asks for a WebSocket: ``uvicorn.Config(ws=media_upgrade(services))``.
+
+    It is out of the way once the socket has been handed over: no audio passes through here.
+
+    Args:
+        services: whose transfers these are.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport from the HTTP server."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the request, which comes whole and first, and whatever follows before it is answered."""
+        self._received += data
+        if len(self._received) > REQUEST_MAX_BYTES:
+            self._refuse("", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "too_long")
+        elif self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._decide())
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter: nobody is there
+        """The carrier went before it was answered."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def shutdown(self) -> None:
+        """The HTTP server stops: nothing that is not served yet will be."""
+        self._refuse("", HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down")
+
+    async def _decide(self) -> None:
+        provider = ""
+        try:
+            async with asyncio.timeout(AUTHORISE_TIMEOUT_S):
+                request = UpgradeRequest.parse(bytes(self._received))
+                match = _PATH.fullmatch(request.target) or _PATH.fullmatch(self._without_base(request.target))
+                if match is None or match[1] not in self._services.controls:
+                    self._refuse("", HTTPStatus.NOT_FOUND, "not_found")
+                    return
+                provider, transfer_id, token = match.groups()
+                if not self._is_signed(request, provider, transfer_id, token):
+                    self._refuse(provider, HTTPStatus.FORBIDDEN, "forged")
+                elif await self._services.coordinator.admits(transfer_id, provider, token):
+                    self._hand_over(provider, transfer_id)
+                else:
+                    self._refuse(provider, HTTPStatus.FORBIDDEN, "stranger")
+        except (StoreUnavailable, TimeoutError):
+            self._refuse(provider, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+        except ValueError:
+            self._refuse(provider, HTTPStatus.BAD_REQUEST, "malformed")
+
+    def _without_base(self, target: str) -> str:
+        """The path below that of the public URL: a proxy may pass it on as it came."""
+        return target.removeprefix(self._services.urls.path)
+
+    def _is_signed(self, request: UpgradeRequest, provider: str, transfer_id: str, token: str) -> bool:
+        url = self._services.urls.media(provider, transfer_id, token)
+        return self._services.controls[provider].verify_upgrade(Webhook("GET", url, request.headers))
+
+    def _hand_over(self, provider: str, transfer_id: str) -> None:
+        transport, self._transport = self._transport, None
+        if transport is None or transport.is_closing():
+            return
+        descriptor = os.dup(transport.get_extra_info("socket").fileno())
+        media = MediaSocket(descriptor, bytes(self._received), provider)
+        self._task = None  # it is this one, which connection_lost must not cancel now
+        transport.abort()  # lets go of its own descriptor; the connection lives on in ours
+        self._services.metrics.upgrade(provider, "ok")
+        self._services.coordinator.hand_over(transfer_id, media)
+
+    def _refuse(self, provider: str, status: HTTPStatus, verdict: str) -> None:
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        self._services.metrics.upgrade(provider, verdict)
+        self._log.warning("upgrade_refused", provider=provider, status=status.value, verdict=verdict)
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        transport.write(head.encode())
+        transport.close()
+
+
+def media_upgrade(services: Services) -> type[asyncio.Protocol]:
+    """The class that uvicorn makes one of for each upgrade."""
+
+    class _Upgrade(MediaUpgrade):
+        def __init__(self, **_: Any) -> None:  # uvicorn's own configuration and state
+            super().__init__(services)
+
+    return _Upgrade

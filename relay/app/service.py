@@ -1,0 +1,235 @@
+"""The service: what it is made of, its start, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import structlog
+import uvicorn
+
+from relay.app.carrier_urls import CarrierUrls
+from relay.app.carriers import CarrierAccount, carrier_session
+from relay.app.embedded_store import EmbeddedStore
+from relay.app.http_app import create_app
+from relay.app.media_upgrade import media_upgrade
+from relay.app.metrics import Metrics
+from relay.app.numbers import NumberPolicy
+from relay.app.room_urls import RoomKind, RoomPolicy
+from relay.app.services import Services
+from relay.app.settings import ListenAddress, Settings
+from relay.bridge.in_process import InProcessBridges, RoomPlace
+from relay.bridge.settings import BridgeSettings
+from relay.errors import RoomRefused
+from relay.providers.control import CarrierControl
+from relay.providers.twilio_control import TwilioControl
+from relay.rooms.local import LocalRoom
+from relay.transfers.coordinator import Coordinator, CoordinatorSettings
+from relay.transfers.course import CourseSettings
+from relay.transfers.record import TransferOrder
+from relay.transfers.store import TransferStore
+
+BACKLOG: Final = 512
+LINGER_S: Final = 3
+"""What event streams and waiting requests get to end when the service does."""
+
+
+class Service:
+    """
+    A running service; made by ``running``.
+
+    Args:
+        services: what its routes work with.
+        base_url: where it listens.
+    """
+
+    def __init__(self, services: Services, base_url: str) -> None:
+        self.services = services
+        self.base_url = base_url
+        self._stop = asyncio.Event()
+        self._at_once = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask it to end when its calls have; ask again, and it ends at once."""
+        if self._stop.is_set():
+            self._at_once.set()
+        self._stop.set()
+
+    async def until_stopped(self) -> None:
+        """Return when it has been asked to stop, and no transfer is left."""
+        await self._stop.wait()
+        coordinator, drain_s = self.services.coordinator, self.services.settings.drain_timeout_s
+        structlog.get_logger().info("draining", transfers=coordinator.live_count, drain_timeout_s=drain_s)
+        draining = asyncio.create_task(coordinator.shut_down(drain_timeout_s=drain_s))
+        at_once = asyncio.create_task(self._at_once.wait())
+        await asyncio.wait([draining, at_once], return_when=asyncio.FIRST_COMPLETED)
+        at_once.cancel()
+        if not draining.done():
+            await coordinator.shut_down(drain_timeout_s=0)
+        await draining
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, but for signals: it would cut every call at the first one."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to the service."""
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """
+    Run the service until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: it cannot listen where it should.
+    """
+    async with running(settings) as service:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, service.stop)
+        structlog.get_logger().info("serving", url=service.base_url, carriers=sorted(service.services.controls))
+        await service.until_stopped()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Service]:
+    """
+    A service that serves, within the block; leaving it ends every transfer.
+
+    Raises:
+        OSError: it cannot listen where it should.
+    """
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(contextlib.closing(_listen(settings.listen)))
+        base_url = _base_url(settings.listen, listener)
+        services = await _assemble(stack, settings, settings.public_url or base_url)
+        server = _Server(
+            uvicorn.Config(
+                create_app(services),
+                ws=media_upgrade(services),  # type: ignore[arg-type] # uvicorn's own protocols are all it knows of
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,  # nothing depends on where a request says it comes from
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=LINGER_S,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        stack.push_async_callback(_end_serving, server, serving)
+        stack.push_async_callback(services.coordinator.shut_down, drain_timeout_s=0)
+        gc.collect()
+        gc.freeze()  # a full collection later need not look at all that lives as long as the process
+        yield Service(services, base_url)
+
+
+async def _end_serving(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await serving
+
+
+async def _assemble(stack: AsyncExitStack, settings: Settings, public_url: str) -> Services:
+    metrics, urls = Metrics(), CarrierUrls(public_url)
+    rooms = RoomPolicy(settings.daily_domains, settings.local_rooms)
+    if settings.redis_url is not None:
+        store_url = settings.redis_url.get_secret_value()
+    else:
+        store_url = (await stack.enter_async_context(EmbeddedStore())).url
+    store = TransferStore(store_url, prefix=settings.redis_prefix)
+    stack.push_async_callback(store.close)
+    await store.open()
+    session = await stack.enter_async_context(carrier_session())
+    controls = _controls(settings)
+    carriers = {
+        name: CarrierAccount(control, session, urls, metrics=metrics, timeout_s=settings.dial_timeout_s)
+        for name, control in controls.items()
+    }
+    bridges = InProcessBridges(
+        lambda order: _room_place(rooms, order),
+        adapters=lambda provider: controls[provider].media_adapter(),
+        settings=BridgeSettings(
+            customer_grace_s=settings.customer_grace_s, reconnect_timeout_s=settings.reconnect_timeout_s
+        ),
+        bridges_max=settings.max_transfers,
+        on_statistics=metrics.bridge,
+    )
+    coordinator = Coordinator(
+        store,
+        bridges,
+        carriers,
+        node_id=secrets.token_hex(8),
+        settings=_coordinator_settings(settings),
+        on_change=metrics.changed,
+    )
+    metrics.watch("relay_transfers_live", "Transfers that hold a bridge", lambda: coordinator.live_count)
+    metrics.watch("relay_store_available", "Whether the store answers", lambda: store.is_available)
+    return Services(
+        settings=settings,
+        store=store,
+        coordinator=coordinator,
+        controls=controls,
+        urls=urls,
+        rooms=rooms,
+        numbers=NumberPolicy(settings.allowed_numbers, settings.denied_numbers),
+        metrics=metrics,
+    )
+
+
+def _coordinator_settings(settings: Settings) -> CoordinatorSettings:
+    return CoordinatorSettings(
+        max_transfers=settings.max_transfers,
+        transfers_per_minute=settings.transfers_per_minute,
+        transfers_per_day=settings.transfers_per_day,
+        course=CourseSettings(
+            answer_timeout_s=settings.answer_timeout_s,
+            accept_timeout_s=settings.accept_timeout_s,
+            ringback=settings.ringback,
+        ),
+    )
+
+
+def _controls(settings: Settings) -> Mapping[str, CarrierControl]:
+    """The carriers that are configured."""
+    controls: dict[str, CarrierControl] = {}
+    if settings.twilio_account_sid is not None and settings.twilio_auth_token is not None:
+        shared_key = settings.twilio_shared_key
+        controls["twilio"] = TwilioControl(
+            account_sid=settings.twilio_account_sid,
+            auth_token=settings.twilio_auth_token.get_secret_value(),
+            api_url=settings.twilio_api_url,
+            shared_key=shared_key.get_secret_value() if shared_key is not None else None,
+        )
+    return controls
+
+
+def _room_place(rooms: RoomPolicy, order: TransferOrder) -> RoomPlace:
+    """
+    A place in the room of an order.
+
+    Raises:
+        RoomRefused: there is no such room here.
+    """
+    if rooms.check(order.room_url).kind is RoomKind.LOCAL:
+        return RoomPlace(LocalRoom(order.room_url), one_per_process=False)
+    raise RoomRefused("expected a local room: this version has no Daily room yet")
+
+
+def _listen(address: ListenAddress) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
+
+
+def _base_url(address: ListenAddress, listener: socket.socket) -> str:
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"http://{host}:{listener.getsockname()[1]}"
