@@ -25,7 +25,7 @@ from relay.dev.carrier_webhooks import Origins, Sender, Webhook
 from relay.dev.until import Changes
 
 ACCOUNT_SID: Final = "AC" + 31 * "0" + "1"
-AUTH_TOKEN: Final = "simulated-auth-token"  # noqa: S105 -- of an account that does not exist
+AUTH_TOKEN: Final = "simulated" + 23 * "0"
 TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 3.0  # a relay that is asked to end its calls has 2 s for the closing handshake
 SHUTDOWN_S: Final = 0.1  # a request that hangs on purpose is not waited for

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import uuid4
 
+import structlog
+
 from relay.dev.carrier_order import Order
 from relay.dev.carrier_outcomes import Detection, Outcome
 from relay.dev.carrier_webhooks import Courier, Kind, Sender, Webhook
@@ -20,6 +22,9 @@ from relay.dev.until import Changes
 API_VERSION: Final = "2010-04-01"
 TERMINAL: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 TIMEOUT_S: Final = 10.0
+
+
+log = structlog.get_logger(__name__)
 
 
 class EndedBy(StrEnum):
@@ -140,6 +145,7 @@ class SimulatedCall:
 
     def report(self, event: str, status: str, extra: Mapping[str, str] | None = None) -> None:
         """Tell the relay of its progress, if it asked for this event; ``completed`` is every end."""
+        log.info("simulated_call.progress", call_sid=self.sid, status=status, violations=len(self.violations))
         if self.order.status_url and event in self.order.events:
             form = self.form(status) | {
                 "CallbackSource": "call-progress-events",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from relay.dev import room_server
+from relay.dev import carrier_command, room_server
 
 app = typer.Typer(no_args_is_help=True, help="Stand-ins for development: no account, no network.")
+app.command("carrier")(carrier_command.run)
 app.command("room")(room_server.run)
 
 

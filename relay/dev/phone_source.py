@@ -14,6 +14,12 @@ Source: TypeAlias = bytes | Iterable[bytes] | Callable[[int], bytes]
 SILENCE = bytes(FRAME_BYTES)
 
 
+def repeated(pcm: bytes) -> Callable[[int], bytes]:
+    """Say ``pcm`` again and again; the last part of it that is no whole frame is left out."""
+    frames = len(pcm) // FRAME_BYTES
+    return lambda number: pcm[FRAME_BYTES * (number % frames) :][:FRAME_BYTES]
+
+
 def frames_of(source: Source | None) -> Iterator[bytes]:
     """Frames of 20 ms without end: those of ``source``, the last filled up, then silence."""
     if source is None:

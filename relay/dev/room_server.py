@@ -8,8 +8,6 @@ development, and listens on 127.0.0.1 unless told otherwise.
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from types import TracebackType
 from typing import Annotated, Final, Self
 from urllib.parse import parse_qs, urlsplit
@@ -18,13 +16,13 @@ from uuid import uuid4
 import orjson
 import structlog
 import typer
-import uvloop
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from relay.dev.conference import Conference
 from relay.dev.seat import Seat
+from relay.dev.serving import serve_until_signal
 from relay.rooms.base import Participant
 from relay.rooms.device_clock import Ticks, shared_clock
 from relay.rooms.outbox import Outbox, Stalled
@@ -200,27 +198,16 @@ async def _refuse(connection: ServerConnection, code: int, reason: str) -> str:
     return reason
 
 
-async def _serve_until_signal(host: str, port: int) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with RoomServer(host, port) as server:
-        print(f"Local room server (stands in for Daily): {server.room_url('NAME')}", flush=True)
-        await stop.wait()
-
-
 def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any free one.")] = 8090,
 ) -> None:
     """Run the local room server until SIGINT or SIGTERM."""
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve_until_signal(host, port))
-    except OSError as error:
-        print(f"Cannot listen on {host}:{port}: {error.strerror or error}", file=sys.stderr)
-        raise typer.Exit(2) from error
+    serve_until_signal(RoomServer(host, port), _announcement, where=f"{host}:{port}")
+
+
+def _announcement(server: RoomServer) -> str:
+    return f"Local room server (stands in for Daily): {server.room_url('NAME')}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+"""``relay dev carrier``: the simulated carrier as a server of its own; an agent answers every number and talks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from relay.dev.carrier import SimulatedCarrier
+from relay.dev.carrier_outcomes import Answers, Outcome
+from relay.dev.phone_source import repeated
+from relay.dev.serving import serve_until_signal
+from relay.dev.speech import speech
+
+SPEECH_S: Final = 20.0
+
+
+def run(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any free one.")] = 8091,
+    answer_after_s: Annotated[float, typer.Option(min=0.0, help="How long it rings before the agent answers.")] = 2.0,
+) -> None:
+    """Run the simulated carrier until SIGINT or SIGTERM."""
+    agent = Answers(after_s=answer_after_s, says=repeated(speech(SPEECH_S)))
+    carrier = SimulatedCarrier(script=Outcome(callee=agent), host=host, port=port)
+    serve_until_signal(carrier, _announcement, where=f"{host}:{port}")
+
+
+def _announcement(carrier: SimulatedCarrier) -> str:
+    return (
+        f"Simulated carrier (stands in for Twilio): {carrier.api_url}"
+        f"\n  account SID {carrier.account_sid}\n  auth token {carrier.auth_token}"
+    )
