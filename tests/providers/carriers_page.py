@@ -10,9 +10,12 @@ from pathlib import Path
 
 from relay.errors import RemoteProtocolError
 from relay.providers.base import Capabilities
+from relay.providers.control import CallRefused
 from relay.providers.twilio import TwilioAdapter
+from relay.providers.twilio_report import STATUSES
 from tests.providers.recordings import TWILIO, outcome
 from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN
+from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 
@@ -59,7 +62,28 @@ def refused() -> str:
     return table(["", "error"], rows)
 
 
-TABLES = {"capabilities": capabilities, "taken": taken, "refused": refused}
+def statuses() -> str:
+    rows = [[f"`{said}`", f"`{status}`"] for said, status in STATUSES.items()]
+    return table(["`CallStatus`", "neutral"], rows)
+
+
+def dial_answers() -> str:
+    """With each meaning as the code has it."""
+    rows = []
+    for what, (answer, meaning) in DIAL_ANSWERS.items():
+        assert control().read_dial(answer) == meaning
+        refused_as = f", `{meaning.refusal}`" if isinstance(meaning, CallRefused) else ""
+        rows.append([what, f"`{type(meaning).__name__}`{refused_as}"])
+    return table(["answer to a dial", "read as"], rows)
+
+
+TABLES = {
+    "capabilities": capabilities,
+    "taken": taken,
+    "refused": refused,
+    "statuses": statuses,
+    "dial answers": dial_answers,
+}
 
 
 def block(name: str) -> re.Pattern[str]:
