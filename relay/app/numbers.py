@@ -74,7 +74,7 @@ class NumberPolicy:
         if not self._allowed:
             raise NumberRefused("expected the name of a destination: numbers in requests are not allowed here")
         if E164.fullmatch(to) is None:
-            raise NumberRefused("expected an E.164 number, + and 7 to 15 digits, such as +14155550123")
+            raise NumberRefused("expected an E.164 number, + and 7 to 15 digits")
         if to.startswith("+1") and NANP.fullmatch(to) is None:
             raise NumberRefused("expected a number of North America, +1 and ten digits of area code and number")
         if is_built_in_denied(to):

@@ -94,7 +94,8 @@ def _read_environment(env: Mapping[str, str]) -> _Source:
         if name in settings:
             values[settings[name]] = value
         elif name.startswith(ENV_PREFIX) and name not in NO_SETTINGS and _OF_KUBERNETES.fullmatch(name) is None:
-            problems.append(unknown(name, name, settings.keys()))
+            word = name.removeprefix(ENV_PREFIX).lower()
+            problems.append(unknown(name, word, settings.values(), spell=env_name))
     return _Source(values, problems)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,14 +44,22 @@ def env_name(setting: str) -> str:
     return f"{ENV_PREFIX}{setting.upper()}"
 
 
-def unknown(name: str, word: str, known: Collection[str]) -> Problem:
-    """The problem of a name that means nothing: its value is not shown, it may be a mistyped secret's."""
+def unknown(name: str, word: str, known: Collection[str], *, spell: Callable[[str], str] = str) -> Problem:
+    """
+    The problem of a name that means nothing. Its value is not shown: it may be a mistyped secret's.
+
+    Args:
+        name: as in ``Problem``.
+        word: what of it is to be compared.
+        known: with these.
+        spell: how the user would write one of them.
+    """
     close = difflib.get_close_matches(word, known, n=1)
     return Problem(
         name,
         expected="the name of a setting",
         got="one that relay does not know",
-        fix=f"did you mean {close[0]}? If not, remove it"
+        fix=f"did you mean {spell(close[0])}? If not, remove it"
         if close
         else "remove it (docs/configuration.md has all names)",
     )

@@ -1,0 +1,94 @@
+"""Logs: structlog's events and those of the standard library, one line each, nothing in them that must not be."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from relay.app.redaction import Redactor, text_of
+from relay.app.settings_entries import LogFormat, LogLevel
+
+TALKATIVE: Final = ("aiohttp", "asyncio", "uvicorn", "websockets")
+"""Libraries whose debug lines have whole requests, headers and frames in them: never below ``info``."""
+
+_LEVELS: Final = {level: logging.getLevelNamesMapping()[level.upper()] for level in LogLevel}
+
+
+def configure_logging(
+    level: LogLevel, log_format: LogFormat, *, secrets: Iterable[str] = (), stream: TextIO | None = None
+) -> None:
+    """
+    Send every log line of the process to one stream.
+
+    Uvicorn's access log is switched off, as its lines have whole paths, and paths of media have tokens.
+
+    Args:
+        level: from what on.
+        log_format: ``auto`` looks at the stream.
+        secrets: as ``Settings.secrets``.
+        stream: standard error if there is none.
+    """
+    stream = sys.stderr if stream is None else stream
+    is_console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and stream.isatty())
+    finish = _finishing(Redactor(secrets), is_console=is_console, colors=stream.isatty())
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, *finish],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,  # modules hold loggers that must follow when this is called again
+    )
+    root = logging.getLogger()
+    root.handlers = [StandardLogHandler(stream, finish)]
+    root.setLevel(_LEVELS[level])
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(_LEVELS[level], logging.INFO))
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+class StandardLogHandler(logging.Handler):
+    """Writes the standard library's records as structlog's events are written: ``event`` is the message."""
+
+    def __init__(self, stream: TextIO, finish: Sequence[Processor]) -> None:
+        super().__init__()
+        self._stream = stream
+        self._finish = finish
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, whatever is wrong with the record."""
+        event: EventDict = {"event": _message(record), "level": record.levelname.lower(), "logger": record.name}
+        if record.exc_info and record.exc_info[0] is not None:
+            event["exc_info"] = record.exc_info
+        line: Any = event  # until the last of them makes a line of it
+        for process in self._finish:
+            line = process(None, record.levelname.lower(), line)
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+
+def _finishing(redactor: Redactor, *, is_console: bool, colors: bool) -> list[Processor]:
+    """From an event to its line. Tracebacks become text first: the redactor is the last that sees what is written."""
+    renderer: Processor
+    if is_console:
+        renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+    else:
+        renderer = structlog.processors.JSONRenderer(json.dumps, ensure_ascii=False)
+    return [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redactor,
+        renderer,
+    ]
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - a message that does not fit its arguments is a line all the same
+        return f"{text_of(record.msg)} {text_of(record.args)}"

@@ -1,0 +1,85 @@
+"""What must not be in a log line, and the last look at each line that takes it out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import quote
+
+from structlog.typing import EventDict, WrappedLogger
+
+from relay.app.numbers import mask_number
+
+HIDDEN: Final = "***"
+SECRET_MIN: Final = 6
+"""Characters. A shorter secret would be found in words that are none."""
+
+DEPTH_MAX: Final = 8
+"""Of values in values; what is deeper is shown as its text."""
+
+_NUMBER: Final = r"(?P<plus>\+|%2[Bb])(?P<digits>[0-9]{7,})"
+_TOKENS: Final = (
+    r"eyJ[\w-]+\.[\w-]+\.[\w-]*",  # a JSON Web Token: rooms' tokens come with requests, and are not known before
+    r"(?<=/media/)[\w-]{16,}",  # the single-use token in a media URL's path
+    r"(?<=Bearer )[\w.~+/=-]+",
+    r"(?<=Basic )[\w+/=]+",
+)
+
+
+class Redactor:
+    """
+    A structlog processor that takes secrets and phone numbers out of every text of an event.
+
+    Where they come from does not matter: values, keys, lists and tables in them, tracebacks, the texts of objects. A
+    number is one with its plus, as it is or as in a URL. What it returns is made of texts, numbers, booleans, None,
+    lists and dictionaries only, so that nothing later can fail to show it.
+
+    Args:
+        secrets: each known secret; also found as in a URL.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = {secret for secret in secrets if len(secret) >= SECRET_MIN}
+        known |= {quote(secret, safe="") for secret in known}
+        longest_first = sorted(known, key=lambda secret: (-len(secret), secret))
+        self._pattern = re.compile("|".join([*map(re.escape, longest_first), *_TOKENS, _NUMBER]))
+
+    def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        """The event without them."""
+        return {self.text(str(key)): self._value(value, DEPTH_MAX) for key, value in event.items()}
+
+    def text(self, text: str) -> str:
+        """``text`` without them, and without what no encoding can write."""
+        if not text.isascii():
+            text = text.encode("utf-8", "backslashreplace").decode()
+        return self._pattern.sub(_hidden, text)
+
+    def _value(self, value: object, depth: int) -> object:
+        match value:
+            case None | bool() | int():
+                return value
+            case float() if math.isfinite(value):
+                return value
+            case Mapping() if depth:
+                return {self.text(text_of(key)): self._value(each, depth - 1) for key, each in value.items()}
+            case list() | tuple() | set() | frozenset() if depth:
+                return [self._value(each, depth - 1) for each in value]
+        return self.text(text_of(value))
+
+
+def _hidden(found: re.Match[str]) -> str:
+    if found["digits"] is None:
+        return HIDDEN
+    return mask_number("+" + found["digits"])
+
+
+def text_of(value: object) -> str:
+    """The text of whatever it is; never raises."""
+    try:
+        if isinstance(value, bytes | bytearray):
+            return value.decode("utf-8", "backslashreplace")
+        return str(value) if isinstance(value, str | BaseException) else repr(value)
+    except Exception as error:  # noqa: BLE001 - an object that cannot be shown must not take its line with it
+        return f"<{type(value).__name__} that raises {type(error).__name__}>"
