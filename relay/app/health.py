@@ -1,0 +1,68 @@
+"""Whether the service lives, whether it can take requests, and its metrics."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from relay.app.auth import DOCUMENTED, Keys, guarded
+from relay.app.metrics import CONTENT_TYPE
+from relay.app.problems import ProblemKind, problem_responses
+from relay.app.services import Services
+
+_REFUSALS: Final = (ProblemKind.UNAUTHORIZED, ProblemKind.FORBIDDEN)
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str = Field(description="`ok`.")
+
+
+class Readiness(BaseModel):
+    """Whether requests for transfers are taken."""
+
+    ready: bool
+    parts: dict[str, bool] = Field(description="`store`: it answers. `open`: the service is not shutting down.")
+
+
+def health_router(services: Services, keys: Keys) -> APIRouter:
+    """The routes for whoever runs the service."""
+    router = APIRouter(tags=["service"])
+
+    @router.get("/healthz", summary="Whether the process lives")
+    async def healthz() -> Health:
+        return Health(status="ok")
+
+    @router.get(
+        "/readyz",
+        summary="Whether requests for transfers are taken",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Not now"}},
+    )
+    async def readyz() -> Response:
+        parts = {"store": services.store.is_available, "open": services.coordinator.is_open}
+        is_ready = all(parts.values())
+        status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse(Readiness(ready=is_ready, parts=parts).model_dump(), status)
+
+    guarded_router = APIRouter(tags=["service"], route_class=guarded(keys), dependencies=[DOCUMENTED])
+
+    @guarded_router.get(
+        "/metrics",
+        summary="Metrics in Prometheus' text format",
+        response_class=Response,
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "All metrics"},
+            **problem_responses(*_REFUSALS),
+        },
+    )
+    async def metrics(_: Request) -> Response:
+        return Response(services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    router.include_router(guarded_router)
+    return router

@@ -1,0 +1,160 @@
+"""The ASGI application: all routes, what surrounds each request, and the OpenAPI document."""
+
+from __future__ import annotations
+
+import time
+from importlib import metadata
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from relay.app.api import api_router
+from relay.app.auth import Keys
+from relay.app.health import health_router
+from relay.app.metrics import Metrics
+from relay.app.problems import ApiProblem, ProblemDocument, ProblemKind, add_problem_handlers, problem
+from relay.app.services import Services
+from relay.app.webhooks import carrier_router
+
+BODY_MAX_BYTES: Final = 64 * 1024
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+"""Others are counted as one: a client may make up as many as it likes."""
+QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds."""
+_DESCRIPTION: Final = (
+    "Warm transfers: a bot in a room asks for a person, relay calls that person's phone, and once customer and agent "
+    "really hear each other the transfer is `joined`, and the bot can leave."
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application that serves everything but WebSockets."""
+    app = FastAPI(
+        title="relay",
+        version=metadata.version("relay"),
+        description=_DESCRIPTION,
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would name the host that the request names
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # its spans have whole paths, and errors' texts
+    )
+    keys = Keys(services.settings.api_keys)
+    for router in (api_router(services, keys), health_router(services, keys), carrier_router(services)):
+        app.include_router(router)
+    add_problem_handlers(app, is_open=lambda: services.coordinator.is_open)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLog, metrics=services.metrics)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
+    return app
+
+
+class RequestLog:
+    """
+    ASGI middleware: one log line and one count for each request, and an answer where the application breaks.
+
+    Neither has a path, a query or a header: they may carry numbers and tokens. The route's template tells enough.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._log = structlog.get_logger()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+        began_s = time.perf_counter()
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        except Exception:
+            if status:  # half of an answer is out: the server cuts the connection, and logs why
+                raise
+            self._log.exception("request_broke", method=_method(scope), route=_route(scope))
+            answer = problem(ProblemKind.INTERNAL_ERROR, "the service's log says why")
+            await answer(scope, receive, note_status)
+        finally:
+            self._note(scope, status, time.perf_counter() - began_s)
+
+    def _note(self, scope: Scope, status: int, duration_s: float) -> None:
+        method, route, state = _method(scope), _route(scope), scope.get("state", {})
+        if not state.get("is_waiting"):
+            self._metrics.http(method, route, status, duration_s)
+        principal = state.get("principal")
+        log = self._log.debug if route in QUIET else self._log.info
+        log(
+            "http_request",
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(duration_s * 1000, 1),
+            key_id=principal.key_id if principal is not None else None,
+        )
+
+
+class BodyLimit:
+    """ASGI middleware: refuses bodies above ``BODY_MAX_BYTES``, announced or not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if not announced.isdigit() or int(announced[:20]) > BODY_MAX_BYTES:
+            refusal = problem(ProblemKind.BODY_TOO_LARGE, _TOO_LARGE, headers=_CLOSE)
+            await refusal(scope, receive, send)
+            return
+        received_bytes = 0
+
+        async def receive_some() -> Message:
+            nonlocal received_bytes
+            message = await receive()
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > BODY_MAX_BYTES:
+                raise ApiProblem(ProblemKind.BODY_TOO_LARGE, _TOO_LARGE, headers=_CLOSE)
+            return message
+
+        await self._app(scope, receive_some, send)
+
+
+_TOO_LARGE: Final = f"expected at most {BODY_MAX_BYTES} bytes, got more"
+_CLOSE: Final = {"Connection": "close"}
+"""What follows on the connection is a body that nobody will read."""
+
+
+def _method(scope: Scope) -> str:
+    method: str = scope["method"]
+    return method if method in METHODS else "other"
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with the schema of problems, which no route returns and all may answer with."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        template = "#/components/schemas/{model}"
+        problem_schema = ProblemDocument.model_json_schema(ref_template=template, mode="serialization")
+        schemas |= problem_schema.pop("$defs", {})
+        schemas[ProblemDocument.__name__] = problem_schema
+        app.openapi_schema = document
+    return app.openapi_schema
