@@ -225,7 +225,7 @@ def number(low: float, high: float, unit: str = "", *, whole: bool = False) -> F
         return int(read_number) if whole else read_number
 
     kind = f"a whole number{of_unit(unit)}" if whole else f"a number{of_unit(unit)}"
-    return Form(f"{kind} from {low:,g} to {high:,g}", "write digits only, without a unit", read)
+    return Form(f"{kind} from {low:,} to {high:,}", "write digits only, without a unit", read)
 
 
 def of_unit(unit: str) -> str:

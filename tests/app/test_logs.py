@@ -76,7 +76,7 @@ def test_planted_secrets_are_in_no_line(log_format: LogFormat) -> None:
     stream = configured(log_format)
     log = structlog.get_logger()
     standard = logging.getLogger("aiohttp.client")
-    log.info("dial " + NUMBER, token=SECRET, order={"to": [NUMBER]})
+    log.info("dial %s", NUMBER, token=SECRET, order={"to": [NUMBER]})
     log.bind(token=SECRET).warning("refused")
     standard.warning("POST /Calls.json To=%s %s", NUMBER, {"token": SECRET})
     try:

@@ -1,0 +1,86 @@
+"""
+Print the tables of all settings, or write them into docs/configuration.md.
+
+    python scripts/write_settings_table.py            # print
+    python scripts/write_settings_table.py --write    # and rewrite the page
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import typing
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from relay.app.settings import ApiKey, Destination, Scope, Settings
+from relay.app.settings_forms import LIST, Form
+from relay.app.settings_problems import env_name
+
+PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
+TABLES: dict[str, type[BaseModel]] = {"settings": Settings, "destinations": Destination, "api_keys": ApiKey}
+HEAD = "| setting | form | default | meaning |\n|---|---|---|---|\n"
+
+
+def _forms(annotation: object) -> Iterator[Form]:
+    """Those within an annotation, outermost first."""
+    yield from (each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Form))
+    for inner in typing.get_args(annotation):
+        yield from _forms(inner)
+
+
+def _form(field: FieldInfo) -> str:
+    forms = [*(each for each in field.metadata if isinstance(each, Form)), *_forms(field.annotation)]
+    if forms[0] is LIST:
+        return f"list of: {forms[1].expected}"
+    return forms[0].expected
+
+
+def _default(field: FieldInfo) -> str:
+    value = None if field.default_factory is not None else field.default
+    if field.is_required():
+        return "required"
+    if value is None or value == ():
+        return ""
+    if isinstance(value, frozenset):
+        return ", ".join(f"`{scope}`" for scope in Scope)
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value.value if isinstance(value, StrEnum) else value}`"
+
+
+def table_text(model: type[BaseModel]) -> str:
+    """One table, in Markdown."""
+    rows = []
+    for name, field in model.model_fields.items():
+        names = f"`{name}` `{env_name(name)}`" if model is Settings else f"`{field.alias or name}`"
+        rows.append(f"| {names} | {_form(field)} | {_default(field)} | {field.description} |\n")
+    return HEAD + "".join(rows)
+
+
+def with_tables(page: str) -> str:
+    """``page`` with each table between its two marks as it is now."""
+    for name, model in TABLES.items():
+        marks = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
+        text = table_text(model).replace("\\", r"\\")
+        page, found = marks.subn(rf"\g<1>{text}\g<2>", page)
+        if found != 1:
+            raise ValueError(f"{PAGE.name}: expected the marks of {name} once, got {found}")
+    return page
+
+
+def main() -> None:
+    """Print, and write if asked to."""
+    parser = argparse.ArgumentParser(description="Print the tables of all settings.")
+    parser.add_argument("--write", action="store_true", help=f"write them into {PAGE.name} as well")
+    if parser.parse_args().write:
+        PAGE.write_text(with_tables(PAGE.read_text()))
+    print("\n".join(table_text(model) for model in TABLES.values()))
+
+
+if __name__ == "__main__":
+    main()

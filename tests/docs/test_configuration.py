@@ -1,0 +1,60 @@
+"""The page and the sample of the configuration say what the settings are."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from write_settings_table import with_tables
+
+from relay.app.settings import Destination, Settings, load_settings
+from tests.app.configurations import problems
+
+DOCS = Path(__file__).parents[2] / "docs"
+SAMPLE = DOCS / "relay.sample.toml"
+
+
+def switched_on() -> str:
+    """The sample with every line that is switched off in it."""
+    return re.sub(r"^#(?=[a-z_]+ = )", "", SAMPLE.read_text(), flags=re.MULTILINE)
+
+
+def test_the_tables_of_the_page_are_those_of_the_settings() -> None:
+    page = (DOCS / "configuration.md").read_text()
+    assert with_tables(page) == page, "run: python scripts/write_settings_table.py --write"
+    assert page.count("`RELAY_LISTEN`") >= 1
+
+
+def test_the_sample_is_a_configuration(tmp_path: Path) -> None:
+    load_settings({"RELAY_CONFIG": str(SAMPLE)}, tmp_path)
+
+
+def test_the_sample_with_everything_switched_on_is_one_too(tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text(switched_on())
+    load_settings({}, tmp_path)
+
+
+def test_the_sample_has_every_setting() -> None:
+    content = tomllib.loads(switched_on())
+    assert set(content) == set(Settings.model_fields)
+    known = {field.alias or name for name, field in Destination.model_fields.items()}
+    assert set(content["destinations"]["billing"]) == known
+
+
+def test_what_the_sample_has_switched_off_is_the_default(tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text(switched_on())
+    sample = load_settings({}, tmp_path)
+    examples = {"redis_url", "twilio_shared_key", "default_provider", "daily_api_key", "daily_domain_id", "local_rooms"}
+    examples |= {"allowed_numbers", "denied_numbers", *tomllib.loads(SAMPLE.read_text())}
+    others = set(Settings.model_fields) - examples
+    assert {name: getattr(sample, name) for name in others} == {name: getattr(Settings(), name) for name in others}
+
+
+def test_the_problems_shown_on_the_page_are_what_is_said(tmp_path: Path) -> None:
+    shown = re.search(r"```\n(RELAY_LISTN.*?)```", (DOCS / "configuration.md").read_text(), re.DOTALL)
+    assert shown is not None
+    found = problems(
+        {"RELAY_LISTN": "x", "RELAY_TWILIO_FROM": None, "RELAY_DESTINATIONS": None},
+        tmp_path,
+        toml="[destinations.billing]\nto = '4155550123'\n",
+    )
+    assert "".join(f"{each}\n" for each in found) == shown[1]
