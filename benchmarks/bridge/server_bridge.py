@@ -114,11 +114,11 @@ class BridgeServer:
         return LoopbackRoom(microphone_ptime_ms=self._microphone_ptime_ms, speaker=speak, microphone=kept.take)
 
     def _waits(self) -> list[LatencyHistogram]:
-        waits = [bridge._leg.agent_to_room._wait for bridge in self._bridges if bridge._leg is not None]
+        waits = [bridge._legs.latest.agent_to_room._wait for bridge in self._bridges if bridge._legs.latest is not None]
         return [histogram for each in waits for histogram in (each.recent, each._before)]
 
     def _own_times(self) -> list[LatencyHistogram]:
-        sending = [bridge._leg.room_to_agent for bridge in self._bridges if bridge._leg is not None]
+        sending = [bridge._legs.latest.room_to_agent for bridge in self._bridges if bridge._legs.latest is not None]
         own_times = [each._own_time for each in sending if each is not None]
         return [histogram for each in own_times for histogram in (each.recent, each._before)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -11,8 +12,9 @@ from websockets.frames import CloseCode
 from relay.bridge.agent_to_room import AgentToRoom
 from relay.bridge.faults import BadMessageLimit, Faults
 from relay.bridge.media_connection import ROUND_TRIPS, Ending, MediaConnection
-from relay.bridge.room_to_agent import RoomToAgent
+from relay.bridge.room_to_agent import LAST_MARK, RoomToAgent
 from relay.bridge.settings import BridgeSettings
+from relay.bridge.stats import Tally
 from relay.errors import RemoteProtocolError
 from relay.providers.base import DtmfReceived, Event, MarkReached, MediaAdapter, StreamStarted, StreamStopped
 from relay.rooms.base import Room
@@ -24,8 +26,8 @@ _ENDED_CODES: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.NO_STATUS_RCVD)
 class LegListener(Protocol):
     """What a leg reports to."""
 
-    def stream_started(self, started: StreamStarted) -> None:
-        """The carrier opened its stream; audio can be sent from here on."""
+    def stream_started(self, started: StreamStarted, *, agent_to_room: str, room_to_agent: str) -> None:
+        """The carrier opened its stream; audio can be sent from here on. The chains of each direction are for logs."""
 
     def dtmf_received(self, digit: str) -> None:
         """The agent pressed a key."""
@@ -46,6 +48,7 @@ class AgentLeg:
         settings: bounds and filters.
         faults: told of what the carrier does wrong.
         clock: monotonic ns.
+        tally: goes on from leg to leg.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class AgentLeg:
         settings: BridgeSettings,
         faults: Faults,
         clock: Callable[[], int],
+        tally: Tally,
     ) -> None:
         self.connection = connection
         self._adapter = adapter
@@ -66,19 +70,24 @@ class AgentLeg:
         self._settings = settings
         self._faults = faults
         self._clock = clock
+        self._tally = tally
         self._bad_messages = BadMessageLimit(settings.bad_messages_max)
         self._over = False
+        self._said_last = asyncio.Event()
+        self._closed = asyncio.Event()
         self._pinged_ns: int | None = None
         self._pongs_seen = 0
         self.connected_ns = clock()
-        self.agent_to_room = AgentToRoom(
+        self.agent_to_room: AgentToRoom = AgentToRoom(
             adapter,
             room_rate_hz=room.rate_hz,
             microphone_ptime_ms=room.microphone_ptime_ms,
             profile=settings.profile,
             clock=clock,
+            tally=tally,
         )
         self.room_to_agent: RoomToAgent | None = None
+        self._not_of_room = 0  # frames that went to the agent in place of the room's
 
     # What the connection reports
 
@@ -127,6 +136,23 @@ class AgentLeg:
             self._pinged_ns = now_ns
             self.connection.measure_round_trip(now_ns)
 
+    def begin_anew(self) -> None:
+        """Let nothing count of what was said so far: the agent was not heard, and heard nobody."""
+        self.agent_to_room.begin_anew()
+        if self.room_to_agent is not None:
+            self._not_of_room = self.room_to_agent.frames_taken
+
+    @property
+    def has_sent_room(self) -> bool:
+        """Whether a frame of the room was sent."""
+        return self.room_to_agent is not None and self.room_to_agent.frames_sent > self._not_of_room
+
+    def add_up(self) -> None:
+        """Leave what was counted here to the leg that comes after this one."""
+        self._tally.agent_to_room = self.agent_to_room.counts()
+        if self.room_to_agent is not None:
+            self._tally.room_to_agent = self.room_to_agent.counts(self._clock())
+
     @property
     def ping_unanswered_since_ns(self) -> int | None:
         """Since when a carrier that has answered pings owes a pong and has said nothing."""
@@ -135,19 +161,46 @@ class AgentLeg:
             return None
         return max(self._pinged_ns, self.agent_to_room.last_audio_ns or 0)  # while it talks it is there
 
-    async def close(self, code: CloseCode, reason: str) -> None:
-        """Take no more messages and close the connection, with a close frame if that can be sent in time."""
+    async def say_last(self, sound: bytes, *, timeout_s: float) -> None:
+        """
+        Let the agent hear ``sound``, if there is a stream, in place of all that has not been heard yet.
+
+        Returns when the carrier says that it was played, when the connection is over, or after ``timeout_s``.
+        """
+        sending = self.room_to_agent
+        if self._over or sending is None or sending.stalled_since_ns is not None:
+            return
+        sending.say_last(sound)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._said_last.wait()
+
+    def stop(self) -> None:
+        """Take no more messages, and report nothing any more."""
         self._over = True
+        self._said_last.set()
+
+    async def close(self, code: CloseCode, reason: str) -> None:
+        """Close the connection, with a close frame if that can be sent in time. ``stop`` comes first."""
         try:
             async with asyncio.timeout(self._settings.close_timeout_s):
                 await self.connection.close(code, reason)
         except TimeoutError:
             self._faults.note("close_timeout", f"no closing handshake within {self._settings.close_timeout_s:g} s")
+        except Exception as error:  # noqa: BLE001 - nobody is left who could do more about it than to drop the socket
+            self._faults.note("teardown_failed", repr(error))
         finally:
             self.connection.abort()
+            self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Return when ``close`` has closed the connection."""
+        await self._closed.wait()
 
     def _handle(self, event: Event, now_ns: int) -> None:
         match event:
+            case MarkReached(name) if name == LAST_MARK:
+                self._said_last.set()
             case MarkReached(name):
                 if self.room_to_agent is not None:
                     self.room_to_agent.mark_reached(name, now_ns)
@@ -168,11 +221,16 @@ class AgentLeg:
             profile=self._settings.profile,
             faults=self._faults,
             clock=self._clock,
+            tally=self._tally,
         )
         self.connection.measure_round_trip(self._clock())
-        self._listener.stream_started(started)
+        self._listener.stream_started(
+            started,
+            agent_to_room=self.agent_to_room.chain(started.format),
+            room_to_agent=self.room_to_agent.chain(),
+        )
 
     def _end(self, reason: Reason, detail: str) -> None:
         if not self._over:
-            self._over = True
+            self.stop()
             self._listener.leg_over(reason, detail)

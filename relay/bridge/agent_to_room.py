@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 from relay._codec import Decoder, MediaTemplate
-from relay.bridge.stats import AgentToRoomStats, Durations
+from relay.bridge.stats import NO_SPREAD, AgentToRoomStats, Tally, counted_on
 from relay.errors import RemoteProtocolError
 from relay.media.format import AudioFormat, pcm
 from relay.media.playout import Playout
@@ -26,6 +27,7 @@ class AgentToRoom:
         microphone_ptime_ms: how much of it at a time.
         profile: the codec's filter.
         clock: monotonic ns.
+        tally: goes on from stream to stream of a bridge.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class AgentToRoom:
         microphone_ptime_ms: int,
         profile: Literal["balanced", "low_delay", "high_quality"],
         clock: Callable[[], int] = time.monotonic_ns,
+        tally: Tally | None = None,
     ) -> None:
         self._adapter = adapter
         self._room_rate_hz = room_rate_hz
@@ -44,7 +47,8 @@ class AgentToRoom:
         self._decoder: Decoder | None = None
         self._template: MediaTemplate | None = None
         self._clock = clock
-        self._lateness, self._own_time, self._wait = Durations(), Durations(), Durations()
+        self._tally = tally or Tally()
+        self._lateness, self._own_time, self._wait = self._tally.lateness, self._tally.received, self._tally.wait
         self._playout = Playout(room_rate_hz, pull_ms=microphone_ptime_ms, wait=self._wait.recent)
         self.pull = self._playout.pull
         self.last_audio_ns: int | None = None
@@ -59,6 +63,11 @@ class AgentToRoom:
     def in_room(self) -> bool:
         """Whether any of the agent's audio has been given to the room."""
         return self._playout.played
+
+    def begin_anew(self) -> None:
+        """Drop what waits for the room, as if nothing had been given to it."""
+        self._playout.clear()
+        self._playout.played = False
 
     def take(self, message: bytes | str, received_ns: int) -> Sequence[Event]:
         """
@@ -79,13 +88,18 @@ class AgentToRoom:
 
     def stats(self, *, whole_call: bool) -> AgentToRoomStats:
         """Where things stand, with the waits since the last call of this, or of the whole call."""
-        return AgentToRoomStats(
-            frames=self.frames,
+        return replace(
+            self.counts(),
             lateness=self._lateness.take(whole_call=whole_call),
             own_time=self._own_time.take(whole_call=whole_call),
             wait=self._wait.take(whole_call=whole_call),
-            playout=self._playout.snapshot(),
         )
+
+    def counts(self) -> AgentToRoomStats:
+        """Where things stand, of all streams so far, without durations."""
+        before = self._tally.agent_to_room
+        playout = counted_on(self._playout.snapshot(), before.playout if before is not None else None)
+        return counted_on(AgentToRoomStats(self.frames, NO_SPREAD, NO_SPREAD, NO_SPREAD, playout), before)
 
     def chain(self, carrier: AudioFormat) -> str:
         """The steps a frame takes."""

@@ -39,10 +39,35 @@ class Dtmf:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaLost:
+    """The carrier's stream broke after both were heard. Another is waited for."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaBack:
+    """Both are heard again, over another stream. Comes once after each ``MediaLost``, unless the bridge ends first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Statistics:
     """Once a second."""
 
     stats: BridgeStats
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """
+    The bridge is over, and the agent has been told: the phone can be hung up. Once, before ``Ended``.
+
+    What is left is to close the carrier's connection and to leave the room, which may take seconds.
+    """
+
+    reason: Reason
+    detail: str
+    was_joined: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +80,4 @@ class Ended:
     stats: BridgeStats
 
 
-BridgeEvent: TypeAlias = RoomJoined | MediaStarted | Joined | Dtmf | Statistics | Ended
+BridgeEvent: TypeAlias = RoomJoined | MediaStarted | Joined | Dtmf | MediaLost | MediaBack | Statistics | Ending | Ended

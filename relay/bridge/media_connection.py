@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
 from typing import Any, Final, Protocol, cast
 
@@ -25,6 +25,12 @@ CLOSE_TIMEOUT_S: Final = 2.0
 USER_TIMEOUT_MS: Final = 10_000
 FRAGMENTS_MAX: Final = 64
 EARLY_MESSAGES_MAX: Final = 64
+PROTOCOL_OPTIONS: Final[Mapping[str, Any]] = {"max_size": MESSAGE_MAX_BYTES}
+CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
+    "close_timeout": CLOSE_TIMEOUT_S,
+    "ping_interval": None,  # the bridge pings: a carrier that never answers one must not lose its call by it
+}
+HANDSHAKE_OPTIONS: Final[Mapping[str, Any]] = {"server_header": None}
 _FIN: Final = 0x80
 _HEADER: Final = struct.Struct(">BBH")  # of an unmasked message of 126 to 65535 bytes
 ROUND_TRIPS: Final = 3
@@ -229,9 +235,8 @@ async def serve_media(
         create_connection=MediaConnection,
         process_request=authorise,
         compression=None,  # audio does not compress, and a compressed message is a bomb
-        max_size=MESSAGE_MAX_BYTES,
         open_timeout=OPEN_TIMEOUT_S,
-        close_timeout=CLOSE_TIMEOUT_S,
-        ping_interval=None,  # the bridge pings: a carrier that never answers one must not lose its call by it
-        server_header=None,
+        **PROTOCOL_OPTIONS,
+        **CONNECTION_OPTIONS,
+        **HANDSHAKE_OPTIONS,
     )

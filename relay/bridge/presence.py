@@ -26,6 +26,8 @@ class Presence:
         self._in_room = False
         self.absent_since_ns: int | None = None
         """Since when the customer is away; None if present, and before we are in the room."""
+        self.was_seen = False
+        """Whether the customer has ever been there."""
 
     def joined_room(self, participants: Iterable[Participant], now_ns: int) -> None:
         """We are in the room, and these were there before; who went since then has been reported already."""
@@ -43,6 +45,7 @@ class Presence:
     def left(self, participant: Participant, now_ns: int) -> None:
         """Somebody left."""
         self._participants.pop(participant.participant_id, None)
+        self.was_seen = self.was_seen or self._is_customer(participant)  # perhaps before we were in the room
         self._gone.add(participant.participant_id)
         self._note_absence(now_ns)
 
@@ -54,6 +57,7 @@ class Presence:
     def _note_absence(self, now_ns: int) -> None:
         if any(self._is_customer(each) for each in self._participants.values()):
             self.absent_since_ns = None
+            self.was_seen = True
         elif self.absent_since_ns is None and self._in_room:
             self.absent_since_ns = now_ns
 

@@ -6,13 +6,14 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Literal
 
 from relay._codec import Encoder, MediaTemplate
 from relay.bridge.faults import Faults
 from relay.bridge.media_connection import MediaConnection
 from relay.bridge.settings import QUEUE_MIN_MS
-from relay.bridge.stats import Durations, RoomToAgentStats
+from relay.bridge.stats import NO_SPREAD, RoomToAgentStats, Tally, counted_on
 from relay.media.carrier_buffer import CLEAR_ABOVE_MS, CarrierBuffer
 from relay.media.drain import Drain
 from relay.media.format import PTIME_MS, AudioFormat, pcm
@@ -20,6 +21,8 @@ from relay.providers.base import MediaAdapter
 
 _FRAME_HEADER_BYTES: Final = 4  # of a WebSocket message of 126 to 65535 bytes to a client
 _HELD_MAX_MS: Final = QUEUE_MIN_MS - 2 * PTIME_MS
+LAST_MARK: Final = "last"
+"""Comes back when what was said last has been played."""
 
 
 class RoomToAgent:
@@ -39,6 +42,7 @@ class RoomToAgent:
         profile: the codec's filter.
         faults: told of what is dropped.
         clock: monotonic ns.
+        tally: goes on from stream to stream of a bridge.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class RoomToAgent:
         profile: Literal["balanced", "low_delay", "high_quality"],
         faults: Faults,
         clock: Callable[[], int] = time.monotonic_ns,
+        tally: Tally | None = None,
     ) -> None:
         self._connection = connection
         self._adapter = adapter
@@ -68,7 +73,8 @@ class RoomToAgent:
         self._pending = b""
         self._drain = Drain(room_rate_hz)
         self._buffer = CarrierBuffer(marks=adapter.capabilities.marks)
-        self._own_time = Durations()
+        self._tally = tally or Tally()
+        self._own_time = self._tally.sent
         self._message_bytes = audio.size_bytes(PTIME_MS)
         self.stalled_since_ns: int | None = None
         self.frames_sent = 0
@@ -102,10 +108,23 @@ class RoomToAgent:
             self._connection.send_message(self._adapter.encode_clear(), text=self._text)
             self.clears += 1
 
+    def say_last(self, sound: bytes) -> None:
+        """Let the agent hear ``sound``, whole frames, in place of what has not been heard yet. Nothing comes after."""
+        self.clear()
+        for at in range(0, len(sound), self._frame_bytes):
+            self._connection.send_message(self._message(sound[at : at + self._frame_bytes]), text=self._text)
+        if self._adapter.capabilities.marks:
+            self._connection.send_message(self._adapter.encode_mark(LAST_MARK), text=self._text)
+
     def mark_reached(self, name: str, now_ns: int) -> None:
         """Take a mark that the carrier returned."""
         if not self._buffer.reached(name, now_ns):
             self._faults.note("unknown_mark", f"expected a mark of this stream, got {name[:40]!r}")
+
+    @property
+    def frames_taken(self) -> int:
+        """Frames that were sent, and that are to be."""
+        return self.frames_sent + len(self._held)
 
     def queued_ms(self) -> float:
         """Audio on our side that the carrier has not acknowledged, and what is held."""
@@ -113,15 +132,20 @@ class RoomToAgent:
 
     def stats(self, now_ns: int, *, whole_call: bool) -> RoomToAgentStats:
         """Where things stand, with our own time since the last call of this, or of the whole call."""
-        return RoomToAgentStats(
+        return replace(self.counts(now_ns), own_time=self._own_time.take(whole_call=whole_call))
+
+    def counts(self, now_ns: int) -> RoomToAgentStats:
+        """Where things stand, of all streams so far, without durations."""
+        counts = RoomToAgentStats(
             frames=self.frames_sent,
             frames_dropped=self.frames_dropped,
             trimmed_ms=round(self.trimmed_ms),
             clears=self.clears,
-            own_time=self._own_time.take(whole_call=whole_call),
+            own_time=NO_SPREAD,
             queued_ms=self.queued_ms(),
             carrier_buffer_ms=self._buffer.depth_ms(now_ns, round_trip_ms=self._connection.round_trip_ms),
         )
+        return counted_on(counts, self._tally.room_to_agent)
 
     def chain(self) -> str:
         """The steps a frame takes."""
@@ -144,11 +168,13 @@ class RoomToAgent:
             whole, self._pending = self._pending[: self._frame_bytes], self._pending[self._frame_bytes :]
             self._encode(whole, read_ns)
 
-    def _encode(self, frame: bytes, now_ns: int) -> None:
+    def _message(self, frame: bytes) -> bytes:
         if self._template is not None:
-            message = self._encoder.push_message(frame, self._template)
-        else:
-            message = self._adapter.encode_audio(self._encoder.push(frame))
+            return self._encoder.push_message(frame, self._template)
+        return self._adapter.encode_audio(self._encoder.push(frame))
+
+    def _encode(self, frame: bytes, now_ns: int) -> None:
+        message = self._message(frame)
         self._message_bytes = len(message) + _FRAME_HEADER_BYTES
         if self.flush(now_ns) >= PTIME_MS:
             self._write(message, now_ns, now_ns)

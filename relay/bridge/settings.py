@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Final, Literal
 
 from relay.media.format import PTIME_MS
+from relay.media.tones import Ringback
 
 QUEUE_MIN_MS: Final = 4 * PTIME_MS
 """Two frames in the socket and two held: with less, a path that works loses audio."""
@@ -17,7 +18,7 @@ class BridgeSettings:
     How long a bridge waits, how much it queues, and how much nonsense it takes.
 
     Raises:
-        ValueError: a number that is not above zero.
+        ValueError: a number that is not above zero, where zero means nothing.
     """
 
     media_timeout_s: float = 10.0
@@ -35,14 +36,20 @@ class BridgeSettings:
     attach_timeout_s: float = 600.0
     """No connection of a carrier for so long from the beginning on, whoever drives the bridge, ends it."""
 
+    reconnect_timeout_s: float = 10.0
+    """A carrier's stream that broke after both were heard is waited for so long: until both are heard again."""
+
     customer_grace_s: float = 5.0
-    """A customer who left may come back (a page reloaded, a network changed) within so long."""
+    """A customer who left after both were heard may come back (a page reloaded, a network changed); 0: may not."""
 
     max_duration_s: float = 4 * 3600.0
     """From the carrier's connection on."""
 
     queue_max_ms: int = 200
     """Audio towards the carrier that waits on our side, in this process and in the kernel."""
+
+    notice_timeout_s: float = 0.4
+    """The agent hears that the call is over for 300 ms; closing the connection waits for that so long at most."""
 
     ping_interval_s: float = 3.0
     bad_messages_max: int = 20
@@ -54,10 +61,14 @@ class BridgeSettings:
     profile: Literal["balanced", "low_delay", "high_quality"] = "balanced"
     """The codec's filters."""
 
+    ringback: Ringback = "north_america"
+    """What the customer hears while the phone rings."""
+
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if not isinstance(value, str) and not value > 0:
+            may_be_zero = each.name == "customer_grace_s"
+            if not isinstance(value, str) and not (value > 0 or (may_be_zero and value == 0)):
                 raise ValueError(f"BridgeSettings: expected a {each.name} above zero, got {value!r}")
         if self.queue_max_ms < QUEUE_MIN_MS:
             raise ValueError(

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, TypeVar
 
 from relay.media.latency import LatencyHistogram
 from relay.media.playout import PlayoutStats
+
+_COUNTS: Final = (
+    *("frames_received", "frames_lost", "frames_late", "frames_duplicate", "frames_overrun", "underruns"),
+    *("concealed_ms", "drained_ms", "retimed_samples"),
+    *("frames", "frames_dropped", "trimmed_ms", "clears"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +90,29 @@ class BridgeStats:
     def as_dict(self) -> dict[str, Any]:
         """As plain values, for a log line."""
         return asdict(self)
+
+
+D = TypeVar("D", PlayoutStats, AgentToRoomStats, RoomToAgentStats)
+
+NO_SPREAD: Final = Spread(0.0, 0.0, 0.0)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What goes on over all streams of one bridge: durations, and the counts of those streams that are over."""
+
+    lateness: Durations = field(default_factory=Durations)
+    received: Durations = field(default_factory=Durations)
+    """Our own time, agent to room."""
+    wait: Durations = field(default_factory=Durations)
+    sent: Durations = field(default_factory=Durations)
+    """Our own time, room to agent."""
+    agent_to_room: AgentToRoomStats | None = None
+    room_to_agent: RoomToAgentStats | None = None
+
+
+def counted_on(now: D, before: D | None) -> D:
+    """``now``, its counts added to those of the streams before it; everything else is as it stands now."""
+    if before is None:
+        return now
+    return replace(now, **{name: getattr(now, name) + getattr(before, name) for name in _COUNTS if hasattr(now, name)})

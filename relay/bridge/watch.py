@@ -10,10 +10,11 @@ from relay.transfers.reasons import Reason
 
 
 class Verdict(NamedTuple):
-    """Why a bridge must end."""
+    """Why a bridge must end, or its agent's leg: another may take that one's place."""
 
     reason: Reason
     detail: str
+    is_of_leg: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,32 +26,64 @@ class Signs:
     """
 
     unattached_since_ns: int | None = None
+    reconnecting_since_ns: int | None = None
     connected_since_ns: int | None = None
     audio_seen_ns: int | None = None
     ping_unanswered_since_ns: int | None = None
     write_stalled_since_ns: int | None = None
     microphone_seen_ns: int | None = None
-    customer_absent_since_ns: int | None = None
+
+
+class _Rule(NamedTuple):
+    since_ns: int | None
+    bound_s: float
+    reason: Reason
+    what: str
+    is_of_leg: bool = False
 
 
 def look(signs: Signs, settings: BridgeSettings, now_ns: int) -> Verdict | None:
-    """The first rule that is broken, if any is: the most telling first."""
-    # since when, how long it may last, why the bridge ends, what is said of it
+    """The first rule that is broken, if any is: what ends the bridge first, and of that the most telling."""
     rules = (
-        (
+        _Rule(
             signs.microphone_seen_ns,
             settings.room_timeout_s,
             Reason.ROOM_LOST,
             "the room's microphone asked for nothing",
         ),
-        (signs.customer_absent_since_ns, settings.customer_grace_s, Reason.CUSTOMER_LEFT, "no customer in the room"),
-        (signs.ping_unanswered_since_ns, settings.half_open_timeout_s, Reason.MEDIA_LOST, "no pong from the carrier"),
-        (signs.write_stalled_since_ns, settings.write_stall_timeout_s, Reason.MEDIA_LOST, "the carrier read nothing"),
-        (signs.unattached_since_ns, settings.attach_timeout_s, Reason.MEDIA_TIMEOUT, "no connection of the carrier"),
-        (signs.audio_seen_ns, settings.media_timeout_s, Reason.MEDIA_TIMEOUT, "no audio from the carrier"),
-        (signs.connected_since_ns, settings.max_duration_s, Reason.MAX_DURATION, "the call has been going"),
+        _Rule(signs.connected_since_ns, settings.max_duration_s, Reason.MAX_DURATION, "the call has been going"),
+        _Rule(
+            signs.reconnecting_since_ns,
+            settings.reconnect_timeout_s,
+            Reason.MEDIA_LOST,
+            "no stream of the carrier in place of the one that broke",
+        ),
+        _Rule(
+            signs.unattached_since_ns, settings.attach_timeout_s, Reason.MEDIA_TIMEOUT, "no connection of the carrier"
+        ),
+        _Rule(
+            signs.ping_unanswered_since_ns,
+            settings.half_open_timeout_s,
+            Reason.MEDIA_LOST,
+            "no pong from the carrier",
+            is_of_leg=True,
+        ),
+        _Rule(
+            signs.write_stalled_since_ns,
+            settings.write_stall_timeout_s,
+            Reason.MEDIA_LOST,
+            "the carrier read nothing",
+            is_of_leg=True,
+        ),
+        _Rule(
+            signs.audio_seen_ns,
+            settings.media_timeout_s,
+            Reason.MEDIA_TIMEOUT,
+            "no audio from the carrier",
+            is_of_leg=True,
+        ),
     )
-    for since_ns, bound_s, reason, what in rules:
-        if since_ns is not None and now_ns - since_ns > bound_s * 1e9:
-            return Verdict(reason, f"{what} for {bound_s:g} s")
+    for rule in rules:
+        if rule.since_ns is not None and now_ns - rule.since_ns > rule.bound_s * 1e9:
+            return Verdict(rule.reason, f"{rule.what} for {rule.bound_s:g} s", rule.is_of_leg)
     return None

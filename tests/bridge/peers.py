@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -73,6 +75,17 @@ async def relay(
         await server.wait_closed()
 
 
+def open_sockets() -> set[int]:
+    """Inodes of the sockets that this process holds."""
+    inodes = set()
+    for descriptor in range(1024):
+        with contextlib.suppress(OSError):
+            found = os.fstat(descriptor)
+            if stat.S_ISSOCK(found.st_mode):
+                inodes.add(found.st_ino)
+    return inodes
+
+
 class RawPeer:
     """A client that writes any bytes: the library's own protocol without its connection."""
 
@@ -82,12 +95,17 @@ class RawPeer:
 
     @classmethod
     async def connect(cls, relay: Relay, *, receive_buffer_bytes: int | None = None) -> RawPeer:
+        return await cls.open(relay.port, receive_buffer_bytes=receive_buffer_bytes)
+
+    @classmethod
+    async def open(cls, port: int, *, receive_buffer_bytes: int | None = None) -> RawPeer:
+        """Connect to whatever listens there, and complete the handshake."""
         connected = socket.socket()
         if receive_buffer_bytes is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        connected.connect(("127.0.0.1", relay.port))
+        connected.connect(("127.0.0.1", port))
         reader, writer = await asyncio.open_connection(sock=connected)
-        protocol = ClientProtocol(parse_uri(relay.url))
+        protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/media"))
         protocol.send_request(protocol.connect())
         peer = cls(reader, writer, protocol)
         peer.flush()

@@ -100,7 +100,7 @@ def test_frame_that_was_held_goes_out_by_the_next_tick(run: Run) -> None:
     async def test() -> None:
         async with bridged() as case:
             await case.talk()
-            leg = case.bridge._leg
+            leg = case.bridge._legs.current
             assert leg is not None
             sending = leg.room_to_agent
             assert sending is not None

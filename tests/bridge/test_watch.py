@@ -9,14 +9,16 @@ from relay.bridge.watch import Signs, look
 from relay.transfers.reasons import Reason
 
 S = 1_000_000_000
+ANYTHING = {"profile", "ringback"}
+MAY_BE_ZERO = {"customer_grace_s"}
 SETTINGS = BridgeSettings()
 
 RULES = {
     "microphone_seen_ns": (10, Reason.ROOM_LOST),
-    "customer_absent_since_ns": (5, Reason.CUSTOMER_LEFT),
     "ping_unanswered_since_ns": (6, Reason.MEDIA_LOST),
     "write_stalled_since_ns": (5, Reason.MEDIA_LOST),
     "audio_seen_ns": (10, Reason.MEDIA_TIMEOUT),
+    "reconnecting_since_ns": (10, Reason.MEDIA_LOST),
     "unattached_since_ns": (600, Reason.MEDIA_TIMEOUT),
     "connected_since_ns": (4 * 3600, Reason.MAX_DURATION),
 }
@@ -40,10 +42,19 @@ def test_nothing_to_watch_ends_nothing() -> None:
     assert look(Signs(), SETTINGS, 10**18) is None
 
 
-def test_room_that_is_gone_says_more_than_the_customer_who_went_with_it() -> None:
-    verdict = look(Signs(microphone_seen_ns=0, customer_absent_since_ns=0), SETTINGS, 60 * S)
+def test_what_ends_the_bridge_comes_before_what_may_end_its_leg_only() -> None:
+    signs = Signs(microphone_seen_ns=0, reconnecting_since_ns=0, audio_seen_ns=0, write_stalled_since_ns=0)
+    verdict = look(signs, SETTINGS, 60 * S)
     assert verdict is not None
-    assert verdict.reason is Reason.ROOM_LOST
+    assert (verdict.reason, verdict.is_of_leg) == (Reason.ROOM_LOST, False)
+
+
+def test_only_signs_of_the_carriers_stream_are_of_the_leg() -> None:
+    of_leg = {"ping_unanswered_since_ns", "write_stalled_since_ns", "audio_seen_ns"}
+    for sign in RULES:
+        verdict = look(Signs(**{sign: 0}), SETTINGS, 10**18)
+        assert verdict is not None
+        assert verdict.is_of_leg == (sign in of_leg)
 
 
 def test_queue_that_no_frame_fits_in_is_refused() -> None:
@@ -51,7 +62,13 @@ def test_queue_that_no_frame_fits_in_is_refused() -> None:
         BridgeSettings(queue_max_ms=79)
 
 
-@pytest.mark.parametrize("name", [each.name for each in fields(BridgeSettings) if each.name != "profile"])
+@pytest.mark.parametrize("name", sorted({each.name for each in fields(BridgeSettings)} - ANYTHING - MAY_BE_ZERO))
 def test_settings_refuse_what_is_not_above_zero(name: str) -> None:
     with pytest.raises(ValueError, match=f"expected a {name} above zero, got 0"):
         BridgeSettings(**{name: 0})  # type: ignore[arg-type] # whichever of them it is
+
+
+def test_no_grace_at_all_is_a_setting_and_less_is_not() -> None:
+    assert BridgeSettings(customer_grace_s=0).customer_grace_s == 0
+    with pytest.raises(ValueError, match="expected a customer_grace_s above zero, got -1"):
+        BridgeSettings(customer_grace_s=-1)
