@@ -31,9 +31,9 @@ def read_wav(path: Path, *, rate_hz: int) -> bytes:
         raise ValueError(f"{path}: {error}") from error
 
 
-def write_wav(path: Path, pcm: bytes, *, rate_hz: float) -> None:
+def write_wav(path: Path, pcm: bytes, *, rate_hz: int) -> None:
     """
-    Write L16 mono; a true rate, as a ``Recording`` has, is rounded to whole Hz.
+    Write L16 mono.
 
     Raises:
         OSError: it cannot be written.
@@ -41,5 +41,5 @@ def write_wav(path: Path, pcm: bytes, *, rate_hz: float) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(round(rate_hz))
+        file.setframerate(rate_hz)
         file.writeframes(pcm)

@@ -1,4 +1,4 @@
-"""What the tests of the simulated phone share: both event loops, and a relay's stand-in."""
+"""What the tests of the stand-ins share: both event loops, and stand-ins for what they talk with."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,10 +7,13 @@ from typing import TypeAlias
 import pytest
 import uvloop
 
+from relay.dev.carrier import SimulatedCarrier
 from tests.dev.stand_in_relay import StandInRelay
+from tests.dev.stand_in_service import StandInService
 
 Run: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
 RunWithRelay: TypeAlias = Callable[[Callable[[StandInRelay], Awaitable[None]]], None]
+RunWithCarrier: TypeAlias = Callable[[Callable[[SimulatedCarrier, StandInService], Awaitable[None]]], None]
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -40,3 +43,17 @@ def run_with_relay(run: Run) -> RunWithRelay:
         run(whole)
 
     return run_with_relay
+
+
+@pytest.fixture
+def run_with_carrier(run: Run) -> RunWithCarrier:
+    """Run a scenario with a simulated carrier and a service that its webhooks come to."""
+
+    def run_with_carrier(scenario: Callable[[SimulatedCarrier, StandInService], Awaitable[None]]) -> None:
+        async def whole() -> None:
+            async with SimulatedCarrier() as carrier, StandInService(carrier) as service:
+                await scenario(carrier, service)
+
+        run(whole)
+
+    return run_with_carrier

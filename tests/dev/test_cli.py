@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,20 @@ def test_the_server_runs_until_a_signal_and_ends_with_0(how: str, number: signal
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
         assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_simulated_carrier_runs_until_a_signal_and_ends_with_0(number: signal.Signals) -> None:
+    with started([sys.executable, "-m", "relay", "dev", "carrier", "--port", "0"]) as (process, line):
+        url = re.fullmatch(r"Simulated carrier \(stands in for Twilio\): http://127\.0\.0\.1:(\d+)\n", line)
+        assert url is not None, line
+        with closing(HTTPConnection("127.0.0.1", int(url[1]), timeout=10)) as connection:
+            connection.request("GET", "/2010-04-01/Accounts/AC0/Calls.json")
+            assert connection.getresponse().status == 401
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=10)
+        assert (process.returncode, errors) == (0, "")
+        assert "account SID AC" in output
 
 
 def refused(*options: str) -> str:

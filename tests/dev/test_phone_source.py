@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from relay.dev.phone_playout import FRAME_BYTES
-from relay.dev.phone_source import SILENCE, Source, frames_of
+from relay.dev.phone_source import SILENCE, Source, frames_of, repeated
 
 LOUD = b"\x01\x10" * (FRAME_BYTES // 2)
 
@@ -36,3 +36,8 @@ def test_a_callable_is_asked_for_each_frame_by_its_number() -> None:
 def test_a_callable_that_says_too_much_is_refused() -> None:
     with pytest.raises(ValueError, match="at most 320 bytes for frame 0, got 322"):
         first(lambda _: bytes(322), 1)
+
+
+def test_repeated_audio_begins_again_after_its_last_whole_frame() -> None:
+    other = LOUD[::-1]
+    assert first(repeated(LOUD + other + LOUD[:100]), 5) == [LOUD, other, LOUD, other, LOUD]
