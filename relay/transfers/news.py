@@ -1,0 +1,241 @@
+"""
+Who waits for news of which transfer, and how news travel between nodes.
+
+What a node writes wakes its own waiters at once. The other nodes learn of it by a hint in one short stream that all
+share: one blocking reader per node reads it, and reads again what a hint says is newer than what its waiters know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+from relay.errors import StoreUnavailable
+from relay.transfers.record import Transfer
+from relay.transfers.stored import read_transfer, transfer_key
+
+Command: TypeAlias = tuple[str | int, ...]
+Ask: TypeAlias = Callable[[Sequence[Command], float], Awaitable[list[Any]]]
+"""Send commands over one connection; what they answer, or StoreUnavailable after so many seconds."""
+Readout: TypeAlias = Transfer | StoreUnavailable | None
+"""A transfer as last read; why it cannot be read; None: there is none."""
+
+SYNC_S: Final = 1.0
+"""How often the reader, however busy or idle, makes sure that Redis takes writes and has not lost the stream."""
+ANSWER_S: Final = 1.0
+RETRY_S: Final = 0.2
+PACE_S: Final = 0.002
+"""Between hints: in a busy second many travel together, and cost the loop a tenth. Nobody notices 2 ms."""
+ALIVE_TTL_S: Final = 10
+HINTS_KEPT: Final = 10_000
+"""The reader may be as many behind; what it misses, waiters find when their time is over."""
+READ_AT_ONCE: Final = 100
+"""Transfers: some 4 ms of the loop's time."""
+
+
+class Subscription:
+    """Says that a transfer may have changed."""
+
+    def __init__(self) -> None:
+        self.latest: Readout = None
+        """As read when it changed last."""
+        self._changed = asyncio.Event()
+
+    async def changed(self, timeout_s: float) -> bool:
+        """Return whether it has changed since this was called last, or does within ``timeout_s``."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
+
+    def tell(self, latest: Readout) -> None:
+        """Wake who waits."""
+        self.latest = latest
+        self._changed.set()
+
+
+class Subscriptions:
+    """Who waits for news of which transfer, on this node."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Subscription]] = {}
+
+    @contextlib.contextmanager
+    def to(self, transfer_id: str) -> Iterator[Subscription]:
+        """Tell of one transfer from now on."""
+        subscription = Subscription()
+        of_this = self._of.setdefault(transfer_id, [])
+        of_this.append(subscription)
+        try:
+            yield subscription
+        finally:
+            of_this.remove(subscription)
+            if not of_this:
+                del self._of[transfer_id]
+
+    def ids(self) -> list[str]:
+        """Return the transfers that somebody waits for."""
+        return list(self._of)
+
+    def know(self, transfer_id: str, version: int) -> bool:
+        """Return whether all who wait for the transfer know this version of it, or a newer one."""
+        return all(
+            isinstance(one.latest, Transfer) and one.latest.version >= version for one in self._of.get(transfer_id, ())
+        )
+
+    def tell(self, transfer_id: str, latest: Readout) -> None:
+        """Wake all who wait for the transfer."""
+        for one in self._of.get(transfer_id, ()):
+            one.tell(latest)
+
+
+class News:
+    """
+    The news of this node: its waiters, what it still has to tell the other nodes, and the reader of theirs.
+
+    Args:
+        prefix: of the keys.
+        write: asks over a connection that is shared with others.
+        read: asks over a connection of the reader's own.
+    """
+
+    def __init__(self, prefix: str, *, write: Ask, read: Ask) -> None:
+        self.subscriptions = Subscriptions()
+        self._prefix = prefix
+        self._stream = f"{prefix}:news"
+        self.probe: Command = ("SET", f"{prefix}:alive", 1, "EX", ALIVE_TTL_S)
+        """Answered if Redis takes writes: it is neither full nor a replica."""
+        self._write = write
+        self._read = read
+        self._untold: dict[str, Transfer] = {}
+        self._something_untold = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._is_closing = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Start to read and to tell; return when the first attempt to read has come to something."""
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._tell_others())]
+        await self._tried.wait()
+
+    async def close(self) -> None:
+        """Tell the others what they do not know yet, if Redis answers; then stop. Who still waits is told to stop."""
+        # Before Python 3.12, wait_for (redis-py sends through it) may swallow a cancellation: the tasks look here, too.
+        self._is_closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(StoreUnavailable):
+            await self._send_hints()
+        for transfer_id in self.subscriptions.ids():
+            self.subscriptions.tell(transfer_id, StoreUnavailable("the store was closed"))
+
+    def tell(self, transfer: Transfer) -> None:
+        """Tell all nodes of what this one has just written."""
+        if not self.subscriptions.know(transfer.transfer_id, transfer.version):
+            self.subscriptions.tell(transfer.transfer_id, transfer)
+        self._untold[transfer.transfer_id] = transfer
+        self._something_untold.set()
+
+    # Telling the other nodes
+
+    async def _tell_others(self) -> None:
+        while not self._is_closing:
+            await self._something_untold.wait()
+            try:
+                await self._send_hints()
+                await asyncio.sleep(PACE_S)
+            except StoreUnavailable:  # it is logged where it is raised; what could not be told is kept
+                await asyncio.sleep(RETRY_S)
+
+    async def _send_hints(self) -> None:
+        self._something_untold.clear()
+        hints, self._untold = self._untold, {}
+        if not hints:
+            return
+        try:
+            await self._write([self._hint(transfer) for transfer in hints.values()], ANSWER_S)
+        except BaseException:
+            self._untold = hints | self._untold
+            self._something_untold.set()
+            raise
+
+    def _hint(self, transfer: Transfer) -> Command:
+        fields = ("id", transfer.transfer_id, "version", transfer.version, "state", transfer.state)
+        return ("XADD", self._stream, "MAXLEN", "~", HINTS_KEPT, "*", *fields)
+
+    # Reading what the other nodes tell
+
+    async def _follow(self) -> None:
+        while not self._is_closing:
+            try:
+                await self._follow_while_answered()
+            except StoreUnavailable:  # it is logged where it is raised
+                self._tried.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def _follow_while_answered(self) -> None:
+        """Everything that is waited for is read first: hints were missed."""
+        position = await self._synchronise(None)
+        self._tried.set()
+        now_s = asyncio.get_running_loop().time
+        while not self._is_closing:
+            sync_at_s = now_s() + SYNC_S
+            while (left_s := sync_at_s - now_s()) > 0:
+                position = await self._read_hints(position, block_s=left_s)
+            position = await self._synchronise(position)
+
+    async def _synchronise(self, position: tuple[int, int] | None) -> tuple[int, int]:
+        """Check that Redis takes writes, and that the stream still is the one that was read to ``position``, if any."""
+        _, last = await self._read([self.probe, ("XREVRANGE", self._stream, "+", "-", "COUNT", 1)], ANSWER_S)
+        newest = _position(last[0][0]) if last else (0, 0)
+        if position is None or newest < position:
+            await self._read_again(self.subscriptions.ids())
+            return newest
+        return position
+
+    async def _read_hints(self, position: tuple[int, int], *, block_s: float) -> tuple[int, int]:
+        block_ms = max(1, round(block_s * 1000))  # 0 would be for ever
+        after = f"{position[0]}-{position[1]}"
+        command: Command = ("XREAD", "COUNT", 1000, "BLOCK", block_ms, "STREAMS", self._stream, after)
+        (streams,) = await self._read([command], block_s + ANSWER_S)
+        if not streams:
+            return position
+        entries = streams[0][1]
+        await self._read_again(self._newer(entries))
+        return _position(entries[-1][0])
+
+    def _newer(self, entries: Sequence[Any]) -> list[str]:
+        """Return the transfers that these hints say are newer than what their waiters know."""
+        versions: dict[str, int] = {}
+        for _, flat in entries:
+            fields = dict(zip(flat[::2], flat[1::2], strict=False))
+            transfer_id = fields.get(b"id", b"").decode(errors="replace")
+            version = fields.get(b"version", b"")
+            if version.isdigit() and len(version) <= 15:  # else no hint of ours
+                versions[transfer_id] = max(versions.get(transfer_id, 0), int(version))
+        return [each for each, version in versions.items() if not self.subscriptions.know(each, version)]
+
+    async def _read_again(self, transfer_ids: Sequence[str]) -> None:
+        for at in range(0, len(transfer_ids), READ_AT_ONCE):
+            some = transfer_ids[at : at + READ_AT_ONCE]
+            commands: list[Command] = [("HGETALL", transfer_key(self._prefix, one)) for one in some]
+            for one, flat in zip(some, await self._read(commands, ANSWER_S), strict=True):
+                self.subscriptions.tell(one, _readout(one, flat))
+
+
+def _readout(transfer_id: str, flat: Sequence[bytes]) -> Readout:
+    try:
+        return read_transfer(transfer_id, flat)
+    except StoreUnavailable as error:
+        return error
+
+
+def _position(entry_id: bytes) -> tuple[int, int]:
+    ms, _, sequence = entry_id.partition(b"-")
+    return int(ms), int(sequence)

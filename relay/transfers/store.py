@@ -1,0 +1,348 @@
+"""
+The transfers in Redis: the only door to it, and everything that is asked through it.
+
+Whatever goes wrong with Redis is ``StoreUnavailable``, within about a second: it is down, does not answer, takes no
+writes, or holds what relay has not written. It is used again by itself as soon as it answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from relay.errors import StoreUnavailable
+from relay.transfers import scripts
+from relay.transfers.news import ANSWER_S, Command, News, Subscription
+from relay.transfers.reasons import Reason
+from relay.transfers.recent import RecentTransfers
+from relay.transfers.record import TRANSFER_ID, LoggedEvent, Transfer
+from relay.transfers.scripts import Script
+from relay.transfers.states import LIVE, Event
+from relay.transfers.stored import (
+    CHANGEABLE,
+    SCHEMA,
+    flatten_new,
+    read_event,
+    read_transfer,
+    reconnecting_text,
+    sources_text,
+    transfer_key,
+)
+from relay.transfers.stored_claims import Claim, ClaimStore
+
+__all__ = ["Answer", "Applied", "Claim", "Subscription", "TransferStore"]
+
+KEEP_S: Final = 3600
+LIVE_S: Final = 48 * 3600
+"""Twice as long as carriers let a call be (24 h): a live transfer does not expire, one whose node died does."""
+# A server on the same network answers in a millisecond: 250 ms are silence. Three tries fit into ANSWER_S.
+_SILENCE_S: Final = 0.25
+_IDLE_S: Final = 5
+_ENTRY_ID: Final = re.compile(r"[0-9]{1,18}-[0-9]{1,18}")
+_LIVE_STATES: Final = f"|{'|'.join(sorted(LIVE))}|"
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+_log = structlog.get_logger(__name__)
+
+
+class Answer(StrEnum):
+    """What became of a write."""
+
+    OK = "ok"
+    DUPLICATE = "duplicate"
+    """It has been done before, and was not done again."""
+    IGNORED = "ignored"
+    """It is late, or means nothing in this state."""
+    FENCED = "fenced"
+    """Somebody else owns the transfer now."""
+    MISSING = "missing"
+    """There is no such transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a write, and the transfer as it is after it; None if missing."""
+
+    answer: Answer
+    transfer: Transfer | None
+
+
+class TransferStore(ClaimStore):
+    """
+    All transfers, as one node sees and changes them.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix:///path?db=0``.
+        prefix: of all keys, for a Redis that is shared.
+        keep_s: how long a transfer can be read after it is over.
+        live_s: how long one can be read to which nothing happens any more.
+        connections: for commands. One more is held by the reader of the other nodes' news.
+    """
+
+    def __init__(
+        self, url: str, *, prefix: str = "relay", keep_s: int = KEEP_S, live_s: int = LIVE_S, connections: int = 2
+    ) -> None:
+        self._door = _Door(url, connections)
+        name = os.urandom(8).hex()
+        numbers = itertools.count()
+        super().__init__(prefix, run=self._door.run, new_attempt=lambda: f"{name}:{next(numbers)}")
+        self._live_s = live_s
+        self._news = News(prefix, write=self._door.ask, read=self._door.ask_as_reader)
+        self._recent = RecentTransfers(prefix, ask=self._door.ask)
+        self._sources = {event: sources_text(event, keep_s=keep_s, live_s=live_s) for event in Event}
+
+    async def open(self) -> None:
+        """Try to reach Redis and begin to follow the news; does not raise if it cannot be reached."""
+        await self._news.open()
+
+    async def close(self) -> None:
+        """Let go of Redis. Whoever still waits gets ``StoreUnavailable``."""
+        await self._news.close()
+        await self._door.close()
+
+    @property
+    def is_available(self) -> bool:
+        """Whether Redis answered, and took a write, when it was used last: that is within a second or so."""
+        return self._door.is_available
+
+    async def ping(self) -> bool:
+        """Return whether Redis answers and takes a write now."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._door.ask([self._news.probe])
+            return True
+        return False
+
+    # Transfers
+
+    async def create(self, transfer: Transfer) -> Transfer:
+        """
+        Store a new transfer; its times are Redis's.
+
+        Raises:
+            ValueError: there is one of this id, or the id is none.
+        """
+        if not TRANSFER_ID.fullmatch(transfer.transfer_id):
+            raise ValueError(f"expected a transfer id, got {transfer.transfer_id[:80]!r}")
+        head = (self._new_attempt(), self._live_s, transfer.state, transfer.version)
+        index = self._recent.adding(transfer.transfer_id)
+        arguments = (*head, *flatten_new(transfer))
+        applied = await self._transition(scripts.CREATE, transfer.transfer_id, arguments, also=index)
+        if applied.answer is not Answer.OK or applied.transfer is None:
+            raise ValueError(f"expected a new transfer, got {transfer.transfer_id}, which is there already")
+        return applied.transfer
+
+    async def apply(
+        self,
+        transfer_id: str,
+        event: Event,
+        *,
+        epoch: int,
+        event_id: str = "",
+        reason: Reason | None = None,
+        changes: Mapping[str, str] = _NOTHING,
+    ) -> Applied:
+        """
+        Let an event happen to a transfer, once.
+
+        Args:
+            transfer_id: whose.
+            event: what happens; where it counts, and what follows, the table says.
+            epoch: of the owner who writes.
+            event_id: the same event comes with the same id; without one, every call is an event of its own.
+            reason: kept with the transfer.
+            changes: what the event brings: ``provider_call_id``, ``provider_code``.
+        """
+        if not changes.keys() <= CHANGEABLE:
+            raise ValueError(f"expected changes of {sorted(CHANGEABLE)}, got {sorted(changes)}")
+        attempt = self._new_attempt()
+        seen_as = f"event:{event_id}" if event_id else f"attempt:{attempt}"
+        head = (SCHEMA, epoch, seen_as, attempt, event, reason or "", reconnecting_text(event), self._sources[event])
+        pairs = itertools.chain.from_iterable(changes.items())
+        return await self._transition(scripts.APPLY, transfer_id, (*head, *pairs))
+
+    async def get(self, transfer_id: str) -> Transfer | None:
+        """Return a transfer; None: there is none of this id, or it is over for long."""
+        if not TRANSFER_ID.fullmatch(transfer_id):
+            return None
+        (flat,) = await self._door.ask([("HGETALL", transfer_key(self._prefix, transfer_id))])
+        return read_transfer(transfer_id, flat)
+
+    async def recent(self, limit: int) -> list[Transfer]:
+        """Return the newest transfers that can still be read, newest first."""
+        return await self._recent.read(limit)
+
+    async def events(self, transfer_id: str, *, after: str = "") -> list[LoggedEvent]:
+        """Return what has happened to a transfer, oldest first, from the start or after an ``entry_id``."""
+        if not TRANSFER_ID.fullmatch(transfer_id):
+            return []
+        # What is no entry's id comes from a client that makes it up: it gets everything.
+        start = f"({after}" if _ENTRY_ID.fullmatch(after) else "-"
+        (entries,) = await self._door.ask([("XRANGE", f"{transfer_key(self._prefix, transfer_id)}:events", start, "+")])
+        return [read_event(transfer_id, entry) for entry in entries]
+
+    # Waiting
+
+    async def wait(self, transfer_id: str, met: Callable[[Transfer], bool], *, timeout_s: float) -> Transfer | None:
+        """Return a transfer as soon as it is ``met``, or as it is when the time is over; None: there is none."""
+        deadline_s = asyncio.get_running_loop().time() + timeout_s
+        async with self.news(transfer_id) as news:
+            transfer = await self.get(transfer_id)
+            while transfer is not None and not met(transfer):
+                if not await news.changed(deadline_s - asyncio.get_running_loop().time()):
+                    return await self.get(transfer_id)
+                if isinstance(news.latest, StoreUnavailable):
+                    raise news.latest
+                transfer = news.latest
+            return transfer
+
+    @contextlib.asynccontextmanager
+    async def news(self, transfer_id: str) -> AsyncIterator[Subscription]:
+        """Be told when a transfer changes, on whatever node. What is read within the context is not missed."""
+        with self._news.subscriptions.to(transfer_id) as subscription:
+            yield subscription
+
+    # Tokens of media sockets
+
+    async def mint(self, transfer_id: str, *, epoch: int, stream: int, token_sha256: str, ttl_s: float) -> Answer:
+        """
+        Let a token open the transfer's media stream of this number, once, within ``ttl_s``; an earlier token no more.
+
+        Ignored if the transfer is over, or this is not its next stream. The same token again is good for longer.
+        """
+        arguments = (SCHEMA, epoch, stream, token_sha256, max(1, round(ttl_s * 1000)), _LIVE_STATES)
+        return (await self._transition(scripts.MINT, transfer_id, arguments)).answer
+
+    async def consume(self, transfer_id: str, *, token_sha256: str) -> Answer:
+        """Use a token up. Ignored if it is wrong, used or too old, or the transfer is over."""
+        arguments = (SCHEMA, token_sha256, self._new_attempt(), _LIVE_STATES)
+        return (await self._transition(scripts.CONSUME, transfer_id, arguments)).answer
+
+    async def _transition(
+        self, script: Script, transfer_id: str, arguments: Sequence[str | int], *, also: Sequence[Command] = ()
+    ) -> Applied:
+        if not TRANSFER_ID.fullmatch(transfer_id):
+            return Applied(Answer.MISSING, None)
+        key = transfer_key(self._prefix, transfer_id)
+        answer, flat = await self._door.run(script, (key, f"{key}:events", f"{key}:seen"), arguments, also=also)
+        transfer = read_transfer(transfer_id, flat)  # raises for all that is "unreadable"
+        applied = Applied(Answer(answer.decode()), transfer)
+        if applied.answer is Answer.OK and transfer is not None:
+            self._news.tell(transfer)
+        return applied
+
+
+class _Door:
+    """The connections to one Redis, and what their failures are called."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        self.is_available = False
+        self._is_closed = False
+        self._client = _client(
+            url,
+            max_connections=connections,
+            socket_timeout=_SILENCE_S,
+            retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 2),
+        )
+        # Waits for news as long as it takes, and has its own bound on that.
+        self._reader = _client(url, max_connections=1, socket_timeout=None, retry=Retry(NoBackoff(), 0))
+
+    async def run(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[str | int],
+        *,
+        also: Sequence[Command] = (),
+    ) -> Any:
+        """Run a script, and more commands right after it; return what the script answers."""
+        rest = (len(keys), *keys, *arguments)
+        try:
+            reply, *_ = await self._exchange(self._client, [("EVALSHA", script.sha1, *rest), *also], ANSWER_S)
+        except NoScriptError:  # Redis has been restarted, or has flushed its scripts
+            reply, *_ = await self._exchange(self._client, [("EVAL", script.text, *rest), *also], ANSWER_S)
+        return reply
+
+    async def ask(self, commands: Sequence[Command], timeout_s: float = ANSWER_S) -> list[Any]:
+        """Send commands, and return what they answer."""
+        return await self._exchange(self._client, commands, timeout_s)
+
+    async def ask_as_reader(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
+        """Send commands over the reader's connection, and return what they answer."""
+        return await self._exchange(self._reader, commands, timeout_s)
+
+    async def close(self) -> None:
+        self._is_closed = True
+        await self._client.aclose()
+        await self._reader.aclose()
+
+    async def _exchange(self, client: Redis, commands: Sequence[Command], timeout_s: float) -> list[Any]:
+        if self._is_closed:
+            raise StoreUnavailable("the store was closed")
+        try:
+            async with asyncio.timeout(timeout_s):
+                replies = await _send(client, commands)
+        except NoScriptError:
+            raise
+        except (RedisError, OSError) as error:
+            if not _is_of_one_key(error):
+                self._note(error)
+            raise StoreUnavailable(f"Redis: {type(error).__name__} {error}") from error
+        self._note(None)
+        return replies
+
+    def _note(self, error: Exception | None) -> None:
+        if self.is_available != (error is None):
+            self.is_available = error is None
+            if error is None:
+                _log.info("store_available")
+            else:
+                _log.warning("store_unavailable", error=f"{type(error).__name__} {error}")
+
+
+def _client(url: str, *, max_connections: int, socket_timeout: float | None, retry: Retry) -> Redis:
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=max_connections,
+        timeout=ANSWER_S,
+        socket_timeout=socket_timeout,
+        socket_connect_timeout=_SILENCE_S,
+        retry=retry,
+        health_check_interval=_IDLE_S,
+        protocol=2,
+    )
+    client = Redis.from_pool(pool)
+    # Replies as they come: the same shape from a command, a pipeline and a script, and from every version of redis-py.
+    client.response_callbacks.clear()
+    return client
+
+
+async def _send(client: Redis, commands: Sequence[Command]) -> list[Any]:
+    if len(commands) == 1:
+        return [await client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # by redis-py
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    replies = await pipeline.execute(raise_on_error=False)
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
+def _is_of_one_key(error: Exception) -> bool:
+    """Return whether only the key that was asked for is bad, and not Redis: full, read-only, loading, ..."""
+    return isinstance(error, ResponseError) and str(error).startswith(("WRONGTYPE", "ERR"))
