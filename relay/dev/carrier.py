@@ -155,7 +155,9 @@ class SimulatedCarrier:
         self._changes.changed()
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        # A connection each: one that is kept may be closed by the relay just as it is used, and a POST is sent once.
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         self._sender = Sender(self._session, self._origins, auth_token=self.auth_token)
         # A client that has gone takes its request with it: one that hangs would be left.
         self._runner = web.AppRunner(

@@ -27,7 +27,5 @@ def run(
 
 
 def _announcement(carrier: SimulatedCarrier) -> str:
-    return (
-        f"Simulated carrier (stands in for Twilio): {carrier.api_url}"
-        f"\n  account SID {carrier.account_sid}\n  auth token {carrier.auth_token}"
-    )
+    account = f"account SID {carrier.account_sid}, auth token {carrier.auth_token}"
+    return f"Simulated carrier (stands in for Twilio): {carrier.api_url}, {account}"

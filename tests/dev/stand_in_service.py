@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
 from relay.dev.carrier import SimulatedCarrier
+from relay.dev.carrier_outcomes import Answers, Outcome
 from relay.dev.until import Changes
 
 NUMBER, OWN_NUMBER = "+15550100001", "+15550100000"
@@ -47,6 +49,10 @@ def stream(url: str, then: str = "") -> str:
     return f'<Response><Connect><Stream url="{url}"/></Connect>{redirect}</Response>'
 
 
+def answers(**how: Any) -> Outcome:
+    return Outcome(callee=Answers(**how))
+
+
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
@@ -66,6 +72,8 @@ class StandInService:
         self.documents: list[str] = []
         self.media: Media = read_to_the_end
         self.callback_status = 204
+        self.media_transport: asyncio.Transport | None = None
+        """Of the newest media stream."""
         self.public = ""
         """The origin that is signed and told to the carrier; empty: where it listens."""
         self._changes = Changes()
@@ -93,6 +101,10 @@ class StandInService:
 
     async def dial(self, **changes: str) -> tuple[int, dict[str, Any]]:
         return await self.request("POST", "Calls.json", data=self.order(**changes))
+
+    async def whole_call(self, **changes: str) -> None:
+        await self.dial(**changes)
+        await self.carrier.until_idle()
 
     async def request(self, method: str, path: str, **options: Any) -> tuple[int, dict[str, Any]]:
         """Ask the carrier's REST interface; returns the status and the JSON."""
@@ -143,6 +155,7 @@ class StandInService:
 
     async def _media(self, request: web.Request) -> web.StreamResponse:
         await self._note(request, self.media_url)
+        self.media_transport = request.transport
         websocket = _Kept(self)
         await websocket.prepare(request)
         await self.media(websocket)

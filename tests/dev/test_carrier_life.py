@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from relay._codec import level_dbfs
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_life import DOCUMENTS_MAX
 from relay.dev.carrier_outcomes import (
@@ -19,29 +18,17 @@ from relay.dev.carrier_outcomes import (
     Delivery,
     Detection,
     Outcome,
-    Press,
 )
-from relay.dev.phone import HangUp
-from relay.dev.speech import speech
 from tests.dev.conftest import RunWithCarrier
-from tests.dev.stand_in_service import StandInService, close_at_once, stream
+from tests.dev.stand_in_service import StandInService, answers, close_at_once, stream
 
 DETECTION = {"MachineDetection": "Enable", "AsyncAmd": "true"}
-
-
-def answers(**how: object) -> Outcome:
-    return Outcome(callee=replace(Answers(), **how))  # type: ignore[arg-type]  # the fields of Answers
-
-
-async def whole_call(carrier: SimulatedCarrier, service: StandInService, **order: str) -> None:
-    await service.dial(**order)
-    await carrier.until_idle()
 
 
 def test_a_call_is_initiated_rings_is_answered_streams_and_completes(run_with_carrier: RunWithCarrier) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         service.media = close_at_once
-        await whole_call(carrier, service)
+        await service.whole_call()
         (call,) = carrier.calls
         assert (call.status, call.hung_up_by, call.is_live) == ("completed", "document", False)
         assert service.statuses == ["initiated", "ringing", "in-progress", "completed"]
@@ -58,7 +45,7 @@ def test_a_call_is_initiated_rings_is_answered_streams_and_completes(run_with_ca
 def test_every_webhook_and_the_upgrade_are_signed(run_with_carrier: RunWithCarrier) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         service.media = close_at_once
-        await whole_call(carrier, service, **DETECTION, AsyncAmdStatusCallback=f"{service.url}/detection?leg=%C3%A4")
+        await service.whole_call(**DETECTION, AsyncAmdStatusCallback=f"{service.url}/detection?leg=%C3%A4")
         assert len(service.requests) == 7
         assert [request.path for request in service.requests if not request.is_signed] == []
 
@@ -68,7 +55,7 @@ def test_every_webhook_and_the_upgrade_are_signed(run_with_carrier: RunWithCarri
 def test_callbacks_have_the_fields_of_twilios(run_with_carrier: RunWithCarrier) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         service.media = close_at_once
-        await whole_call(carrier, service)
+        await service.whole_call()
         forms = [request.form for request in service.at("/status")]
         always = {"AccountSid", "ApiVersion", "CallSid", "CallStatus", "Direction", "From", "To", "Caller", "Called"}
         always |= {"CallbackSource", "SequenceNumber", "Timestamp"}
@@ -109,7 +96,7 @@ def test_a_call_ends_without_an_answer(
 ) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         carrier.script = outcome
-        await whole_call(carrier, service, Timeout="1" if outcome is BUSY else "0")
+        await service.whole_call(Timeout="1" if outcome is BUSY else "0")
         (call,) = carrier.calls
         assert (call.status, call.hung_up_by, call.phone) == (statuses[-1], "carrier", None)
         assert service.statuses == statuses
@@ -132,43 +119,11 @@ def test_a_silent_number_rings_and_tells_nothing(run_with_carrier: RunWithCarrie
     run_with_carrier(scenario)
 
 
-def test_what_the_agent_says_and_hears_is_recorded(run_with_carrier: RunWithCarrier) -> None:
-    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        said = speech(1)
-        carrier.script = answers(says=said)
-        await service.dial()
-        call = await carrier.until_call()
-        phone = await call.until_phone()
-        await phone.until_said(10)
-        call.hang_up()
-        await carrier.until_idle()
-        assert said.startswith(phone.said.pcm)
-        assert level_dbfs(phone.heard.pcm[:320]) < -90
-        start = service.events("start")[0]["start"]
-        assert (start["callSid"], start["accountSid"]) == (call.sid, carrier.account_sid)
-        assert service.messages[-1]["event"] == "stop"
-
-    run_with_carrier(scenario)
-
-
-def test_parameters_of_the_document_come_in_start(run_with_carrier: RunWithCarrier) -> None:
-    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        parameter = '<Parameter name="leg" value="agent-7"/></Stream>'
-        document = stream(service.media_url).replace("/>", ">" + parameter, 1)
-        service.documents, service.media = [document], close_at_once
-        await whole_call(carrier, service)
-        assert carrier.calls[0].violations == []
-        await service.until(lambda service: bool(service.events("connected")))
-        assert carrier.calls[0].phones[0].call.custom_parameters == {"leg": "agent-7"}
-
-    run_with_carrier(scenario)
-
-
 def test_an_agent_hangs_up_after_a_while(run_with_carrier: RunWithCarrier) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         carrier.script = answers(hangs_up_after_s=0.1)
         service.documents = [stream(service.media_url, "/answer/1")]
-        await whole_call(carrier, service)
+        await service.whole_call()
         assert carrier.calls[0].hung_up_by == "agent"
         assert service.messages[-1]["event"] == "stop"
         assert len(service.at("/answer")) == 1  # what follows <Connect> is not for a call that has ended
@@ -191,7 +146,7 @@ def test_a_phone_that_stops_has_hung_up(run_with_carrier: RunWithCarrier) -> Non
 
 def test_a_call_has_a_longest_duration(run_with_carrier: RunWithCarrier) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        await whole_call(carrier, service, TimeLimit="0")
+        await service.whole_call(TimeLimit="0")
         assert (carrier.calls[0].status, carrier.calls[0].hung_up_by) == ("completed", "time limit")
 
     run_with_carrier(scenario)
@@ -221,16 +176,6 @@ def test_a_call_may_be_hung_up_while_the_relay_thinks_of_an_answer(run_with_carr
     run_with_carrier(scenario)
 
 
-def test_keys_are_pressed_when_they_are_due(run_with_carrier: RunWithCarrier) -> None:
-    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        carrier.script = answers(presses=(Press("2", after_s=0.1), Press("1", after_s=0.02)))
-        await service.dial()
-        await service.until(lambda service: len(service.events("dtmf")) == 2)
-        assert [message["dtmf"]["digit"] for message in service.events("dtmf")] == ["1", "2"]
-
-    run_with_carrier(scenario)
-
-
 @pytest.mark.parametrize("answered_by", ["human", "machine_start"])
 def test_what_was_detected_is_told_where_the_order_says(run_with_carrier: RunWithCarrier, answered_by: str) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
@@ -248,83 +193,8 @@ def test_detection_is_told_only_if_asked_for_and_found(run_with_carrier: RunWith
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         carrier.script = answers(detected=None if asked else Detection(), hangs_up_after_s=0.1)
         extra = DETECTION | {"AsyncAmdStatusCallback": f"{service.url}/detection"} if asked else {}
-        await whole_call(carrier, service, **extra)
+        await service.whole_call(**extra)
         assert service.at("/detection") == []
-
-    run_with_carrier(scenario)
-
-
-def test_an_agent_may_never_be_heard_and_still_hear(run_with_carrier: RunWithCarrier) -> None:
-    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        carrier.script = answers(media_for_s=0.0)
-        await service.dial()
-        phone = await (await carrier.until_call()).until_phone()
-        await phone.until(lambda phone: len(phone.depths_ms) >= 5)  # 100 ms of the carrier's clock
-        carrier.calls[0].hang_up()
-        await carrier.until_idle()
-        assert [message["event"] for message in service.messages] == ["connected", "start", "stop"]
-
-    run_with_carrier(scenario)
-
-
-def test_an_agent_may_be_heard_for_a_while_only(run_with_carrier: RunWithCarrier) -> None:
-    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        carrier.script = answers(media_for_s=0.1)
-        await service.dial()
-        phone = await (await carrier.until_call()).until_phone()
-        await phone.until(lambda phone: len(phone.depths_ms) >= 15)  # 300 ms of the carrier's clock
-        assert 1 <= len(phone.sent_ns) < 10
-
-    run_with_carrier(scenario)
-
-
-def test_what_follows_a_stream_is_done_when_the_relay_closes_it(run_with_carrier: RunWithCarrier) -> None:
-    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        bye = "<Response><Pause length='0'/><Say>Goodbye.</Say><Hangup/><Say>Never said.</Say></Response>"
-        service.documents = [stream(service.media_url, "1"), stream(service.media_url, f"{service.url}/answer/2"), bye]
-        service.media = close_at_once
-        await whole_call(carrier, service)
-        (call,) = carrier.calls
-        assert [request.path for request in service.at("/answer")] == ["/answer/0", "/answer/1", "/answer/2"]
-        assert (len(call.phones), call.spoken, call.hung_up_by) == (2, ["Goodbye."], "document")
-        assert len({phone.call.stream_sid for phone in call.phones}) == 2
-        assert call.violations == []
-
-    run_with_carrier(scenario)
-
-
-@pytest.mark.parametrize("how", [HangUp.RESET, HangUp.FIN])
-@pytest.mark.parametrize("reconnects", [False, True])
-def test_what_follows_a_lost_stream_is_done_if_the_outcome_says_so(
-    run_with_carrier: RunWithCarrier,
-    how: HangUp,
-    reconnects: bool,  # noqa: FBT001 -- a parameter of the test
-) -> None:
-    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        carrier.script = answers(reconnects=reconnects)
-        service.documents = [stream(service.media_url, "/answer/1"), stream(service.media_url)]
-        await service.dial()
-        call = await carrier.until_call()
-        phone = await call.until_phone()
-        phone.hang_up(how)
-        if reconnects:
-            await call.until(lambda call: len(call.phones) == 2)
-            await call.phones[1].until_said(1)
-            call.hang_up()
-        await carrier.until_idle()
-        assert call.hung_up_by == ("agent" if reconnects else "network")
-        assert len(service.at("/answer")) == 1 + reconnects
-
-    run_with_carrier(scenario)
-
-
-def test_a_refused_upgrade_is_a_lost_stream_and_a_violation(run_with_carrier: RunWithCarrier) -> None:
-    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        service.documents = [stream(service.media_url + "/wrong", "/answer/1")]
-        await whole_call(carrier, service)
-        (call,) = carrier.calls
-        assert (call.hung_up_by, call.phones) == ("network", [])
-        assert call.violations == ["media: expected a WebSocket, got server rejected WebSocket connection: HTTP 404"]
 
     run_with_carrier(scenario)
 
@@ -343,7 +213,7 @@ def test_a_document_that_cannot_be_used_ends_the_call(
 ) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         service.documents = documents
-        await whole_call(carrier, service)
+        await service.whole_call()
         (call,) = carrier.calls
         assert (call.status, call.hung_up_by) == ("completed", "document")
         assert [found for found in call.violations if found.startswith(violation)]
@@ -354,7 +224,7 @@ def test_a_document_that_cannot_be_used_ends_the_call(
 def test_a_refused_callback_is_a_violation_and_the_call_goes_on(run_with_carrier: RunWithCarrier) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         service.callback_status, service.media = 403, close_at_once
-        await whole_call(carrier, service)
+        await service.whole_call()
         (call,) = carrier.calls
         assert [webhook.reply_status for webhook in call.callbacks_sent] == [403, 403, 403, 403]
         assert call.violations[0] == "status initiated: expected 2xx, got 403"
@@ -378,7 +248,7 @@ def test_callbacks_come_as_they_are_delivered_and_the_call_is_the_same(
 ) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         carrier.script = Outcome(callee=Answers(hangs_up_after_s=0.05), delivery=delivery)
-        await whole_call(carrier, service)
+        await service.whole_call()
         assert service.statuses == statuses
         assert carrier.calls[0].hung_up_by == "agent"
         tokens = {request.headers["I-Twilio-Idempotency-Token"] for request in service.at("/status")}
