@@ -83,6 +83,8 @@ class Connection:
         """
         within = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
         async with self._answer("GET", path, within, headers={"Accept": "text/event-stream", **headers}) as answer:
+            if answer.status == 204:  # nothing follows
+                return
             if answer.content_type != "text/event-stream":
                 raise UnexpectedAnswer(f"GET {path}", expected="text/event-stream", got=shown(answer.content_type))
             async for chunk in answer.content.iter_any():

@@ -85,6 +85,10 @@ class Fields:
             self._fail(name, "a list")
         return [Fields(f"{self._where}.{name}[{number}]", item) for number, item in enumerate(value)]
 
+    def texts(self) -> dict[str, str]:
+        """All of it, when every field is a string."""
+        return {name: self.text(name) for name in self._values}
+
     def names(self) -> list[str]:
         """What fields there are."""
         return list(self._values)

@@ -71,7 +71,8 @@ class TransferEvent:
     Args:
         entry_id: goes on after this entry when given as ``after``.
         event: its name; None for the entry that made the transfer.
-        reason, reason_text: as of ``TransferView``.
+        reason, reason_text, retryable, sentence: as of ``TransferView``.
+        changes: what else it changed, such as ``provider_call_id``.
     """
 
     entry_id: str
@@ -80,6 +81,9 @@ class TransferEvent:
     state: State
     reason: Reason | None
     reason_text: str | None
+    retryable: bool | None
+    sentence: str | None
+    changes: Mapping[str, str]
     at: datetime
 
 
@@ -91,11 +95,13 @@ class Destination:
     Args:
         provider: the carrier that calls it.
         to: masked.
+        accept: what shows that a person is on the phone.
     """
 
     name: str
     provider: str
     to: str
+    accept: str
 
 
 def transfer_view(answer: object) -> TransferView:
@@ -109,7 +115,7 @@ def transfer_view(answer: object) -> TransferView:
 
 
 def _transfer(fields: Fields) -> TransferView:
-    metadata, times = fields.inner("metadata"), fields.inner("times")
+    times = fields.inner("times")
     reason_text = fields.text_or_none("reason")
     return TransferView(
         transfer_id=fields.text("id"),
@@ -130,7 +136,7 @@ def _transfer(fields: Fields) -> TransferView:
         accept=fields.text("accept"),
         ring_timeout_s=fields.number("ring_timeout_s"),
         max_duration_s=fields.number("max_duration_s"),
-        metadata={name: metadata.text(name) for name in metadata.names()},
+        metadata=fields.inner("metadata").texts(),
         created_at=fields.moment("created_at"),
         updated_at=fields.moment("updated_at"),
         times={state: times.moment(state) for state in State if state in times.names()},
@@ -163,6 +169,9 @@ def transfer_event(entry_id: str, data: object) -> TransferEvent:
         state=fields.one_of("state", State),
         reason=known_or_none(Reason, reason_text),
         reason_text=reason_text,
+        retryable=fields.flag_or_none("retryable"),
+        sentence=fields.text_or_none("sentence"),
+        changes=fields.inner("changes").texts(),
         at=fields.moment("at"),
     )
 
@@ -175,6 +184,11 @@ def destinations(answer: object) -> tuple[Destination, ...]:
         UnexpectedAnswer: they are none.
     """
     return tuple(
-        Destination(name=fields.text("name"), provider=fields.text("provider"), to=fields.text("to"))
+        Destination(
+            name=fields.text("name"),
+            provider=fields.text("provider"),
+            to=fields.text("to"),
+            accept=fields.text("accept"),
+        )
         for fields in Fields("answer", answer).objects("destinations")
     )

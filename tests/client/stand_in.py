@@ -58,9 +58,24 @@ def transfer_json(state: str = "requested", **changes: object) -> dict[str, obje
     }
 
 
+def event_json(number: int, state: str) -> dict[str, object]:
+    """An entry of the event log as the API tells it."""
+    return {
+        "id": TRANSFER_ID,
+        "version": number,
+        "event": None,
+        "state": state,
+        "reason": None,
+        "retryable": None,
+        "sentence": None,
+        "changes": {},
+        "at": AT,
+    }
+
+
 def event_text(number: int, state: str, **changes: object) -> str:
     """An entry of the event log, as the event stream has it."""
-    data = {"id": TRANSFER_ID, "version": number, "event": None, "state": state, "reason": None, "at": AT, **changes}
+    data = {**event_json(number, state), **changes}
     return f"id: {number}-0\nevent: {state}\ndata: {json.dumps(data)}\n\n"
 
 

@@ -221,7 +221,13 @@ def test_the_latest_transfers_and_the_destinations_are_listed(case: MakeCase) ->
             c.relay.on(f"GET {TRANSFERS}", says({"transfers": [transfer_json("joined"), transfer_json("failed")]}))
             c.relay.on(
                 "GET /v1/destinations",
-                says({"destinations": [{"name": "billing", "provider": "twilio", "to": "+*********23"}]}),
+                says(
+                    {
+                        "destinations": [
+                            {"name": "billing", "provider": "twilio", "to": "+*********23", "accept": "none"}
+                        ]
+                    }
+                ),
             )
             assert [view.state for view in await c.client.list(limit=2)] == [State.JOINED, State.FAILED]
             assert c.relay.asked[-1].query == {"limit": "2"}

@@ -203,10 +203,11 @@ def test_what_came_between_the_streams_end_and_the_transfers_is_not_missed(case:
     run(scenario())
 
 
-def test_after_the_last_event_there_are_none(case: MakeCase) -> None:
+@pytest.mark.parametrize("nothing", [streams(), says(b"", 204)])
+def test_after_the_last_event_there_are_none(case: MakeCase, nothing: Answer) -> None:
     async def scenario() -> None:
         async with case() as c:
-            c.relay.on(f"GET {EVENTS}", streams())
+            c.relay.on(f"GET {EVENTS}", nothing)
             c.relay.on(f"GET {THIS}", says(transfer_json("failed", reason="busy")))
             assert await states(c, after="3-0") == []
 

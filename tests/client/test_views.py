@@ -9,7 +9,7 @@ from relay.client.errors import UnexpectedAnswer
 from relay.client.views import destinations, transfer_event, transfer_view, transfer_views
 from relay.transfers.reasons import Reason
 from relay.transfers.states import State
-from tests.client.stand_in import AT, transfer_json
+from tests.client.stand_in import AT, event_json, transfer_json
 
 MOMENT = datetime(2026, 11, 26, 12, 0, 0, 123000, tzinfo=UTC)
 
@@ -132,8 +132,10 @@ def test_metadata_is_not_shown() -> None:
 
 
 def test_an_event_is_read_whole() -> None:
-    data = {"version": 4, "event": "ended", "state": "failed", "reason": "meteor", "at": AT, "more": 1}
+    said = {"reason": "meteor", "retryable": True, "sentence": "Oh.", "changes": {"provider_code": "486"}}
+    data = {**event_json(4, "failed"), **said, "event": "ended", "more": 1}
     event = transfer_event("9-0", data)
+    assert (event.retryable, event.sentence, event.changes) == (True, "Oh.", {"provider_code": "486"})
     assert (event.entry_id, event.version, event.event, event.state) == ("9-0", 4, "ended", State.FAILED)
     assert (event.reason, event.reason_text, event.at) == (None, "meteor", MOMENT)
     with pytest.raises(UnexpectedAnswer, match=r"event\.version: expected a whole number, got 4\.5"):
@@ -141,5 +143,7 @@ def test_an_event_is_read_whole() -> None:
 
 
 def test_a_destination_is_read() -> None:
-    (billing,) = destinations({"destinations": [{"name": "billing", "provider": "twilio", "to": "+*23", "x": 1}]})
-    assert (billing.name, billing.provider, billing.to) == ("billing", "twilio", "+*23")
+    (billing,) = destinations(
+        {"destinations": [{"name": "billing", "provider": "twilio", "to": "+*23", "accept": "none"}]}
+    )
+    assert (billing.name, billing.provider, billing.to, billing.accept) == ("billing", "twilio", "+*23", "none")
