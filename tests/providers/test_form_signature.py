@@ -97,6 +97,7 @@ def test_an_address_in_brackets_has_its_port_added_and_removed() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=())))
+@example("https://relay.example.com/\ud800", "\ud800")
 def test_t3_no_text_as_url_or_signature_raises(url: str, signature: str) -> None:
     assert not is_url_signed(url, signature, SECRET)
 
