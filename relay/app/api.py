@@ -6,6 +6,8 @@ import asyncio
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import StringConstraints
+from pydantic.json_schema import SkipJsonSchema
 
 from relay.app.auth import DOCUMENTED, Keys, Principal, guarded
 from relay.app.event_stream import EventStream, is_over
@@ -16,6 +18,7 @@ from relay.app.services import Services
 from relay.app.transfer_json import (
     DestinationJson,
     DestinationListJson,
+    TransferEventJson,
     TransferJson,
     TransferListJson,
     transfer_json,
@@ -40,15 +43,15 @@ _Wait = Annotated[
 _Until = Annotated[State, Query(description="Answer when this state, a later or a terminal one is reached.")]
 _Limit = Annotated[int, Query(ge=1, le=LIST_MAX, description="How many at most.")]
 _IdempotencyKey = Annotated[
-    str | None,
+    Annotated[str, StringConstraints(pattern="^[ -~]{1,255}$")] | SkipJsonSchema[None],
     Header(
-        pattern="^[ -~]{1,255}$",
+        alias="Idempotency-Key",
         description="The same key with the same body gets the first answer again, for a day; with another body, 422.",
     ),
 ]
 _LastEventId = Annotated[
-    str | None,
-    Header(pattern="^[0-9]{1,18}-[0-9]{1,18}$", description="Go on after this event."),
+    Annotated[str, StringConstraints(pattern="^[0-9]{1,18}-[0-9]{1,18}$")] | SkipJsonSchema[None],
+    Header(alias="Last-Event-ID", description="Go on after this event."),
 ]
 
 _ALWAYS: Final = (
@@ -81,9 +84,22 @@ _CREATED: Final[dict[str, Any]] = {
         },
     },
 }
+_EVENT_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "For `Last-Event-ID`."},
+        "event": {"type": "string", "description": "The state, or what happened in it."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": f"#/components/schemas/{TransferEventJson.__name__}"},
+        },
+        "retry": {"type": "integer"},
+    },
+}
 _EVENTS: Final[dict[str, Any]] = {
-    "description": "Server-sent events. `id` goes into `Last-Event-ID`, `event` is the state, `data` this as JSON.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "description": "Server-sent events, each of them as the schema says.",
+    "content": {"text/event-stream": {"schema": _EVENT_SCHEMA}},
 }
 
 
@@ -95,6 +111,7 @@ def api_router(services: Services, keys: Keys) -> APIRouter:
         "/transfers",
         api.create,
         methods=["POST"],
+        operation_id="create_transfer",
         status_code=201,
         summary="Ask for a transfer",
         responses={201: _CREATED, **problem_responses(*_OF_REQUEST)},
@@ -103,6 +120,7 @@ def api_router(services: Services, keys: Keys) -> APIRouter:
         "/transfers",
         api.latest,
         methods=["GET"],
+        operation_id="list_transfers",
         summary="The latest transfers",
         responses=problem_responses(*_ALWAYS, ProblemKind.INVALID_REQUEST),
     )
@@ -110,6 +128,7 @@ def api_router(services: Services, keys: Keys) -> APIRouter:
         "/transfers/{transfer_id}",
         api.read,
         methods=["GET"],
+        operation_id="get_transfer",
         response_model=TransferJson,
         summary="A transfer, now or when it has got somewhere",
         responses=problem_responses(*_OF_ONE),
@@ -118,6 +137,7 @@ def api_router(services: Services, keys: Keys) -> APIRouter:
         "/transfers/{transfer_id}",
         api.end,
         methods=["DELETE"],
+        operation_id="end_transfer",
         summary="Cancel a transfer, or hang up; one that is over stays as it is",
         responses=problem_responses(*_OF_ONE),
     )
@@ -125,7 +145,8 @@ def api_router(services: Services, keys: Keys) -> APIRouter:
         "/transfers/{transfer_id}/events",
         api.follow,
         methods=["GET"],
-        response_class=EventStream,
+        operation_id="follow_transfer",
+        response_class=Response,
         summary="Follow a transfer until it is over",
         responses={200: _EVENTS, 204: {"description": "Nothing follows."}, **problem_responses(*_OF_ONE)},
     )
@@ -133,6 +154,7 @@ def api_router(services: Services, keys: Keys) -> APIRouter:
         "/destinations",
         api.destinations,
         methods=["GET"],
+        operation_id="list_destinations",
         summary="Who can be reached by name",
         responses=problem_responses(ProblemKind.UNAUTHORIZED, ProblemKind.FORBIDDEN),
     )
@@ -145,7 +167,9 @@ class Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._store = services.store
-        self._orders = Orders(services)
+        self._orders = Orders(
+            services.settings, numbers=services.numbers, rooms=services.rooms, carriers=services.controls.keys()
+        )
 
     async def create(
         self, request: Request, response: Response, body: TransferRequest, idempotency_key: _IdempotencyKey = None

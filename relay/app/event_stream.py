@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, cast
 
@@ -48,11 +48,11 @@ class EventStream(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         """Send it, and let go of the store at once when the client is gone."""
-        async with aclosing(cast("AsyncIterator[bytes]", self.body_iterator)):  # type: ignore[type-var] # it is a generator
+        async with aclosing(cast("AsyncGenerator[bytes]", self.body_iterator)):
             await super().stream_response(send)
 
 
-async def _events(store: TransferStore, transfer_id: str, after: str, heartbeat_s: float) -> AsyncIterator[bytes]:
+async def _events(store: TransferStore, transfer_id: str, after: str, heartbeat_s: float) -> AsyncGenerator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:
         async with store.news(transfer_id) as news:

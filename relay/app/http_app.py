@@ -13,10 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relay.app.api import api_router
 from relay.app.auth import Keys
-from relay.app.health import health_router
+from relay.app.health import health_router, metrics_router
 from relay.app.metrics import Metrics
 from relay.app.problems import ApiProblem, ProblemDocument, ProblemKind, add_problem_handlers, problem
 from relay.app.services import Services
+from relay.app.transfer_json import TransferEventJson
 from relay.app.webhooks import carrier_router
 
 BODY_MAX_BYTES: Final = 64 * 1024
@@ -42,9 +43,16 @@ def create_app(services: Services) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its spans have whole paths, and errors' texts
     )
     keys = Keys(services.settings.api_keys)
-    for router in (api_router(services, keys), health_router(services, keys), carrier_router(services)):
+    routers = (
+        api_router(services, keys),
+        health_router(services),
+        metrics_router(services, keys),
+        carrier_router(services),
+    )
+    for router in routers:
         app.include_router(router)
-    add_problem_handlers(app, is_open=lambda: services.coordinator.is_open)
+    routes = [route for router in routers for route in router.routes]
+    add_problem_handlers(app, routes, is_open=lambda: services.coordinator.is_open)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestLog, metrics=services.metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
@@ -74,7 +82,7 @@ class RequestLog:
         async def note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
             await send(message)
 
         try:
@@ -148,13 +156,13 @@ def _route(scope: Scope) -> str:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document, with the schema of problems, which no route returns and all may answer with."""
+    """FastAPI's document, with the schemas of what no route returns: problems, and the data of events."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        template = "#/components/schemas/{model}"
-        problem_schema = ProblemDocument.model_json_schema(ref_template=template, mode="serialization")
-        schemas |= problem_schema.pop("$defs", {})
-        schemas[ProblemDocument.__name__] = problem_schema
+        schemas = document["components"]["schemas"]
+        for model in (ProblemDocument, TransferEventJson):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+            schemas |= schema.pop("$defs", {})
+            schemas[model.__name__] = schema
         app.openapi_schema = document
     return app.openapi_schema

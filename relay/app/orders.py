@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Collection
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from relay.app.numbers import E164, mask_number
+from relay.app.numbers import E164, NumberPolicy, mask_number
 from relay.app.problems import ApiProblem, ProblemKind, RequestFault
-from relay.app.services import Services
+from relay.app.room_urls import RoomPolicy
+from relay.app.settings import Settings
 from relay.app.settings_entries import Destination, Provider
 from relay.transfers.record import Accept, TransferOrder, digest
 
@@ -21,7 +34,19 @@ NAMES_SHOWN: Final = 20
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 _Id = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,128}$")]
 _Text = Annotated[str, StringConstraints(max_length=512)]
+_TOKEN: Final = re.compile("^[!-~]{1,4096}$")
 _Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+def _check_token(token: SecretStr) -> SecretStr:
+    if _TOKEN.fullmatch(token.get_secret_value()) is None:
+        raise PydanticCustomError("token", "expected 1 to 4096 printable ASCII characters without spaces")
+    return token
+
+
+_Token = Annotated[
+    SecretStr, AfterValidator(_check_token), WithJsonSchema({"type": "string", "pattern": _TOKEN.pattern})
+]
 
 
 def _one_of_two(given: str, other: str) -> dict[str, JsonValue]:
@@ -60,9 +85,7 @@ class TransferRequest(BaseModel):
         repr=False,
         description="The number that the agent sees, in E.164; else the destination's, or the carrier's default.",
     )
-    room_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = Field(
-        default=None, description="To enter the room with. Never stored and never shown."
-    )
+    room_token: _Token | None = Field(default=None, description="To enter the room with. Never stored and never shown.")
     customer_id: _Id | None = Field(default=None, description="Of the customer in the room. Comes back as it is.")
     bot_id: _Id | None = Field(default=None, description="Of the bot in the room. Comes back as it is.")
     ring_timeout_s: Annotated[float, Field(strict=True, ge=5, le=120, allow_inf_nan=False)] | None = Field(
@@ -97,14 +120,19 @@ class Orders:
     Makes orders of requests.
 
     Args:
-        services: the configuration, and what it allows.
+        settings: destinations, and what a request leaves open.
+        numbers: which may be dialled.
+        rooms: which may be joined.
+        carriers: names of those that are configured.
     """
 
-    def __init__(self, services: Services) -> None:
-        self._settings = services.settings
-        self._numbers = services.numbers
-        self._rooms = services.rooms
-        self._carriers = services.controls
+    def __init__(
+        self, settings: Settings, *, numbers: NumberPolicy, rooms: RoomPolicy, carriers: Collection[str]
+    ) -> None:
+        self._settings = settings
+        self._numbers = numbers
+        self._rooms = rooms
+        self._carriers = carriers
 
     def resolve(self, request: TransferRequest) -> TransferOrder:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -12,8 +12,10 @@ from typing import Any, Final, cast
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from relay.errors import (
     NumberRefused,
@@ -127,7 +129,7 @@ def problem(
         transfer_id=transfer_id,
     )
     content = document.model_dump(exclude_none=True, by_alias=True)
-    return JSONResponse(content, kind.status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(content, kind.status.value, headers, media_type=MEDIA_TYPE)
 
 
 def problem_responses(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
@@ -144,20 +146,29 @@ def problem_responses(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
     return described
 
 
-def add_problem_handlers(app: FastAPI, *, is_open: Callable[[], bool]) -> None:
+def add_problem_handlers(app: FastAPI, routes: Sequence[BaseRoute], *, is_open: Callable[[], bool]) -> None:
     """
     Make a problem document of every error that a route, or FastAPI itself, raises.
 
     Args:
         app: the application.
+        routes: all of it.
         is_open: whether the service takes requests, or is shutting down.
     """
 
     async def on_transfer_error(_: Request, error: Exception) -> Response:
         return _of_transfer(cast("TransferError", error), is_open=is_open())
 
+    async def on_wrong_method(request: Request, error: Exception) -> Response:
+        allowed = (
+            ", ".join(_methods(routes, request.url.path)) or dict(cast("HTTPException", error).headers or {})["Allow"]
+        )
+        detail = f"expected one of {allowed}, got another method"
+        return problem(ProblemKind.METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})
+
     app.add_exception_handler(TransferError, on_transfer_error)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, on_wrong_method)
     app.add_exception_handler(RequestValidationError, _on_invalid)
 
 
@@ -189,7 +200,14 @@ async def _on_http(_: Request, error: Exception) -> Response:
 async def _on_invalid(_: Request, error: Exception) -> Response:
     found = cast("RequestValidationError", error).errors()
     faults = [_fault(each) for each in found[:ERRORS_MAX]]
-    return problem(ProblemKind.INVALID_REQUEST, f"expected a valid request, got {len(found)} faults", faults=faults)
+    detail = f"expected a valid request, got one with {len(found)} fault{'s' * (len(found) > 1)}"
+    return problem(ProblemKind.INVALID_REQUEST, detail, faults=faults)
+
+
+def _methods(routes: Iterable[BaseRoute], path: str) -> list[str]:
+    """What can be asked of a path; the framework names the methods of one of its routes."""
+    here = [route for route in routes if isinstance(route, APIRoute) and route.path_regex.fullmatch(path)]
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 def _fault(error: Mapping[str, Any]) -> RequestFault:
@@ -218,7 +236,6 @@ _BY_STATUS: Final = {
     for kind in (
         ProblemKind.BAD_REQUEST,
         ProblemKind.NOT_FOUND,
-        ProblemKind.METHOD_NOT_ALLOWED,
         ProblemKind.BODY_TOO_LARGE,
         ProblemKind.INTERNAL_ERROR,
     )
