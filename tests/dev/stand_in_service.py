@@ -31,6 +31,7 @@ class Request:
     path: str
     form: dict[str, str]
     headers: dict[str, str]
+    body: bytes
     is_signed: bool
 
 
@@ -162,10 +163,11 @@ class StandInService:
         return websocket
 
     async def _note(self, request: web.Request, url: str) -> None:
+        body = await request.read()
         form = MultiDict((name, str(value)) for name, value in (await request.post()).items())
         signature = request.headers.get("X-Twilio-Signature", "")
         is_signed = RequestValidator(self.carrier.auth_token).validate(url, form, signature)
-        self.requests.append(Request(str(request.rel_url), dict(form), dict(request.headers), is_signed))
+        self.requests.append(Request(str(request.rel_url), dict(form), dict(request.headers), body, is_signed))
         self._changes.changed()
 
     def received(self, message: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from aiohttp import web
 
 from relay.dev.carrier import SimulatedCarrier
+from relay.dev.carrier_order import order_of
 from relay.dev.carrier_outcomes import ANSWERED, BUSY, SILENT
 from tests.dev.conftest import Run, RunWithCarrier
 from tests.dev.stand_in_service import NUMBER, StandInService, close_at_once
@@ -26,7 +27,13 @@ def test_an_ipv6_address_is_bracketed_in_its_url() -> None:
     assert SimulatedCarrier(host="::1", port=80).api_url == "http://[::1]:80"
 
 
-def test_it_must_run_to_place_calls(run: Run) -> None:
+def test_it_must_run_to_place_calls() -> None:
+    order = order_of([("To", NUMBER), ("From", OTHER_NUMBER), ("Url", "http://relay.test/answer")])
+    with pytest.raises(RuntimeError, match="use it as `async with`"):
+        SimulatedCarrier().place(order)
+
+
+def test_a_port_in_use_is_an_error_and_leaves_nothing_open(run: Run) -> None:
     async def scenario() -> None:
         async with SimulatedCarrier() as carrier:
             with pytest.raises(OSError, match="in use"):
