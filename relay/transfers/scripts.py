@@ -74,7 +74,7 @@ APPLY: Final = Script(
     _TRANSFER
     + """
 local schema, state, epoch, version = unpack(redis.call('HMGET', KEYS[1], 'schema', 'state', 'epoch', 'version'))
-if redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
+if not schema and redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
 if schema ~= ARGV[1] or not is_whole(version) or not string.match(state or '', '^%l+$') then
   return answer('unreadable')
 end
@@ -119,7 +119,7 @@ MINT: Final = Script(
     _TRANSFER
     + """
 local schema, state, epoch, streams = unpack(redis.call('HMGET', KEYS[1], 'schema', 'state', 'epoch', 'streams'))
-if redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
+if not schema and redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
 if schema ~= ARGV[1] or not is_whole(streams) then return answer('unreadable') end
 if epoch ~= ARGV[2] then return answer('fenced') end
 if streams ~= ARGV[3] or not string.find(ARGV[6], '|' .. (state or '') .. '|', 1, true) then
@@ -138,7 +138,7 @@ CONSUME: Final = Script(
     + """
 local schema, state, streams, token, until_ms, consumed_by = unpack(redis.call(
   'HMGET', KEYS[1], 'schema', 'state', 'streams', 'token', 'token_until_ms', 'consumed_by'))
-if redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
+if not schema and redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
 if schema ~= ARGV[1] or not is_whole(streams) then return answer('unreadable') end
 if consumed_by == ARGV[3] then return answer('ok') end
 if token ~= ARGV[2] or not is_whole(until_ms) or tonumber(until_ms) <= now_ms()
