@@ -7,7 +7,11 @@ import typer
 from relay.app import cli as service
 from relay.dev import cli as dev
 
-app = typer.Typer(no_args_is_help=True, help="Warm transfers from a Daily room to the phone network.")
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # a traceback must not print settings
+    help="Warm transfers from a Daily room to the phone network.",
+)
 app.command("serve")(service.run)
 app.add_typer(dev.app, name="dev")
 

@@ -115,7 +115,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         server = _Server(
             uvicorn.Config(
                 create_app(services),
-                ws=media_upgrade(services),  # type: ignore[arg-type] # uvicorn's own protocols are all it knows of
+                ws=media_upgrade(services),
                 loop="none",
                 lifespan="off",
                 log_config=None,
@@ -204,11 +204,12 @@ def _controls(settings: Settings) -> Mapping[str, CarrierControl]:
     controls: dict[str, CarrierControl] = {}
     if settings.twilio_account_sid is not None and settings.twilio_auth_token is not None:
         shared_key = settings.twilio_shared_key
+        key_id, _, secret = shared_key.get_secret_value().partition(":") if shared_key is not None else ("", "", "")
         controls["twilio"] = TwilioControl(
             account_sid=settings.twilio_account_sid,
             auth_token=settings.twilio_auth_token.get_secret_value(),
             api_url=settings.twilio_api_url,
-            shared_key=shared_key.get_secret_value() if shared_key is not None else None,
+            shared_keys={key_id: secret} if secret else {},
         )
     return controls
 

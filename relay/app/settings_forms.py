@@ -286,6 +286,11 @@ API_KEY: Final = secret(
     "make one with `openssl rand -hex 32`",
 )
 SECRET_TEXT: Final = secret(r"[!-~]{8,256}", "8 to 256 characters without spaces", "copy it whole, without quotes")
+SHARED_KEY: Final = secret(
+    r"[!-9;-~]{1,64}:[!-~]{8,256}",
+    "KEY_ID:SECRET",
+    "write the id of the shared key, a colon and its secret",
+)
 REDIS_PREFIX: Final = text_like("[A-Za-z0-9_.-]{1,32}", "1 to 32 letters, digits and _ . -", "write for example relay")
 ACCOUNT_SID: Final = text_like(
     "AC[0-9a-f]{32}", "AC and 32 hexadecimal digits", "copy the Account SID of https://console.twilio.com"

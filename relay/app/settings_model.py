@@ -93,8 +93,8 @@ class Settings(BaseSettings):
     twilio_from: Annotated[str, forms.NUMBER] | None = Field(
         default=None, repr=False, description="The number that calls come from: bought from or verified with Twilio."
     )
-    twilio_shared_key: Annotated[SecretStr, forms.SECRET_TEXT] | None = Field(
-        default=None, description="The key of Twilio's SHA-256 signatures, if webhooks are to be signed with them."
+    twilio_shared_key: Annotated[SecretStr, forms.SHARED_KEY] | None = Field(
+        default=None, description="`KEY_ID:SECRET` of Twilio's SHA-256 signatures, if webhooks are signed with them."
     )
     twilio_api_url: Annotated[str, forms.API_URL] = Field(
         default=TWILIO_API_URL, description="Twilio's REST API: another region's, or a simulated carrier's."
@@ -165,6 +165,8 @@ class Settings(BaseSettings):
         held = [self.daily_api_key, self.twilio_auth_token, self.twilio_shared_key, self.redis_url]
         held += [each.key for each in self.api_keys]
         texts = {each.get_secret_value() for each in held if each is not None}
+        if self.twilio_shared_key is not None:
+            texts.add(self.twilio_shared_key.get_secret_value().partition(":")[2])
         password = urlsplit(self.redis_url.get_secret_value()).password if self.redis_url else None
         if password:
             texts |= {password, unquote(password)}

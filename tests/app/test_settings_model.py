@@ -7,7 +7,7 @@ from relay.app.settings import Destination, Provider, Settings
 
 SECRETS: dict[str, object] = {
     "twilio_auth_token": "auth-token-canary",
-    "twilio_shared_key": "shared-key-canary",
+    "twilio_shared_key": "KEY1:shared-key-canary",
     "daily_api_key": "daily-key-canary",
     "redis_url": "redis://user:redis%21canary@127.0.0.1:6379/0",
     "api_keys": ["read:api-key-one-canary", {"key": "api-key-two-canary"}],
@@ -30,6 +30,7 @@ def test_no_secret_and_no_number_is_seen_in_it() -> None:
 def test_it_knows_its_secrets_so_that_logs_can_be_kept_free_of_them() -> None:
     assert Settings.model_validate(SECRETS | NUMBERS).secrets() == {
         "auth-token-canary",
+        "KEY1:shared-key-canary",
         "shared-key-canary",
         "daily-key-canary",
         "redis://user:redis%21canary@127.0.0.1:6379/0",
