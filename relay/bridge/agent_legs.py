@@ -122,11 +122,12 @@ class AgentLegs:
             return None, None
         agent_to_room = leg.agent_to_room.stats(whole_call=whole_call)
         if leg.room_to_agent is not None:
-            return agent_to_room, leg.room_to_agent.stats(now_ns, whole_call=whole_call)
-        before = self._tally.room_to_agent  # this leg has no stream yet
-        if before is not None:
-            before = replace(before, own_time=self._tally.sent.take(whole_call=whole_call))
-        return agent_to_room, before
+            room_to_agent: RoomToAgentStats | None = leg.room_to_agent.stats(now_ns, whole_call=whole_call)
+        else:  # no stream yet
+            room_to_agent = self._tally.room_to_agent
+        if room_to_agent is not None and (leg.room_to_agent is None or self.current is None):
+            room_to_agent = replace(room_to_agent, queued_ms=0.0, carrier_buffer_ms=0.0)
+        return agent_to_room, room_to_agent
 
     @property
     def round_trip_ms(self) -> float:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from relay.bridge.bridge import Bridge
 from relay.bridge.events import BridgeEvent, Dtmf, Ended, MediaStarted, Statistics
 from relay.bridge.settings import BridgeSettings
+from relay.dev.until import Changes
 from relay.providers.twilio import TwilioAdapter
 from relay.rooms.base import Participant
 from relay.rooms.device_clock import ManualClock
 from relay.rooms.loopback import LoopbackRoom
 from relay.transfers.reasons import Reason
 from tests.bridge import messages
-from tests.bridge.peers import RawPeer, relay
+from tests.bridge.peers import RawPeer, Relay, relay
 
 CUSTOMER = Participant("c-1", "Ada")
 NEVER_TICKS = BridgeSettings(tick_s=1000, close_timeout_s=0.2, leave_timeout_s=0.2)
@@ -32,7 +33,11 @@ class Case:
     clock: ManualClock
     events: list[BridgeEvent] = field(default_factory=list)
     statistics: list[Statistics] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
     carrier: RawPeer = field(init=False)
+    carriers: list[RawPeer] = field(default_factory=list)
+    """All that have connected."""
+    served: Relay = field(init=False)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     pressed: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
@@ -45,6 +50,7 @@ class Case:
             self.started.set()
         if isinstance(event, Dtmf):
             self.pressed.put_nowait(event.digit)
+        self.changes.changed()
 
     def kinds(self) -> list[type]:
         return [type(event) for event in self.events]
@@ -61,6 +67,19 @@ class Case:
         self.carrier.send(*(messages.media(chunk) for chunk in range(1, 6)))
         await self.read_by_bridge()
         self.clock.advance(100)
+
+    async def connect(self) -> RawPeer:
+        """The carrier connects, for the first time or again."""
+        carrier = await RawPeer.connect(self.served)
+        self.carriers.append(carrier)
+        await self.served.connections.get()
+        return carrier
+
+    async def until_detached(self) -> None:
+        """Wait until the bridge has noticed that the connection is gone."""
+        leg = self.bridge._legs.latest
+        assert leg is not None
+        await leg.wait_closed()
 
     async def ended(self) -> Ended:
         return await self.bridge.ended()
@@ -81,6 +100,7 @@ async def bridged(
     settings: BridgeSettings = NEVER_TICKS,
     join: bool = True,
     customer_id: str | None = "c-1",
+    held: bool = False,
 ) -> AsyncIterator[Case]:
     clock = ManualClock(1_000 * S)
     room = make_room(clock=clock)
@@ -91,17 +111,19 @@ async def bridged(
         on_event=lambda event: case.note(event),  # noqa: PLW0108 - there is no case yet
         settings=settings,
         customer_id=customer_id,
+        held=held,
         clock=clock.now_ns,
     )
     case = Case(bridge, room, clock)
     async with relay(serve=lambda connection: bridge.serve(connection, TwilioAdapter())) as served:
         if join:
             await bridge.join_room()
-        case.carrier = await RawPeer.connect(served)
-        await served.connections.get()
+        case.served = served
+        case.carrier = await case.connect()
         try:
             yield case
         finally:
             bridge.end(Reason.CANCELED_BY_API)
-            await case.carrier.close()
+            for carrier in case.carriers:
+                await carrier.close()
             await bridge.ended()
