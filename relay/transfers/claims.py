@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 
-from relay.errors import RequestInProgress, RequestMismatch, TransferConflict
+from relay.errors import RequestInProgress, RequestMismatch, StoreUnavailable, TransferConflict
 from relay.transfers.record import Transfer, digest
+from relay.transfers.states import State
 from relay.transfers.store import TransferStore
 
 _ATTEMPTS = 3
@@ -36,11 +37,15 @@ class RequestClaims:
     Args:
         store: where claims are.
         ttl_s: how long a key is remembered; its transfer may be forgotten before.
+        close_if_lost: ends a transfer that is stored as live and is not.
     """
 
-    def __init__(self, store: TransferStore, *, ttl_s: float) -> None:
+    def __init__(
+        self, store: TransferStore, *, ttl_s: float, close_if_lost: Callable[[Transfer], Awaitable[None]]
+    ) -> None:
         self._store = store
         self._ttl_s = ttl_s
+        self._close_if_lost = close_if_lost
         self._in_progress: dict[str, asyncio.Future[None]] = {}
 
     @asynccontextmanager
@@ -49,7 +54,7 @@ class RequestClaims:
         Hold a key while its request is answered; an answer that fails gives it back.
 
         Yields:
-            The transfer that the key has made before, or None: make ``transfer_id``.
+            The transfer that the key has made before, as it was then, or None: make ``transfer_id``.
 
         Raises:
             RequestMismatch: it came with another request.
@@ -64,7 +69,8 @@ class RequestClaims:
             try:
                 yield before
             except BaseException:
-                await self._store.release_request(request.key, transfer_id=transfer_id)
+                with suppress(StoreUnavailable):  # a claim without a transfer is taken over
+                    await self._store.release_request(request.key, transfer_id=transfer_id)
                 raise
         finally:
             del self._in_progress[request.key]
@@ -81,7 +87,8 @@ class RequestClaims:
                 raise RequestMismatch("expected the request that this key came with before, got another")
             before = await self._store.get(claim.holder)
             if before is not None:
-                return before
+                await self._close_if_lost(before)  # who asks again waits for its end
+                return _as_requested(before)
             # Its transfer was never made, or has been forgotten.
             await self._store.release_request(request.key, transfer_id=claim.holder)
         raise RequestInProgress("expected an answered request, got one that is being answered elsewhere")
@@ -94,7 +101,7 @@ class RoomClaims:
     Args:
         store: where claims are.
         is_live: whether a transfer is going on, or is being made, on this node.
-        close_orphan: ends a transfer that is stored as live and is not.
+        close_if_lost: ends a transfer that is stored as live and is not.
     """
 
     def __init__(
@@ -102,11 +109,11 @@ class RoomClaims:
         store: TransferStore,
         *,
         is_live: Callable[[str], bool],
-        close_orphan: Callable[[Transfer], Awaitable[object]],
+        close_if_lost: Callable[[Transfer], Awaitable[None]],
     ) -> None:
         self._store = store
         self._is_live = is_live
-        self._close_orphan = close_orphan
+        self._close_if_lost = close_if_lost
 
     async def claim(self, room_url: str, transfer_id: str, *, ttl_s: float) -> None:
         """
@@ -126,12 +133,29 @@ class RoomClaims:
             is_over = before is not None and before.is_terminal
             if self._is_live(holder) and not is_over:
                 raise TransferConflict(holder)
-            if before is not None and not is_over:
-                await self._close_orphan(before)
+            if before is not None:
+                await self._close_if_lost(before)
             if await self._store.take_over_room(key, holder=holder, transfer_id=transfer_id, ttl_s=ttl_s):
                 return
         raise TransferConflict(holder)
 
     async def release(self, room_url: str, transfer_id: str) -> None:
         """Give a room back, if this transfer still holds it."""
-        await self._store.release_room(digest(room_url), transfer_id=transfer_id)
+        with suppress(StoreUnavailable):  # whoever claims it next finds that the transfer is over, and takes it over
+            await self._store.release_room(digest(room_url), transfer_id=transfer_id)
+
+
+def _as_requested(transfer: Transfer) -> Transfer:
+    requested_ms = transfer.times_ms.get(State.REQUESTED, 0)
+    return replace(
+        transfer,
+        state=State.REQUESTED,
+        version=1,
+        provider_call_id=None,
+        reason=None,
+        provider_code=None,
+        reconnecting=False,
+        streams=0,
+        times_ms={State.REQUESTED: requested_ms},
+        updated_ms=requested_ms,
+    )

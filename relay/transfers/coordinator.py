@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
-from relay.errors import Overloaded, StoreUnavailable
+from relay.errors import Overloaded
 from relay.transfers.claims import RequestClaims, RequestKey, RoomClaims
+from relay.transfers.clock import CallLater, pause
 from relay.transfers.course import CourseSettings
 from relay.transfers.late_calls import LateCalls
 from relay.transfers.live import LiveTransfer
-from relay.transfers.phone_leg import CallLater
-from relay.transfers.ports import Bridge, Bridges, Carrier, MediaSocket, PhoneEnded, PhoneReport
+from relay.transfers.orphans import Orphans
+from relay.transfers.ports import Bridge, Bridges, Carrier, MediaSocket, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept, Transfer, TransferOrder, new_transfer_id
-from relay.transfers.states import State, closing_event
+from relay.transfers.states import State
 from relay.transfers.store import TransferStore
 
-_MARGIN_S = 600.0
+_MARGIN_S: Final = 600.0
 """Claims outlive the longest transfer by so long; one that is left over is taken over before that."""
+WRITE_MAX_S: Final = 5.0
+"""How long a service that ends waits for a store that is away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +110,12 @@ class Coordinator:
         self._log = structlog.get_logger()
         self._live: dict[str, LiveTransfer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._requests = RequestClaims(store, ttl_s=self._settings.request_ttl_s)
-        self._rooms = RoomClaims(
-            store,
-            is_live=lambda transfer_id: transfer_id in self._live or transfer_id in self._beginning,
-            close_orphan=lambda transfer: self._close_orphan(transfer, Reason.NODE_LOST),
-        )
-        self._late = LateCalls(carriers, call_later=self._call_later)
         self._beginning: set[str] = set()
+        self._late = LateCalls(carriers, call_later=self._call_later)
+        self._orphans = Orphans(store, self._late, is_live=self._is_live, on_change=on_change)
+        close_if_lost = self._orphans.close_if_lost
+        self._requests = RequestClaims(store, ttl_s=self._settings.request_ttl_s, close_if_lost=close_if_lost)
+        self._rooms = RoomClaims(store, is_live=self._is_live, close_if_lost=close_if_lost)
         self._places = 0
         self._is_open = True
 
@@ -146,7 +147,7 @@ class Coordinator:
             return Requested(await self._begin(order, caller, transfer_id), is_replay=False)
         async with self._requests.claim(caller.request, transfer_id) as before:
             if before is not None:
-                return Requested(_as_requested(before), is_replay=True)
+                return Requested(before, is_replay=True)
             return Requested(await self._begin(order, caller, transfer_id), is_replay=False)
 
     async def _begin(self, order: TransferOrder, caller: Caller, transfer_id: str) -> Transfer:
@@ -169,11 +170,15 @@ class Coordinator:
             )
             taken.push_async_callback(bridge.release, Reason.INTERNAL_ERROR)
             transfer = await self._store.create(live.transfer)
+            if not self._is_open:  # meanwhile; nobody would wait for its end
+                await self._orphans.close(transfer, Reason.NODE_SHUTDOWN)
+                self._check_open()
             taken.pop_all()
         self._beginning.discard(transfer_id)
         self._live[transfer_id] = live
         self._on_change(transfer)
-        self._tasks[transfer_id] = asyncio.create_task(self._run(live, bridge))
+        task = self._tasks[transfer_id] = asyncio.create_task(self._run(live, bridge))
+        task.add_done_callback(lambda _: self._tasks.pop(transfer_id))
         return transfer
 
     def _make(self, order: TransferOrder, transfer_id: str) -> LiveTransfer:
@@ -209,15 +214,16 @@ class Coordinator:
     async def _run(self, live: LiveTransfer, bridge: Bridge) -> None:
         transfer_id = live.transfer.transfer_id
         try:
-            await live.run(bridge)
+            try:
+                await live.run(bridge)
+            finally:
+                self._free_place()
+            await live.settle()
         except Exception:  # noqa: BLE001 - a defect in one transfer must not take the place of another for ever
             self._log.exception("transfer_broke", transfer_id=transfer_id)
         finally:
-            del self._live[transfer_id], self._tasks[transfer_id]
-            self._free_place()
-        # Where the store is away, whoever claims the room next finds the transfer ended, and takes the claim over.
-        with contextlib.suppress(StoreUnavailable):
-            await self._rooms.release(live.order.room_url, transfer_id)
+            del self._live[transfer_id]
+        await self._rooms.release(live.order.room_url, transfer_id)
 
     async def _take_allowance(self, whose: str) -> None:
         wait_s = await self._store.take_allowance(
@@ -240,25 +246,27 @@ class Coordinator:
         live = self._live.get(transfer_id)
         if live is not None:
             live.close(Reason.CANCELED_BY_API)
-            return await live.until_ended()
+            ended = await live.until_ended()
+            if ended.is_terminal:
+                return ended
         transfer = await self._store.get(transfer_id)
         if transfer is None or transfer.is_terminal:
             return transfer
-        return await self._close_orphan(transfer, Reason.CANCELED_BY_API)
+        return await self._orphans.close(transfer, Reason.CANCELED_BY_API)
 
     async def report(self, transfer_id: str, provider: str, report: PhoneReport) -> None:
         """Take a verified callback. A call that nobody wants any longer is ended."""
         live = self._find(transfer_id, provider)
         if live is not None:
             live.take_report(report)
-        elif not isinstance(report.news, PhoneEnded):
-            await self._unwanted(transfer_id, provider, report.call_id)
+        else:
+            await self._orphans.take_report(transfer_id, provider, report)
 
     async def answer(self, transfer_id: str, provider: str, *, stream: int, call_id: str) -> Grant | None:
         """Take a verified answer webhook: what opens the call's ``stream``-th media stream, or None: hang up."""
         live = self._find(transfer_id, provider)
         if live is None:
-            await self._unwanted(transfer_id, provider, call_id)
+            await self._orphans.end_call(transfer_id, provider, call_id)
             return None
         token = await live.answered(stream, call_id)
         return None if token is None else Grant(token, live.order.say if stream == 0 else None)
@@ -280,19 +288,33 @@ class Coordinator:
     # The end
 
     async def shut_down(self, *, drain_timeout_s: float) -> None:
-        """Let nothing in, end at once what has not been joined, and the rest when it ends or after so long."""
+        """
+        Let nothing in, end at once what has not been joined, and the rest when it ends or after so long.
+
+        Returns when no phone, no bridge and no task is left. What the store has not taken by then is lost.
+        """
         self._is_open = False
         self._close_all(joined=False)
         if self._tasks and drain_timeout_s > 0:
-            await asyncio.wait(self._tasks.values(), timeout=drain_timeout_s)
+            drained = asyncio.Event()
+            draining = asyncio.ensure_future(asyncio.wait(list(self._tasks.values())))
+            draining.add_done_callback(lambda _: drained.set())
+            await pause(self._call_later, drain_timeout_s, drained)
+            draining.cancel()
         self._close_all(joined=True)
+        giving_up = self._call_later(WRITE_MAX_S, self._give_up_writing)
         while tasks := [*self._tasks.values(), *self._late.ending]:
             await asyncio.wait(tasks)
+        giving_up.cancel()
 
     def _close_all(self, *, joined: bool) -> None:
         for live in self._live.values():
             if joined or live.transfer.state is not State.JOINED:
                 live.close(Reason.NODE_SHUTDOWN)
+
+    def _give_up_writing(self) -> None:
+        for live in self._live.values():
+            live.give_up_writing()
 
     # Inside
 
@@ -300,49 +322,15 @@ class Coordinator:
         live = self._live.get(transfer_id)
         return live if live is not None and live.order.provider == provider else None
 
+    def _is_live(self, transfer_id: str) -> bool:
+        return transfer_id in self._live or transfer_id in self._beginning
+
     def _is_anothers(self, transfer_id: str, order: TransferOrder, call_id: str) -> bool:
         others = [live for live in self._live.values() if live.transfer.transfer_id != transfer_id]
         return any(
             live.phone.call_id == call_id or (live.phone.is_placing and live.order.to == order.to) for live in others
         )
 
-    async def _unwanted(self, transfer_id: str, provider: str, call_id: str) -> None:
-        """A call of a transfer that is over, or is nobody's: it must not ring on."""
-        self._log.warning("unwanted_call", transfer_id=transfer_id)
-        self._late.end(provider, call_id, transfer_id=transfer_id)
-        with contextlib.suppress(StoreUnavailable):  # the phone is what matters; the record waits for the next to look
-            transfer = await self._store.get(transfer_id)
-            if transfer is not None and not transfer.is_terminal and transfer_id not in self._live:
-                await self._close_orphan(transfer, Reason.NODE_LOST)
-
-    async def _close_orphan(self, transfer: Transfer, reason: Reason) -> Transfer | None:
-        """End a transfer whose node is gone, and its phone."""
-        if transfer.provider_call_id is not None:
-            self._late.end(transfer.provider, transfer.provider_call_id, transfer_id=transfer.transfer_id)
-        applied = await self._store.apply(
-            transfer.transfer_id, closing_event(reason), epoch=transfer.epoch, reason=reason
-        )
-        if applied.transfer is not None:
-            self._on_change(applied.transfer)
-        return applied.transfer
-
 
 def _new_id() -> str:
     return new_transfer_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
-
-
-def _as_requested(transfer: Transfer) -> Transfer:
-    """The transfer as it was when it was made."""
-    requested_ms = transfer.times_ms.get(State.REQUESTED, 0)
-    return replace(
-        transfer,
-        state=State.REQUESTED,
-        version=1,
-        provider_call_id=None,
-        reason=None,
-        provider_code=None,
-        reconnecting=False,
-        streams=0,
-        times_ms={State.REQUESTED: requested_ms},
-        updated_ms=requested_ms,
-    )

@@ -10,9 +10,10 @@ from typing import Final, TypeAlias
 from structlog.typing import FilteringBoundLogger
 
 from relay.errors import StoreUnavailable
+from relay.transfers.clock import CallLater, Timer
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
-from relay.transfers.phone_leg import CallLater, PhoneLeg, Timer
+from relay.transfers.phone_leg import PhoneLeg
 from relay.transfers.ports import (
     BothHeard,
     Bridge,
@@ -79,8 +80,20 @@ class Asked:
     call_id: str
     token: asyncio.Future[str | None] = field(compare=False)
 
+    def reply(self, token: str | None) -> None:
+        """Answer, if whoever asks still waits."""
+        if not self.token.done():
+            self.token.set_result(token)
 
-News: TypeAlias = Dialed | Close | Asked | PhoneReport | BridgeEvent
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expired:
+    """What had to happen next did not, in time; counts only while it still has to."""
+
+    why: Callable[[], Reason]
+
+
+News: TypeAlias = Dialed | Close | Asked | Expired | PhoneReport | BridgeEvent
 
 
 class Course:
@@ -93,7 +106,7 @@ class Course:
         phone: the transfer's.
         ledger: where it is written.
         tokens: of its media streams.
-        close: ends it, later.
+        tell: takes news of its own, later.
         settings: the bounds.
         call_later: the clock.
         log: bound to the transfer.
@@ -107,7 +120,7 @@ class Course:
         phone: PhoneLeg,
         ledger: Ledger,
         tokens: MediaTokens,
-        close: Callable[[Reason], None],
+        tell: Callable[[News], None],
         settings: CourseSettings,
         call_later: CallLater,
         log: FilteringBoundLogger,
@@ -117,28 +130,33 @@ class Course:
         self._phone = phone
         self._ledger = ledger
         self._tokens = tokens
-        self._close = close
+        self._tell = tell
         self._settings = settings
         self._call_later = call_later
         self._log = log
-        self._deadline: Timer | None = None
+        self._deadline: tuple[Expired, Timer] | None = None
         self._is_admitted = order.accept is Accept.NONE
         self.has_media = False
         """The carrier has opened a stream: somebody is on the line, and hears it."""
 
-    async def begin(self) -> bool:
-        """Dial; False if another may have done so already."""
+    async def begin(self) -> Close | None:
+        """Dial, unless it is to end already, or another may have dialled."""
+        if not self._phone.may_dial:
+            return None
         if not await self._ledger.write_first(Event.DIALED):
-            return False
+            return Close(Reason.INTERNAL_ERROR)
         self._expect(self._order.ring_timeout_s, self._why_unanswered)
         self._phone.dial()
-        return True
+        return None
 
     async def take(self, news: News) -> Close | None:
         """Do what has to be done; what is returned is the end."""
         match news:
             case Close():
                 return news
+            case Expired():
+                is_due = self._deadline is not None and self._deadline[0] is news
+                return Close(news.why()) if is_due else None
             case Dialed(answer):
                 return await self._on_dialed(answer)
             case Asked():
@@ -150,7 +168,7 @@ class Course:
     def expect_nothing(self) -> None:
         """No deadline any longer."""
         if self._deadline is not None:
-            self._deadline.cancel()
+            self._deadline[1].cancel()
             self._deadline = None
 
     # The phone
@@ -175,9 +193,7 @@ class Course:
             case PhoneAnswered():
                 await self._answered(report.event_id)
             case MachineDetected(is_machine):
-                if is_machine and self._state in UNJOINED:
-                    return Close(Reason.VOICEMAIL)
-                self._admit()
+                return self._on_detected(is_machine=is_machine)
             case PhoneEnded(reason, code):
                 return Close(reason, code)
         return None
@@ -194,7 +210,7 @@ class Course:
             self._log.error("token_not_minted", detail=str(error))
             return Close(Reason.INTERNAL_ERROR)
         finally:
-            asked.token.set_result(token)
+            asked.reply(token)
         return None
 
     async def _answered(self, event_id: str) -> None:
@@ -203,6 +219,14 @@ class Course:
             Event.ANSWERED, event_id=event_id
         ):
             self._expect(self._settings.answer_timeout_s, lambda: Reason.MEDIA_TIMEOUT)
+
+    def _on_detected(self, *, is_machine: bool) -> Close | None:
+        if self._is_admitted or self._order.accept is not Accept.DETECTION:
+            return None
+        if is_machine:
+            return Close(Reason.VOICEMAIL)
+        self._admit()
+        return None
 
     async def _write_placed(self) -> None:
         call_id = self._phone.call_id
@@ -231,8 +255,8 @@ class Course:
             case BridgeEnded(reason):
                 return Close(reason)
             case BothHeard():
-                self.expect_nothing()
-                await self._ledger.write(Event.JOINED)
+                if await self._ledger.write(Event.JOINED):
+                    self.expect_nothing()
             case MediaLost():
                 await self._ledger.write(Event.MEDIA_LOST)
             case MediaBack():
@@ -245,8 +269,7 @@ class Course:
             return Close(Reason.PROVIDER_ERROR)
         self.has_media = True
         await self._answered("")
-        if self._state in UNJOINED:
-            self._expect_audience()
+        self._expect_audience()
         return None
 
     def _on_key(self, digit: str) -> Close | None:
@@ -259,15 +282,16 @@ class Course:
         return None
 
     def _admit(self) -> None:
-        if not self._is_admitted:
-            self._is_admitted = True
-            self._bridge.admit()
-            if self.has_media:
-                self._expect_audience()
+        self._is_admitted = True
+        self._bridge.admit()
+        if self.has_media:
+            self._expect_audience()
 
     # Deadlines: there is one at a time
 
     def _expect_audience(self) -> None:
+        if self._state not in UNJOINED:
+            return
         if self._is_admitted:
             self._expect(self._settings.join_timeout_s, lambda: Reason.MEDIA_TIMEOUT)
         else:
@@ -276,7 +300,8 @@ class Course:
     def _expect(self, within_s: float, why: Callable[[], Reason]) -> None:
         """What is waited for next must happen within so long, else the transfer ends."""
         self.expect_nothing()
-        self._deadline = self._call_later(within_s, lambda: self._close(why()))
+        expired = Expired(why)
+        self._deadline = expired, self._call_later(within_s, lambda: self._tell(expired))
 
     @property
     def _state(self) -> State:

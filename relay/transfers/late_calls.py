@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
-from relay.transfers.phone_leg import CallLater, end_call
+from relay.transfers.clock import CallLater
+from relay.transfers.phone_leg import HangUp
 from relay.transfers.ports import Carrier
 
 
@@ -23,22 +24,24 @@ class LateCalls:
     def __init__(self, carriers: Mapping[str, Carrier], *, call_later: CallLater) -> None:
         self._carriers = carriers
         self._call_later = call_later
-        self._ending: dict[str, asyncio.Task[None]] = {}
+        self._hang_ups: dict[tuple[str, str], HangUp] = {}
 
     @property
-    def ending(self) -> Collection[asyncio.Task[None]]:
+    def ending(self) -> Sequence[asyncio.Task[None]]:
         """What has not been ended yet."""
-        return list(self._ending.values())
+        return [hang_up.task for hang_up in self._hang_ups.values()]
 
     def end(self, provider: str, call_id: str, *, transfer_id: str) -> None:
         """Begin to end one; one that is being ended already is let be."""
         carrier = self._carriers.get(provider)
-        if carrier is not None and call_id not in self._ending:
-            self._ending[call_id] = asyncio.create_task(self._end(carrier, call_id, transfer_id))
-
-    async def _end(self, carrier: Carrier, call_id: str, transfer_id: str) -> None:
-        try:
+        call = provider, call_id
+        if carrier is not None and call not in self._hang_ups:
             log = structlog.get_logger().bind(transfer_id=transfer_id)
-            await end_call(carrier, call_id, call_later=self._call_later, log=log)
-        finally:
-            del self._ending[call_id]
+            hang_up = self._hang_ups[call] = HangUp(carrier, call_id, call_later=self._call_later, log=log)
+            hang_up.task.add_done_callback(lambda _: self._hang_ups.pop(call))
+
+    def call_ended(self, provider: str, call_id: str) -> None:
+        """The carrier says by itself that one is over."""
+        hang_up = self._hang_ups.get((provider, call_id))
+        if hang_up is not None:
+            hang_up.call_ended()

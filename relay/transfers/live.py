@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import structlog
 
+from relay.transfers.clock import CallLater, pause
 from relay.transfers.course import Asked, Close, Course, CourseSettings, Dialed, News
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
-from relay.transfers.phone_leg import CallLater, PhoneLeg
+from relay.transfers.phone_leg import PhoneLeg
 from relay.transfers.ports import Bridge, BridgeEvent, Carrier, DialOrder, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept, Transfer, TransferOrder
@@ -26,7 +27,7 @@ class LiveTransfer:
     """
     One transfer, from its request until nothing of it is left: no phone leg, no bridge, nothing unwritten.
 
-    ``run`` is the whole of it. ``Course`` decides what happens.
+    ``run``, then ``settle``, are the whole of it. ``Course`` decides what happens.
 
     Args:
         order: what was asked for.
@@ -107,12 +108,13 @@ class LiveTransfer:
     def take_report(self, report: PhoneReport) -> None:
         """What a verified callback of the carrier says."""
         if self._is_closing:
-            self.phone.see(report)
+            self._see_late(report)
         else:
             self._news.put_nowait(report)
 
     def close(self, reason: Reason) -> None:
-        """End it; the first reason counts."""
+        """End it; the first reason counts. Nothing is dialled any longer."""
+        self.phone.dial_no_more()
         self._news.put_nowait(Close(reason))
 
     async def answered(self, stream: int, call_id: str) -> str | None:
@@ -136,7 +138,11 @@ class LiveTransfer:
     # Its life
 
     async def run(self, bridge: Bridge) -> None:
-        """Dial, follow what happens, and return when nothing is left of it. Not to be cancelled: ``close`` it."""
+        """
+        Dial, follow what happens, and return when phone and bridge are gone.
+
+        Not to be cancelled: ``close`` it.
+        """
         self._bridge = bridge
         course = Course(
             self.order,
@@ -144,62 +150,83 @@ class LiveTransfer:
             phone=self.phone,
             ledger=self._ledger,
             tokens=self._tokens,
-            close=self.close,
+            tell=self._news.put_nowait,
             settings=self._settings,
             call_later=self._call_later,
             log=self._log,
         )
-        joining: asyncio.Task[None] | None = None
-        if await course.begin():
-            joining = asyncio.create_task(bridge.join())
-        else:
-            self.close(Reason.INTERNAL_ERROR)
-        await self._take_down(bridge, course, await self._follow(course))
+        closing = await self._step(course.begin())
+        joining = asyncio.create_task(self._join(bridge)) if self.phone.has_begun else None
+        while closing is None:
+            closing = await self._step(course.take(await self._news.get()))
+        await self._take_down(bridge, course, closing)
         if joining is not None:
-            await asyncio.gather(joining, return_exceptions=True)
-        await self._ledger.flush()
+            joining.cancel()  # over, unless the bridge has forgotten it
+            await asyncio.wait([joining])
 
-    async def _follow(self, course: Course) -> Close:
-        while True:
-            news = await self._news.get()
-            try:
-                closing = await course.take(news)
-            except Exception:  # noqa: BLE001 - whatever a defect broke, the phone must not ring on
-                self._log.exception("internal_error", news=type(news).__name__)
-                closing = Close(Reason.INTERNAL_ERROR)
-            if closing is not None:
-                return closing
+    async def settle(self) -> None:
+        """Return when its end is written, and no call is left that turned up late."""
+        await self._ledger.flush()
+        await self.phone.settle()
+
+    def give_up_writing(self) -> None:
+        """Do not wait for the store any longer."""
+        self._ledger.give_up()
+
+    async def _step(self, step: Coroutine[Any, Any, Close | None]) -> Close | None:
+        try:
+            return await step
+        except Exception:  # noqa: BLE001 - whatever a defect broke, the phone must not ring on
+            self._log.exception("internal_error")
+            return Close(Reason.INTERNAL_ERROR)
+
+    async def _join(self, bridge: Bridge) -> None:
+        try:
+            await bridge.join()
+        except Exception:  # noqa: BLE001 - a bridge that broke tells nothing any more
+            self._log.exception("internal_error")
+            self.close(Reason.INTERNAL_ERROR)
 
     async def _take_down(self, bridge: Bridge, course: Course, close: Close) -> None:
         """
         The one order in which a transfer ends; no step waits for the store.
 
-        1. Nobody is let in any longer: late answers get a hang-up document, media streams are refused.
+        1. Nothing is dialled, and nobody is let in any longer: late answers get a hang-up document, media streams are
+           refused.
         2. A phone that nobody has answered stops ringing at once; an agent on the line hears that it is over first.
         3. The bridge is given back, meanwhile.
         4. The end is written, meanwhile.
         """
         self._is_closing = True
+        self.phone.dial_no_more()
         course.expect_nothing()
         self._refuse_what_waits()
         writing = asyncio.create_task(self._write_end(close))
         releasing = asyncio.create_task(bridge.release(close.reason))
         if course.has_media:
-            await asyncio.wait([releasing], timeout=RELEASE_MAX_S)
+            released = asyncio.Event()
+            releasing.add_done_callback(lambda _: released.set())
+            await pause(self._call_later, RELEASE_MAX_S, released)
         for result in await asyncio.gather(writing, releasing, self.phone.hang_up(), return_exceptions=True):
             if isinstance(result, BaseException):
                 self._log.error("teardown_failed", error=repr(result))
 
     async def _write_end(self, close: Close) -> None:
         changes = {"provider_code": close.code} if close.code else {}
-        await self._ledger.write(closing_event(close.reason), reason=close.reason, changes=changes)
-        self._ended.set()
+        try:
+            await self._ledger.write(closing_event(close.reason), reason=close.reason, changes=changes)
+        finally:
+            self._ended.set()
 
     def _refuse_what_waits(self) -> None:
         while not self._news.empty():
             news = self._news.get_nowait()
             if isinstance(news, Asked):
-                news.token.set_result(None)
+                news.reply(None)
                 self.phone.know(news.call_id)
             elif isinstance(news, PhoneReport):
-                self.phone.see(news)
+                self._see_late(news)
+
+    def _see_late(self, report: PhoneReport) -> None:
+        self._log.info("event_ignored", happened=type(report.news).__name__, state=self.transfer.state.value)
+        self.phone.see(report)

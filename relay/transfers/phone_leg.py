@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from relay.transfers.clock import CallLater, pause
 from relay.transfers.ports import (
     Carrier,
     DialAnswer,
@@ -20,23 +21,9 @@ from relay.transfers.ports import (
 )
 
 REDIAL_S: Final = (0.5, 1.0, 2.0, 4.0)
-"""Pauses before a dial that the carrier did not take is sent again; the last one for ever."""
-HANG_UP_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Pauses before a carrier that did not hang up is asked again; then it is given up, loudly."""
-
-
-class Timer(Protocol):
-    """What ``CallLater`` returns."""
-
-    def cancel(self) -> None:
-        """Do not call any more."""
-
-
-class CallLater(Protocol):
-    """``loop.call_later``, or a clock of a test."""
-
-    def __call__(self, delay_s: float, callback: Callable[[], None], /) -> Timer:
-        """Call back after so long."""
+"""Pauses before a dial that the carrier did not take is sent again; the last one for ever. None is shorter."""
+ASK_AGAIN_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Pauses before a carrier that did not do what it must is asked again; then it is given up, loudly."""
 
 
 class PhoneLeg:
@@ -69,29 +56,45 @@ class PhoneLeg:
         self._call_later = call_later
         self._log = log
         self._is_wanted = True
+        self._is_sending = False
         self._go_on = asyncio.Event()
         self._dialing: asyncio.Task[None] | None = None
         self._over: set[str] = set()
-        self._hanging_up: dict[str, asyncio.Task[None]] = {}
+        self._hang_ups: dict[str, HangUp] = {}
+        self.may_dial = True
+        """``dial_no_more`` was not called yet."""
         self.call_id: str | None = None
         self.answer: DialAnswer | None = None
-        """The carrier's last answer to the dial; None: not dialled, or not answered yet."""
+        """The carrier's answer to the last dial; None: not dialled, or not answered yet."""
+
+    @property
+    def has_begun(self) -> bool:
+        """A dial may have been sent."""
+        return self._dialing is not None
 
     @property
     def is_placing(self) -> bool:
-        """A dial has been sent, and whether there is a call is not known."""
-        return self._dialing is not None and self.call_id is None and not isinstance(self.answer, TryLater)
+        """A call is wanted that may be there already, and whose id is not known."""
+        is_unknown = self._is_sending or isinstance(self.answer, Unclear)
+        return self._is_wanted and self.call_id is None and is_unknown
 
     def dial(self) -> None:
         """Dial, once ever."""
         if self._dialing is not None:
             raise RuntimeError("PhoneLeg.dial: expected one dial, got a second")
-        self._dialing = asyncio.create_task(self._dial())
+        if self.may_dial:
+            self._dialing = asyncio.create_task(self._dial())
+
+    def dial_no_more(self) -> None:
+        """Send no dial from now on. One that is on its way may still make a call."""
+        self.may_dial = False
+        self._go_on.set()
 
     def know(self, call_id: str) -> None:
         """The carrier named a call of this dial. One that is not wanted any longer, or is one too many, is ended."""
         if self.call_id is None:
             self.call_id = call_id
+            self._go_on.set()
         elif call_id != self.call_id:
             self._log.error("second_call", detail="expected one call of this dial, got another: it is hung up")
             self._end(call_id)
@@ -102,6 +105,8 @@ class PhoneLeg:
         """Note what a callback says of the phone; True if it is of this dial's call."""
         if isinstance(report.news, PhoneEnded):
             self._over.add(report.call_id)
+            if report.call_id in self._hang_ups:
+                self._hang_ups[report.call_id].call_ended()
         self.know(report.call_id)
         return report.call_id == self.call_id
 
@@ -111,75 +116,125 @@ class PhoneLeg:
 
         Returns when there is none left, or the carrier did not end it for a minute.
         """
+        self.dial_no_more()
         self._is_wanted = False
-        self._go_on.set()
         if self.call_id is not None:
             self._end(self.call_id)
         if self._dialing is not None:
             await self._dialing  # its answer must not be lost: there may be a call id in it
         if self.call_id is None and isinstance(self.answer, Unclear):
             await self._find()
-        while self._hanging_up:
-            await next(iter(self._hanging_up.values()))
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Return when no call is being ended: one may have turned up after ``hang_up``."""
+        while self._hang_ups:
+            await asyncio.wait([hang_up.task for hang_up in self._hang_ups.values()])
+
+    # Dialling
 
     async def _dial(self) -> None:
         tries = 0
-        while self._is_wanted:
-            self.answer = answer = await self._carrier.dial(self._order)
+        while self.may_dial and self.call_id is None:  # a call that is there, whatever the carrier says, is the one
+            answer = await self._send()
             if not isinstance(answer, TryLater):
                 if isinstance(answer, Placed):
                     self.know(answer.call_id)
                 self._on_answer(answer)
                 return
-            pause_s = answer.after_s if answer.after_s is not None else REDIAL_S[min(tries, len(REDIAL_S) - 1)]
+            pause_s = max(answer.after_s or 0.0, REDIAL_S[min(tries, len(REDIAL_S) - 1)])
             tries += 1
             self._log.warning("carrier_busy", detail=answer.detail, again_in_s=pause_s)
-            self._go_on.clear()
-            timer = self._call_later(pause_s, self._go_on.set)
-            await self._go_on.wait()
-            timer.cancel()
+            await pause(self._call_later, pause_s, self._go_on)
+
+    async def _send(self) -> DialAnswer:
+        self.answer = None
+        self._is_sending = True
+        try:
+            self.answer = await self._carrier.dial(self._order)
+        except Exception as error:  # noqa: BLE001 - a defect says nothing of whether there is a call
+            self._log.exception("dial_broke")
+            self.answer = Unclear(type(error).__name__)
+        finally:
+            self._is_sending = False
+        return self.answer
+
+    # Hanging up
 
     async def _find(self) -> None:
-        found = await self._carrier.find_calls(self._order)
+        """Look for a call that the carrier may have made without saying so."""
+        self._go_on.clear()
+        found = await self._ask_for_calls()
+        for pause_s in ASK_AGAIN_S:
+            if found is not None or self.call_id is not None:
+                break
+            await pause(self._call_later, pause_s, self._go_on)
+            found = await self._ask_for_calls()
         mine = [call_id for call_id in found or () if not self._is_anothers(call_id)]
         if self.call_id is None and len(mine) == 1:  # of several nobody can say which one is ours
             self.know(mine[0])
         elif self.call_id is None:
-            self._log.error("dial_unknown", detail="the carrier may have made a call", found=found and len(found))
+            count = len(found) if found is not None else None
+            self._log.error("dial_unknown", detail="the carrier may have made a call", found=count)
+
+    async def _ask_for_calls(self) -> Sequence[str] | None:
+        try:
+            return await self._carrier.find_calls(self._order)
+        except Exception:  # noqa: BLE001 - a defect here must not keep what is known from being hung up
+            self._log.exception("find_calls_broke")
+            return None
 
     def _end(self, call_id: str) -> None:
-        if call_id not in self._over and call_id not in self._hanging_up:
-            self._hanging_up[call_id] = asyncio.create_task(self._finish(call_id))
+        if call_id not in self._over and call_id not in self._hang_ups:
+            hang_up = HangUp(self._carrier, call_id, call_later=self._call_later, log=self._log)
+            self._hang_ups[call_id] = hang_up
+            hang_up.task.add_done_callback(lambda _: self._ended(call_id))
 
-    async def _finish(self, call_id: str) -> None:
-        try:
-            await end_call(
-                self._carrier,
-                call_id,
-                is_over=lambda: call_id in self._over,
-                call_later=self._call_later,
-                log=self._log,
-            )
+    def _ended(self, call_id: str) -> None:
+        if self._hang_ups.pop(call_id).is_over:
             self._over.add(call_id)
-        finally:
-            del self._hanging_up[call_id]
 
 
-async def end_call(
-    carrier: Carrier,
-    call_id: str,
-    *,
-    call_later: CallLater,
-    log: FilteringBoundLogger,
-    is_over: Callable[[], bool] = lambda: False,
-) -> bool:
-    """Ask a carrier to end a call, again and again for a minute; False: it may be alive, and that is logged."""
-    for pause_s in (*HANG_UP_S, None):
-        if is_over() or await carrier.hang_up(call_id):
-            return True
-        if pause_s is not None:
-            woken = asyncio.Event()
-            call_later(pause_s, woken.set)
-            await woken.wait()
-    log.error("phone_may_be_alive", detail=f"the carrier did not hang up, asked {len(HANG_UP_S) + 1} times")
-    return False
+class HangUp:
+    """
+    Asks a carrier to end a call, and again for a minute if it does not; ``task`` is its work, to be awaited.
+
+    Args:
+        carrier: the account that the call is of.
+        call_id: the call.
+        call_later: the clock.
+        log: bound to the transfer.
+    """
+
+    def __init__(self, carrier: Carrier, call_id: str, *, call_later: CallLater, log: FilteringBoundLogger) -> None:
+        self._carrier = carrier
+        self._call_id = call_id
+        self._call_later = call_later
+        self._log = log
+        self._go_on = asyncio.Event()
+        self.is_over = False
+        """The carrier has ended it, or said that it is over."""
+        self.task = asyncio.create_task(self._run())
+
+    def call_ended(self) -> None:
+        """The carrier says by itself that the call is over."""
+        self.is_over = True
+        self._go_on.set()
+
+    async def _run(self) -> None:
+        await self._ask()
+        for pause_s in ASK_AGAIN_S:
+            if self.is_over:
+                return
+            await pause(self._call_later, pause_s, self._go_on)
+            await self._ask()
+        if not self.is_over:
+            self._log.error(
+                "phone_may_be_alive", detail=f"the carrier was asked to end it {len(ASK_AGAIN_S) + 1} times"
+            )
+
+    async def _ask(self) -> None:
+        try:
+            self.is_over = self.is_over or await self._carrier.hang_up(self._call_id)
+        except Exception:  # noqa: BLE001 - a defect is one more reason to ask again
+            self._log.exception("hang_up_broke")

@@ -61,12 +61,11 @@ class SimulatedCarrier:
     async def dial(self, order: DialOrder) -> DialAnswer:
         self.dials.append(order)
         answer, makes = self._script.popleft() if self._script else (Placed(f"CA{len(self.dials)}"), None)
+        call_id = answer.call_id if isinstance(answer, Placed) else makes
+        if call_id is not None:  # it rings before the answer is there
+            self.alive[call_id] = order
         self._changes.changed()
         await self.may_dial.wait()
-        call_id = answer.call_id if isinstance(answer, Placed) else makes
-        if call_id is not None:
-            self.alive[call_id] = order
-            self._changes.changed()
         return answer
 
     async def hang_up(self, call_id: str) -> bool:

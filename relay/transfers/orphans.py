@@ -1,0 +1,88 @@
+"""Transfers that are stored as live and are not, and calls that nobody wants: whatever is found of them is ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from relay.errors import StoreUnavailable
+from relay.transfers.late_calls import LateCalls
+from relay.transfers.ports import PhoneEnded, PhoneReport
+from relay.transfers.reasons import Reason
+from relay.transfers.record import Transfer
+from relay.transfers.states import closing_event
+from relay.transfers.store import Answer, TransferStore
+
+
+class Orphans:
+    """
+    Ends what a node that is gone has left behind.
+
+    Args:
+        store: where it is found.
+        late: ends the phones.
+        is_live: whether a transfer is going on here.
+        on_change: told of each new version of each record.
+    """
+
+    def __init__(
+        self,
+        store: TransferStore,
+        late: LateCalls,
+        *,
+        is_live: Callable[[str], bool],
+        on_change: Callable[[Transfer], None],
+    ) -> None:
+        self._store = store
+        self._late = late
+        self._is_live = is_live
+        self._on_change = on_change
+        self._log = structlog.get_logger()
+
+    async def close(self, transfer: Transfer, reason: Reason) -> Transfer | None:
+        """
+        End a transfer whose node is gone, and its phone; return it as it is then.
+
+        Raises:
+            StoreUnavailable: its record stays as it is.
+        """
+        if transfer.provider_call_id is not None:
+            self._late.end(transfer.provider, transfer.provider_call_id, transfer_id=transfer.transfer_id)
+        applied = await self._store.apply(
+            transfer.transfer_id, closing_event(reason), epoch=transfer.epoch, reason=reason
+        )
+        if applied.answer is Answer.OK and applied.transfer is not None:
+            self._on_change(applied.transfer)
+        return applied.transfer
+
+    async def close_if_lost(self, transfer: Transfer) -> None:
+        """
+        End a transfer if it is neither over nor going on here.
+
+        Raises:
+            StoreUnavailable: its record stays as it is.
+        """
+        if not transfer.is_terminal and not self._is_live(transfer.transfer_id):
+            await self.close(transfer, Reason.NODE_LOST)
+
+    async def take_report(self, transfer_id: str, provider: str, report: PhoneReport) -> None:
+        """A callback of a call whose transfer is not going on here."""
+        if isinstance(report.news, PhoneEnded):
+            self._late.call_ended(provider, report.call_id)
+            await self._look(transfer_id, provider)
+        else:
+            await self.end_call(transfer_id, provider, report.call_id)
+
+    async def end_call(self, transfer_id: str, provider: str, call_id: str) -> None:
+        """A call whose transfer is not going on here: it must not ring on."""
+        self._log.warning("unwanted_call", transfer_id=transfer_id)
+        self._late.end(provider, call_id, transfer_id=transfer_id)
+        await self._look(transfer_id, provider)
+
+    async def _look(self, transfer_id: str, provider: str) -> None:
+        with suppress(StoreUnavailable):  # the phone is what matters; the record waits for the next to look
+            transfer = await self._store.get(transfer_id)
+            if transfer is not None and transfer.provider == provider:
+                await self.close_if_lost(transfer)
