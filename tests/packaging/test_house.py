@@ -14,7 +14,7 @@ SUFFIXES = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ""}
 
 
 def sources() -> Iterator[str]:
-    for folder in ("relay", "tests", "scripts", "benchmarks"):
+    for folder in ("relay", "tests", "scripts", "benchmarks", "examples"):
         for path in sorted((ROOT / folder).rglob("*")):
             name = path.relative_to(ROOT).as_posix()
             if path.is_file() and path.suffix in SUFFIXES and name not in GENERATED:
