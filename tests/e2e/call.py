@@ -40,6 +40,7 @@ class Call:
         settings: the bridge's.
         server: a room server to share; without it, one of its own.
         room: the room's name.
+        held: the agent is not heard, and hears nobody, until admitted.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Call:
         settings: BridgeSettings | None = None,
         server: RoomServer | None = None,
         room: str = "call",
+        held: bool = False,
     ) -> None:
         self.people: dict[str, Person] = {}
         self.events: list[BridgeEvent] = []
@@ -60,6 +62,7 @@ class Call:
         self._settings = settings
         self._shared_server = server
         self._room = room
+        self._held = held
 
     async def __aenter__(self) -> Self:
         self.server = self._shared_server or await RoomServer(HOST, 0).__aenter__()
@@ -72,6 +75,7 @@ class Call:
             on_event=self._on_event,
             settings=self._settings,
             customer_id="customer",
+            held=self._held,
         )
         self._media: Server = await serve_media(self._serve, host=HOST, port=0)
         await self.bridge.join_room()

@@ -15,7 +15,7 @@ from tests.signals import dbfs, pcm, tone
 Run = Callable[[Coroutine[Any, Any, None]], None]
 End: TypeAlias = Callable[[Call, SimulatedPhone], Awaitable[None]]
 
-QUICK = BridgeSettings(media_timeout_s=0.6, customer_grace_s=0.3, tick_s=0.1)
+QUICK = BridgeSettings(media_timeout_s=0.6, reconnect_timeout_s=0.3, customer_grace_s=0.3, tick_s=0.1)
 AGENT = pcm(tone(440, 8000, 10 * 8000, amplitude=dbfs(-20)))
 
 
@@ -67,7 +67,7 @@ async def canceled(call: Call, phone: SimulatedPhone) -> None:
         (closed, Reason.AGENT_HUNG_UP),
         (reset, Reason.MEDIA_LOST),
         (fin, Reason.MEDIA_LOST),
-        (silent, Reason.MEDIA_TIMEOUT),
+        (silent, Reason.MEDIA_LOST),
         (customer_left, Reason.CUSTOMER_LEFT),
         (ejected, Reason.ROOM_ENDED),
         (room_server_closed, Reason.ROOM_ENDED),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from relay.bridge.events import Dtmf, Ended, Joined, MediaStarted, RoomJoined
+from relay.bridge.events import Dtmf, Ended, Ending, Joined, MediaStarted, RoomJoined
 from relay.dev.phone import SimulatedPhone
 from relay.dev.phone_stream import Send
 from relay.transfers.reasons import Reason
@@ -46,7 +46,7 @@ def test_nothing_is_sent_before_start_and_joined_comes_once_with_audio_both_ways
             assert phone.frames_heard > 0
             phone.stop()
             await call.bridge.ended()
-            assert [type(event) for event in call.events] == [RoomJoined, MediaStarted, Joined, Ended]
+            assert [type(event) for event in call.events] == [RoomJoined, MediaStarted, Joined, Ending, Ended]
             assert call.of(MediaStarted)[0].call_id == phone.call.call_sid
 
     run(scenario())

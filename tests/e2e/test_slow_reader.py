@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.bridge.events import Joined
+from relay.bridge.events import Joined, MediaLost
 from relay.bridge.settings import BridgeSettings
 from relay.dev.phone import Network
 from relay.transfers.reasons import Reason
@@ -55,13 +55,14 @@ def test_a_phone_that_stops_reading_for_3_s_hears_in_time_afterwards(run: Run) -
 
 def test_a_phone_that_reads_nothing_more_is_lost(run: Run) -> None:
     async def scenario() -> None:
-        settings = BridgeSettings(tick_s=0.1, write_stall_timeout_s=1.0)
+        settings = BridgeSettings(tick_s=0.1, write_stall_timeout_s=1.0, reconnect_timeout_s=0.3)
         async with Call({"customer": CUSTOMER}, settings=settings) as call, call.phone(AGENT, network=SMALL) as phone:
             await call.until_event(Joined)
             await phone.until_said(50)
             phone.pause_reading()
-            ended = await call.bridge.ended()
-            assert "the carrier read nothing" in ended.detail
+            lost = await call.until_event(MediaLost)
+            assert "the carrier read nothing" in lost.detail
+            await call.bridge.ended()
             phone.resume_reading()
             await check_over(call, phone, Reason.MEDIA_LOST)
 
