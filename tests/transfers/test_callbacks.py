@@ -1,0 +1,96 @@
+"""A carrier's callbacks come late, again, and in any order: one dial, one end, one entry each."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from typing import Final
+
+import pytest
+
+from relay.transfers.ports import PhoneAlive, PhoneAnswered, PhoneEnded, PhoneNews, PhoneRang
+from relay.transfers.reasons import Reason
+from relay.transfers.states import Event, State, next_state
+from tests.transfers.coordinated import Case, coordinated
+
+COMPLETED: Final = PhoneEnded(Reason.AGENT_HUNG_UP)
+REPORTS: Final[Sequence[PhoneNews]] = (PhoneAlive(), PhoneRang(), PhoneAnswered(), COMPLETED)
+"""What a carrier tells of a call that is answered: initiated, ringing, in-progress, completed."""
+EVENTS: Final = {PhoneRang: Event.RANG, PhoneAnswered: Event.ANSWERED, PhoneEnded: Event.ENDED}
+
+
+def names(order: Sequence[PhoneNews]) -> str:
+    return "-".join(type(news).__name__.removeprefix("Phone").lower() for news in order)
+
+
+def expected_log(order: Sequence[PhoneNews]) -> list[Event | None]:
+    """What of these reports counts, by the table of the states alone."""
+    log: list[Event | None] = [None, Event.DIALED]
+    state = State.DIALING
+    for news in order:
+        event = EVENTS.get(type(news))
+        after = next_state(state, event) if event is not None else None
+        if after is not None:
+            log.append(event)
+            state = after
+    return log
+
+
+async def tell(case: Case, transfer_id: str, script: Sequence[PhoneNews]) -> None:
+    for news in script:
+        if news == COMPLETED and "CA1" in case.carrier.alive:
+            case.carrier.end("CA1")
+        await case.report(transfer_id, news)
+
+
+async def check_log(case: Case, transfer_id: str, expected: list[Event | None]) -> None:
+    """Whenever the dial's answer came among them."""
+    events = await case.log_of(transfer_id)
+    assert [event for event in events if event is not Event.PLACED] == expected
+    assert events.count(Event.PLACED) == 1
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(REPORTS)), ids=names)
+async def test_f33_callbacks_in_any_order_come_to_one_sticky_end(store_url: str, order: Sequence[PhoneNews]) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.begin()
+        await tell(case, transfer_id, order)
+        transfer = await case.ended(transfer_id)
+        await case.coordinator.shut_down(drain_timeout_s=0)
+        assert (transfer.state, transfer.reason) == (State.FAILED, Reason.AGENT_HUNG_UP)
+        await check_log(case, transfer_id, expected_log(order))
+        assert len(case.carrier.dials) == 1
+        late = len(order) - 1 - order.index(COMPLETED)
+        assert case.logged("event_ignored") + case.logged("unwanted_call") >= late
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_f32_callbacks_that_come_three_times_have_one_effect(store_url: str, seed: int) -> None:
+    """T5: a recorded webhook is a true one; whoever sends it again changes nothing."""
+    chance = random.Random(seed)
+    script = list(REPORTS)
+    for news in REPORTS:
+        for _ in range(2):
+            script.insert(chance.randint(script.index(news) + 1, len(script)), news)
+    async with coordinated(store_url) as case:
+        transfer_id = await case.begin()
+        await tell(case, transfer_id, script)
+        transfer = await case.ended(transfer_id)
+        await case.coordinator.shut_down(drain_timeout_s=0)
+        assert (transfer.state, transfer.reason) == (State.FAILED, Reason.AGENT_HUNG_UP)
+        await check_log(case, transfer_id, expected_log(REPORTS))
+
+
+async def test_f32_every_callback_again_after_the_end_leaves_the_record_as_it_is(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        await case.hang_up_phone(transfer_id, COMPLETED)
+        await case.ended(transfer_id)
+        await case.coordinator.shut_down(drain_timeout_s=0)
+        before = await case.store.get(transfer_id), await case.store.events(transfer_id)
+        for _ in range(3):
+            await tell(case, transfer_id, REPORTS)
+            assert await case.answer(transfer_id) is None
+        assert (await case.store.get(transfer_id), await case.store.events(transfer_id)) == before
+        assert len(case.carrier.dials) == 1

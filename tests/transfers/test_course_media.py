@@ -1,0 +1,144 @@
+"""What the carrier's streams and the room make of a transfer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from relay.transfers.coordinator import CoordinatorSettings
+from relay.transfers.course import CourseSettings
+from relay.transfers.ports import (
+    BothHeard,
+    BridgeEnded,
+    MediaBack,
+    MediaLost,
+    MediaStarted,
+    PhoneRang,
+    RoomJoined,
+)
+from relay.transfers.reasons import Reason
+from relay.transfers.states import Event, State
+from tests.transfers.coordinated import came_to, coordinated
+
+# The media
+
+
+async def test_f14_media_that_is_lost_comes_back_over_one_new_stream(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        bridge = case.bridge(transfer_id)
+        bridge.emit(MediaLost("reset"))
+        await case.until(lambda: case.latest[transfer_id].reconnecting, "reconnecting")
+        grant = await case.answer(transfer_id, 1)
+        assert await case.answer(transfer_id, 1) == grant, "the webhook, sent again, is answered as before"
+        assert [await case.admits(transfer_id, grant) for _ in range(3)] == [True, False, False]
+        bridge.emit(MediaStarted(case.call_of(transfer_id)))
+        bridge.emit(MediaBack())
+        await case.until(lambda: not case.latest[transfer_id].reconnecting, "media")
+        assert case.latest[transfer_id].state is State.JOINED
+        assert await case.answer(transfer_id, 1) is None
+        bridge.emit(BridgeEnded(Reason.MEDIA_LOST, "reset again, for too long"))
+        assert came_to(await case.ended(transfer_id)) == (State.DISCONNECTED, Reason.MEDIA_LOST)
+
+
+@pytest.mark.parametrize("stream", [1, 2, 7])
+async def test_a_stream_that_is_not_the_next_is_not_let_in(store_url: str, stream: int) -> None:
+    async with coordinated(store_url) as case:
+        ringing = await case.reach(State.RINGING)
+        assert await case.answer(ringing, stream) is None
+        assert case.latest[ringing].state is State.RINGING
+        joined = await case.reach(State.JOINED, room_url="https://example.daily.co/other")
+        assert (await case.answer(joined, stream) is not None) is (stream == 1)
+        await case.coordinator.cancel(ringing)
+        await case.coordinator.cancel(joined)
+
+
+async def test_an_answer_sent_again_after_its_stream_has_begun_opens_nothing(store_url: str) -> None:
+    """T1: whoever replays a recorded answer webhook gets no token, and does no harm."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.ANSWERED)
+        assert await case.answer(transfer_id, 0) is None
+        case.bridge(transfer_id).connect(case.call_of(transfer_id))
+        await case.until_state(transfer_id, State.JOINED)
+        assert await case.answer(transfer_id, 0) is None
+        assert case.carrier.hang_ups == []
+        await case.coordinator.cancel(transfer_id)
+
+
+async def test_media_of_another_call_ends_the_transfer(store_url: str) -> None:
+    """T1: the stream was opened with this transfer's token, and says it is of a call that is not."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.ANSWERED)
+        case.bridge(transfer_id).connect("CA999")
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.PROVIDER_ERROR)
+        assert Event.JOINED not in await case.log_of(transfer_id)
+
+
+async def test_a_second_call_that_is_answered_gets_no_stream_and_is_hung_up(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        case.carrier.alive["CA9"] = case.carrier.dials[0]
+        assert await case.answer(transfer_id, call_id="CA9") is None
+        await case.carrier.until(lambda carrier: list(carrier.alive) == ["CA1"])
+        assert case.latest[transfer_id].state is State.RINGING
+        await case.coordinator.cancel(transfer_id)
+
+
+async def test_a_caller_that_goes_before_its_answer_is_ready_harms_nothing(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        asking = asyncio.create_task(case.answer(transfer_id))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        await case.until_state(transfer_id, State.ANSWERED)
+        assert await case.answer(transfer_id) is not None
+        await case.coordinator.cancel(transfer_id)
+
+
+# The room
+
+
+@pytest.mark.parametrize("reason", [Reason.ROOM_DENIED, Reason.ROOM_UNREACHABLE])
+@pytest.mark.parametrize("state", [State.DIALING, State.RINGING, State.ANSWERED])
+async def test_f18_a_room_that_cannot_be_joined_fails_the_transfer(
+    store_url: str, state: State, reason: Reason
+) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(state)
+        case.bridge(transfer_id).emit(BridgeEnded(reason, "403"))
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, reason)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+
+
+async def test_f19_a_room_that_is_joined_after_the_answer_is_waited_for(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.with_media()
+        await case.clock.until_pause(20.0)
+        case.clock.advance(15.0)
+        case.bridge(transfer_id).emit(RoomJoined())
+        case.bridge(transfer_id).emit(BothHeard())
+        await case.until_state(transfer_id, State.JOINED)
+        case.clock.advance(3600.0)
+        assert not case.latest[transfer_id].is_terminal
+        await case.coordinator.cancel(transfer_id)
+
+
+async def test_f20_a_room_that_ends_disconnects_and_the_phone_is_hung_up(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        case.bridge(transfer_id).emit(BridgeEnded(Reason.ROOM_ENDED, "ejected"))
+        assert came_to(await case.ended(transfer_id)) == (State.DISCONNECTED, Reason.ROOM_ENDED)
+        await case.carrier.until(lambda carrier: carrier.hang_ups == ["CA1"])
+
+
+@pytest.mark.parametrize("ringback", [True, False])
+async def test_the_customer_hears_that_it_rings_once(store_url: str, ringback: bool) -> None:  # noqa: FBT001
+    settings = CoordinatorSettings(course=CourseSettings(ringback=ringback))
+    async with coordinated(store_url, settings) as case:
+        transfer_id = await case.reach(State.RINGING)
+        await case.report(transfer_id, PhoneRang(), event_id="again")
+        await case.coordinator.cancel(transfer_id)
+        assert case.bridge(transfer_id).rings == int(ringback)
