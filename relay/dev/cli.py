@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from relay.dev import carrier_command, room_server
+from relay.dev import carrier_command, customer_command, room_server
 
 app = typer.Typer(no_args_is_help=True, help="Stand-ins for development: no account, no network.")
 app.command("carrier")(carrier_command.run)
+app.command("customer")(customer_command.run)
 app.command("room")(room_server.run)
 
 
