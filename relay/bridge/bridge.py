@@ -269,9 +269,11 @@ class Bridge:
         self._log.info("leg_lost", detail=detail)
         self._legs.let_go(CloseCode.TRY_AGAIN_LATER, Reason.MEDIA_LOST.value)
         self._joining.stream_lost()
-        if self._joining.was_complete and self._legs.reconnecting_since_ns is None:
+        if not self._joining.was_complete:
+            return
+        self._hearing.lose_agent()
+        if self._legs.reconnecting_since_ns is None:
             self._legs.reconnecting_since_ns = self._clock()
-            self._hearing.lose_agent()
             self._tell(MediaLost(detail))
 
     def _meet(self, condition: Condition) -> None:

@@ -26,15 +26,18 @@ class Hearing:
         self._in_room = StandIn(room.rate_hz, room.microphone_ptime_ms)
         self._by_agent = StandIn(room.rate_hz, PTIME_MS)
         self.is_held = held
+        self._room_hears_agent = self._agent_hears_room = False  # and nothing is to be faded out any more
         if held:
             self._by_agent.play(prompt(room.rate_hz))
 
     def ring(self) -> None:
         """Let the room hear ringback, until the agent is heard there."""
-        self._in_room.play(ringback(self._rate_hz, self._ringback))
+        if not self._room_hears_agent:
+            self._in_room.play(ringback(self._rate_hz, self._ringback))
 
     def lose_agent(self) -> None:
         """Let the room hear comfort noise, until the agent is heard there again."""
+        self._room_hears_agent = False
         self._in_room.play(comfort_noise(self._rate_hz))
 
     def admit(self, leg: AgentLeg | None) -> None:
@@ -52,8 +55,18 @@ class Hearing:
         if leg is None:
             return self._in_room.frame()
         voice = leg.agent_to_room.pull(now_ns)  # also if it is not heard: what waits unheard would be late for ever
-        return self._in_room.give_way(voice) if self.is_in_room(leg) else self._in_room.frame()
+        if self._room_hears_agent:
+            return voice
+        if not self.is_in_room(leg):
+            return self._in_room.frame()
+        self._room_hears_agent = True
+        return self._in_room.give_way(voice)
 
     def by_agent(self, room: bytes) -> bytes:
         """What the agent hears next: ``room``, or not."""
-        return self._by_agent.frame() if self.is_held else self._by_agent.give_way(room)
+        if self._agent_hears_room:
+            return room
+        if self.is_held:
+            return self._by_agent.frame()
+        self._agent_hears_room = True
+        return self._by_agent.give_way(room)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -12,6 +13,8 @@ from websockets.frames import Frame, Opcode
 
 from relay.bridge.events import Ended, Ending
 from relay.bridge.room_to_agent import LAST_MARK
+from relay.errors import RoomDenied
+from relay.rooms.loopback import LoopbackRoom
 from relay.transfers.reasons import Reason
 from tests.bridge import messages
 from tests.bridge.case import Case, bridged
@@ -86,6 +89,20 @@ def test_f13_whoever_drives_it_can_hang_up_before_carrier_and_room_let_go(run: R
             ended = await case.ended()
             assert case.kinds()[-2:] == [Ending, Ended]
             assert ended.stats.faults == {"close_timeout": 1}  # this carrier does not answer
+
+    run(test())
+
+
+def test_f18_agent_who_answered_before_the_room_could_not_be_joined_hears_it(run: Run) -> None:
+    async def test() -> None:
+        broken = functools.partial(LoopbackRoom, join_error=RoomDenied("expired"))
+        async with bridged(broken, join=False) as case:
+            case.carrier.send(messages.start())
+            await case.started.wait()
+            with pytest.raises(RoomDenied):
+                await case.bridge.join_room()
+            assert (await heard_last(case)).count("media") == NOTICE_FRAMES
+            assert (await case.ended()).reason is Reason.ROOM_DENIED
 
     run(test())
 

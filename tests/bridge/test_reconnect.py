@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from websockets.frames import CloseCode, Opcode
 
@@ -16,6 +17,7 @@ from relay.transfers.reasons import Reason
 from tests.bridge import messages
 from tests.bridge.case import NEVER_TICKS, Case, S, bridged
 from tests.bridge.peers import RawPeer
+from tests.signals import samples_of
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -48,6 +50,12 @@ def frames_sent(case: Case) -> int:
     sent = case.bridge.stats(0).room_to_agent
     assert sent is not None
     return sent.frames
+
+
+def assert_comfort_noise(case: Case) -> None:
+    heard = [case.bridge.microphone_due(case.clock.now_ns()) for _ in range(10)]
+    levels = [max(np.abs(samples_of(frame))) for frame in heard]
+    assert 20 < min(levels) <= max(levels) < 60
 
 
 def test_f14_stream_that_breaks_is_waited_for_and_another_takes_its_place(run: Run) -> None:
@@ -99,9 +107,27 @@ def test_f14_room_hears_comfort_noise_meanwhile(run: Run) -> None:
             await case.talk()
             await case.carrier.close()
             await until(case, MediaLost)
-            heard = [case.bridge.microphone_due(case.clock.now_ns()) for _ in range(10)]
-            assert all(any(frame) for frame in heard)
-            assert max(abs(int.from_bytes(frame[:2], "little", signed=True)) for frame in heard) < 60
+            assert_comfort_noise(case)
+
+    run(test())
+
+
+def test_f14_room_hears_comfort_noise_again_when_the_next_stream_breaks_half_heard(run: Run) -> None:
+    async def test() -> None:
+        async with bridged() as case:
+            await case.talk()
+            await case.carrier.close()
+            await until(case, MediaLost)
+            case.carrier = await case.connect()
+            case.carrier.send(messages.start(), *(messages.media(chunk) for chunk in range(1, 6)))
+            await case.read_by_bridge()
+            now_ns = case.clock.now_ns()
+            for tick in range(5):  # the microphone's, and none of the speaker's
+                case.bridge.microphone_due(now_ns + tick * 10_000_000)
+            await case.carrier.close()
+            await case.until_detached()
+            assert_comfort_noise(case)
+            assert MediaBack not in case.kinds()
 
     run(test())
 
