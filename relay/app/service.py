@@ -27,7 +27,7 @@ from relay.app.services import Services
 from relay.app.settings import ListenAddress, Settings
 from relay.bridge.in_process import InProcessBridges, RoomPlace
 from relay.bridge.settings import BridgeSettings
-from relay.errors import RoomRefused
+from relay.errors import ConfigurationError, Problem, RoomRefused
 from relay.providers.control import CarrierControl
 from relay.providers.twilio_control import TwilioControl
 from relay.rooms.local import LocalRoom
@@ -90,7 +90,8 @@ async def serve(settings: Settings) -> None:
     Run the service until SIGTERM or SIGINT.
 
     Raises:
-        OSError: it cannot listen where it should.
+        ConfigurationError: it cannot listen where it should.
+        StoreUnavailable: the embedded store did not start.
     """
     async with running(settings) as service:
         loop = asyncio.get_running_loop()
@@ -106,7 +107,8 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     A service that serves, within the block; leaving it ends every transfer.
 
     Raises:
-        OSError: it cannot listen where it should.
+        ConfigurationError: it cannot listen where it should.
+        StoreUnavailable: the embedded store did not start.
     """
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(_listen(settings.listen)))
@@ -228,7 +230,12 @@ def _room_place(rooms: RoomPolicy, order: TransferOrder) -> RoomPlace:
 
 def _listen(address: ListenAddress) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        fix = "stop what listens there, or set RELAY_LISTEN to another address"
+        got = f"{address}: {error.strerror or error}"
+        raise ConfigurationError([Problem("RELAY_LISTEN", "an address to listen on", got, fix)]) from error
 
 
 def _base_url(address: ListenAddress, listener: socket.socket) -> str:
