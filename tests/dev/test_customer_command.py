@@ -8,7 +8,7 @@ import signal
 import sys
 import wave
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,10 +17,15 @@ import pytest
 
 from relay.dev.room_server import RoomServer
 from relay.rooms.local import LocalRoom
-from tests.rooms.listener import RATE_HZ, Listener, level, run
+from tests.rooms.listener import RATE_HZ, Listener, level
 from tests.signals import samples_of
 
 COMMAND = [sys.executable, "-m", "relay", "dev", "customer"]
+FAILURE_S = 60.0  # a bound for what never comes: where much else runs, a process takes seconds to start
+
+
+def run(scenario: Coroutine[None, None, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, FAILURE_S))
 
 
 @asynccontextmanager
