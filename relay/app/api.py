@@ -38,7 +38,7 @@ _TransferId = Annotated[
 ]
 _Wait = Annotated[
     float,
-    Query(ge=0, le=WAIT_MAX_S, allow_inf_nan=False, description="How long the answer may take to come, in seconds."),
+    Query(ge=0, le=WAIT_MAX_S, description="How long the answer may take to come, in seconds."),
 ]
 _Until = Annotated[State, Query(description="Answer when this state, a later or a terminal one is reached.")]
 _Limit = Annotated[int, Query(ge=1, le=LIST_MAX, description="How many at most.")]

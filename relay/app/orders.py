@@ -88,10 +88,10 @@ class TransferRequest(BaseModel):
     room_token: _Token | None = Field(default=None, description="To enter the room with. Never stored and never shown.")
     customer_id: _Id | None = Field(default=None, description="Of the customer in the room. Comes back as it is.")
     bot_id: _Id | None = Field(default=None, description="Of the bot in the room. Comes back as it is.")
-    ring_timeout_s: Annotated[float, Field(strict=True, ge=5, le=120, allow_inf_nan=False)] | None = Field(
+    ring_timeout_s: Annotated[float, Field(strict=True, ge=5, le=120)] | None = Field(
         default=None, description="How long the phone rings; else as the destination or the service has it."
     )
-    max_duration_s: Annotated[float, Field(strict=True, ge=60, le=14_400, allow_inf_nan=False)] | None = Field(
+    max_duration_s: Annotated[float, Field(strict=True, ge=60, le=14_400)] | None = Field(
         default=None, description="The longest call. Never longer than the service lets any call be."
     )
     accept: Accept | None = Field(

@@ -129,6 +129,14 @@ class Served:
         await self.coordinator.report(transfer_id, "twilio", report)
 
 
+def assert_problem(reply: Reply, status: int, kind: str) -> None:
+    assert (reply.status, reply.headers["Content-Type"]) == (status, "application/problem+json")
+    assert reply.json["type"] == f"urn:relay:problem:{kind}"
+    assert reply.json["status"] == status
+    assert reply.json["title"]
+    assert reply.json["detail"]
+
+
 def settings_with(**changes: Any) -> Settings:
     given = {
         "api_keys": [
