@@ -7,13 +7,12 @@ Print the tables of all settings, or write them into docs/configuration.md.
 
 from __future__ import annotations
 
-import argparse
-import re
 import typing
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
+from marked_blocks import write_or_print
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -62,25 +61,10 @@ def table_text(model: type[BaseModel]) -> str:
     return HEAD + "".join(rows)
 
 
-def with_tables(page: str) -> str:
-    """``page`` with each table between its two marks as it is now."""
-    for name, model in TABLES.items():
-        marks = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
-        text = table_text(model).replace("\\", r"\\")
-        page, found = marks.subn(rf"\g<1>{text}\g<2>", page)
-        if found != 1:
-            raise ValueError(f"{PAGE.name}: expected the marks of {name} once, got {found}")
-    return page
-
-
-def main() -> None:
-    """Print, and write if asked to."""
-    parser = argparse.ArgumentParser(description="Print the tables of all settings.")
-    parser.add_argument("--write", action="store_true", help=f"write them into {PAGE.name} as well")
-    if parser.parse_args().write:
-        PAGE.write_text(with_tables(PAGE.read_text()))
-    print("\n".join(table_text(model) for model in TABLES.values()))
+def tables() -> dict[str, str]:
+    """What the page has of the settings, by the names of its marks."""
+    return {name: table_text(model) for name, model in TABLES.items()}
 
 
 if __name__ == "__main__":
-    main()
+    write_or_print(PAGE, tables())

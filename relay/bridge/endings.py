@@ -7,13 +7,14 @@ from typing import Final
 from websockets.frames import CloseCode
 
 from relay.errors import RoomDenied, RoomEnded, RoomError
-from relay.transfers.reasons import Reason
+from relay.transfers.reasons import UNANSWERED, Reason
 
 LOSSES: Final = frozenset({Reason.MEDIA_LOST, Reason.MEDIA_TIMEOUT})
 """Of the carrier's stream, not of the call: another stream may come."""
 
-# Nobody is told who has hung up, declined or cannot be heard, and no machine.
-_UNNOTICED: Final = LOSSES | {Reason.AGENT_HUNG_UP, Reason.DECLINED, Reason.VOICEMAIL, Reason.PROVIDER_ERROR}
+# Nobody is told who is not there, has hung up, declined or cannot be heard, and no machine.
+_ON_THE_AGENTS_SIDE: Final = {Reason.AGENT_HUNG_UP, Reason.DECLINED, Reason.VOICEMAIL, Reason.PROVIDER_ERROR}
+_UNNOTICED: Final = LOSSES | UNANSWERED | _ON_THE_AGENTS_SIDE
 
 _CLOSE_CODES: Final = {
     Reason.PROVIDER_ERROR: CloseCode.POLICY_VIOLATION,

@@ -49,6 +49,14 @@ class Reason(StrEnum):
         return _MEANINGS[self].sentence
 
 
+UNANSWERED: Final = frozenset(
+    {
+        *(Reason.BUSY, Reason.NO_ANSWER, Reason.REJECTED, Reason.INVALID_NUMBER),
+        *(Reason.PROVIDER_BUSY, Reason.DIAL_UNKNOWN),
+    }
+)
+"""Nobody picked up: there is no agent, and never was."""
+
 _TECHNICAL: Final = "I'm sorry, a technical problem kept me from connecting you."
 _CUT: Final = "I'm sorry, the connection was lost."
 

@@ -51,7 +51,7 @@ def run_blocks(blocks: list[Block], folder: Path, environment: Mapping[str, str]
     with subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env=inherited | environment,
+        env={**inherited, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
