@@ -107,6 +107,26 @@ def test_f3_admitted_they_hear_each_other_and_are_joined_then_and_not_before(run
     run(test())
 
 
+def test_f3_prompt_that_was_sent_is_no_audio_of_the_room(run: Run) -> None:
+    async def test() -> None:
+        async with bridged(held=True) as case:
+            case.carrier.send(messages.start())
+            await case.started.wait()
+            await run_for(case, 20)
+            leg = case.bridge._legs.current
+            assert leg is not None
+            assert leg.room_to_agent is not None
+            leg.room_to_agent._socket_max_ms, usual_ms = 0, leg.room_to_agent._socket_max_ms
+            case.bridge.admit()
+            await run_for(case, 10, 21)
+            assert Joined not in kinds(case)  # the agent is in the room, and the room waits for the socket
+            leg.room_to_agent._socket_max_ms = usual_ms
+            case.clock.advance(20)
+            assert kinds(case)[-1] is Joined
+
+    run(test())
+
+
 def test_f3_admitted_before_the_stream_is_there_nothing_is_held(run: Run) -> None:
     async def test() -> None:
         async with bridged(held=True) as case:
