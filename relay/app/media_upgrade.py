@@ -11,6 +11,8 @@ from http import HTTPStatus
 from typing import Any, Final, cast
 
 import structlog
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 from relay.app.carrier_urls import PREFIX
 from relay.app.services import Services
@@ -32,21 +34,22 @@ class UpgradeRequest:
     headers: Mapping[str, str]
 
     @classmethod
-    def parse(cls, head: bytes) -> UpgradeRequest:
+    def parse(cls, received: bytes) -> UpgradeRequest:
         """
-        Take apart what the HTTP server has read, and written anew: it is well-formed.
+        Read the request as the library will that answers it: what it would refuse must not use a token up.
 
         Raises:
-            ValueError: it is not.
+            ValueError: it is no upgrade.
         """
-        request_line, *lines = head.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-        _, target, _ = request_line.split(" ")
-        headers: dict[str, str] = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            key = name.strip().lower()
-            headers[key] = f"{headers[key]},{value.strip()}" if key in headers else value.strip()
-        return cls(target, headers)
+        head, end, _ = received.partition(b"\r\n\r\n")
+        protocol = ServerProtocol()
+        protocol.receive_data(head + end)
+        for request in protocol.events_received():
+            if isinstance(request, Request) and protocol.accept(request).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+                names = {name.lower() for name in request.headers}
+                headers = {name: ",".join(request.headers.get_all(name)) for name in names}
+                return cls(request.path, headers)
+        raise ValueError("expected a WebSocket upgrade, got another request")
 
 
 class MediaUpgrade(asyncio.Protocol):
