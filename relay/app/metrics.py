@@ -95,13 +95,17 @@ class Metrics:
 
     def bridge(self, transfer_id: str, stats: BridgeStats) -> None:
         """Count what a bridge reports once a second; the id is only to tell bridges apart."""
+        self._count_faults(transfer_id, stats)
+        if stats.joined and stats.agent_to_room is not None:
+            self._wait_ms.observe(stats.agent_to_room.wait.p99_ms)
+
+    def bridge_ended(self, transfer_id: str, stats: BridgeStats) -> None:
+        """Count what went wrong since its last report, and forget it."""
+        self._count_faults(transfer_id, stats)
+        del self._faults_seen[transfer_id]
+
+    def _count_faults(self, transfer_id: str, stats: BridgeStats) -> None:
         seen = self._faults_seen.get(transfer_id, {})
         for kind, count in stats.faults.items():
             self._faults.labels(kind).inc(max(count - seen.get(kind, 0), 0))
         self._faults_seen[transfer_id] = dict(stats.faults)
-        if stats.joined and stats.agent_to_room is not None:
-            self._wait_ms.observe(stats.agent_to_room.wait.p99_ms)
-
-    def bridge_over(self, transfer_id: str) -> None:
-        """Forget a bridge."""
-        self._faults_seen.pop(transfer_id, None)

@@ -165,6 +165,7 @@ async def _assemble(stack: AsyncExitStack, settings: Settings, public_url: str) 
         ),
         bridges_max=settings.max_transfers,
         on_statistics=metrics.bridge,
+        on_ended=lambda transfer_id, ended: metrics.bridge_ended(transfer_id, ended.stats),
     )
     coordinator = Coordinator(
         store,
