@@ -161,6 +161,8 @@ class SimulatedBridges:
     """Where simulated bridges come from (``ports.Bridges``): there is always one, unless ``refusal`` is set."""
 
     def __init__(self) -> None:
+        self.kind = SimulatedBridge
+        """A test may set one that does something else."""
         self.made: list[SimulatedBridge] = []
         self.refusal: RelayError | None = None
         self._changes = Changes()
@@ -185,7 +187,7 @@ class SimulatedBridges:
     ) -> SimulatedBridge:
         if self.refusal is not None:
             raise self.refusal
-        bridge = SimulatedBridge(transfer_id, order, held=held, on_event=on_event, changes=self._changes)
+        bridge = self.kind(transfer_id, order, held=held, on_event=on_event, changes=self._changes)
         self.made.append(bridge)
         self._changes.changed()
         return bridge

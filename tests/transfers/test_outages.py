@@ -1,0 +1,230 @@
+"""The store goes away under transfers that live: the calls do not notice, and the record is right afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+from relay.errors import StoreUnavailable
+from relay.transfers.coordinator import WRITE_MAX_S
+from relay.transfers.ledger import REFUSALS_MAX, RETRY_S
+from relay.transfers.ports import MediaBack, MediaLost, PhoneAnswered, PhoneEnded, PhoneRang
+from relay.transfers.reasons import Reason
+from relay.transfers.record import Transfer
+from relay.transfers.states import Event, State
+from tests.transfers.coordinated import Case, came_to, coordinated, turn_until
+from tests.transfers.redis_servers import RedisServer, server_binaries
+from tests.transfers.stores import key_of, raw
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """A Valkey of the test's own: that every kind of server is the same to the store is shown by the store's tests."""
+    valkey = RedisServer(server_binaries()["valkey"], keeps=True)
+    valkey.start()
+    yield valkey
+    valkey.remove()
+
+
+@contextmanager
+def frozen(server: RedisServer) -> Iterator[None]:
+    """Within the block the server takes everything, and answers nothing."""
+    assert server._process is not None
+    os.kill(server._process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server._process.pid, signal.SIGCONT)
+
+
+async def come_back(case: Case, server: RedisServer) -> None:
+    """The server is there again, and what was kept is written."""
+    await case.clock.until_pause(RETRY_S)
+    server.start()
+    case.clock.advance(RETRY_S)
+
+
+async def test_f24_a_phone_is_hung_up_at_once_while_the_store_is_down(server: RedisServer) -> None:
+    async with coordinated(server.url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        server.kill()
+        transfer = await case.coordinator.cancel(transfer_id)
+        assert transfer is not None
+        assert came_to(transfer) == (State.CANCELED, Reason.CANCELED_BY_API)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        await turn_until(lambda: case.coordinator.live_count == 0)  # it holds no place, though its end is not written
+        await come_back(case, server)
+        assert came_to(await case.stored_end(transfer_id)) == came_to(transfer)
+
+
+async def test_f24_what_happens_meanwhile_is_written_in_its_order(server: RedisServer) -> None:
+    async with coordinated(server.url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        server.kill()
+        case.bridge(transfer_id).emit(MediaLost("reset"))
+        await case.until(lambda: case.latest[transfer_id].reconnecting, "the loss")
+        case.bridge(transfer_id).emit(MediaBack())
+        await case.until(lambda: not case.latest[transfer_id].reconnecting, "the return")
+        await case.hang_up_phone(transfer_id, PhoneEnded(Reason.AGENT_HUNG_UP, "0"))
+        told = await case.ended(transfer_id)
+        await come_back(case, server)
+        stored = await case.stored_end(transfer_id)
+        assert came_to(stored) == (State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+        assert (told.version, told.provider_code, told.reconnecting) == (stored.version, "0", False)
+        assert (await case.log_of(transfer_id))[-3:] == [Event.MEDIA_LOST, Event.MEDIA_BACK, Event.ENDED]
+
+
+async def test_f24_a_call_id_learnt_while_the_store_is_down_is_written_once(server: RedisServer) -> None:
+    async with coordinated(server.url) as case:
+        case.carrier.may_dial.clear()
+        transfer_id = await case.begin()
+        await case.until_state(transfer_id, State.DIALING)
+        server.kill()
+        await case.report(transfer_id, PhoneRang())
+        await case.report(transfer_id, PhoneAnswered())
+        case.carrier.may_dial.set()
+        await case.until_state(transfer_id, State.ANSWERED)
+        await case.hang_up_phone(transfer_id, PhoneEnded(Reason.AGENT_HUNG_UP))
+        await case.ended(transfer_id)
+        await come_back(case, server)
+        assert (await case.stored_end(transfer_id)).provider_call_id == "CA1"
+        assert (await case.log_of(transfer_id)).count(Event.PLACED) == 1
+
+
+async def test_f25_a_store_that_only_hangs_keeps_no_phone_ringing(server: RedisServer) -> None:
+    async with coordinated(server.url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        with frozen(server):
+            transfer = await case.coordinator.cancel(transfer_id)
+            await case.carrier.until(lambda carrier: carrier.alive == {})
+            await case.clock.until_pause(RETRY_S)
+        case.clock.advance(RETRY_S)
+        assert transfer is not None
+        assert came_to(await case.stored_end(transfer_id)) == came_to(transfer)
+        assert (await case.log_of(transfer_id)).count(Event.STOPPED) == 1
+
+
+async def test_a_transfer_whose_dial_could_not_be_written_down_is_not_dialled(server: RedisServer) -> None:
+    """The store dies between the record and the dial: whoever finds the record may trust that nothing rang."""
+    async with coordinated(server.url) as case:
+
+        def kill(transfer: Transfer) -> None:
+            if transfer.state is State.REQUESTED:
+                server.kill()
+
+        case.at_change = kill
+        transfer_id = (await case.request()).transfer.transfer_id
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.INTERNAL_ERROR)
+        await come_back(case, server)
+        await case.stored_end(transfer_id)
+        assert case.carrier.dials == []
+        assert await case.log_of(transfer_id) == [None, Event.ENDED]
+
+
+async def test_nothing_is_dialled_when_the_store_has_lost_the_new_transfer(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+
+        def lose(transfer: Transfer) -> None:
+            if transfer.state is State.REQUESTED:
+                with redis.Redis.from_url(store_url) as client:
+                    client.delete(key_of(case.store, transfer.transfer_id))
+
+        case.at_change = lose
+        transfer_id = (await case.request()).transfer.transfer_id
+        case.lost.add(transfer_id)
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.INTERNAL_ERROR)
+        assert case.carrier.dials == []
+
+
+async def test_no_transfer_is_made_while_the_store_is_down(server: RedisServer) -> None:
+    async with coordinated(server.url) as case:
+        server.kill()
+        with pytest.raises(StoreUnavailable):
+            await case.request(key="k")
+        assert (case.carrier.dials, case.bridges.made, case.coordinator.live_count) == ([], [], 0)
+        server.start()
+        assert not (await case.request(key="k")).is_replay
+        await case.coordinator.cancel(next(iter(case.latest)))
+
+
+async def test_an_answer_while_the_store_is_down_gets_no_token(server: RedisServer) -> None:
+    async with coordinated(server.url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        server.kill()
+        assert await case.answer(transfer_id) is None
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.INTERNAL_ERROR)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        await come_back(case, server)
+        await case.stored_end(transfer_id)
+
+
+# Another owner
+
+
+async def test_a_transfer_that_another_owns_ends_here_and_nothing_more_is_written(store_url: str) -> None:
+    """F31: a node that was frozen wakes up, and finds that its transfer has been taken from it."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        case.lost.add(transfer_id)
+        await raw(case.store, "HSET", key_of(case.store, transfer_id), "epoch", 2)
+        before = await case.store.get(transfer_id), await case.store.events(transfer_id)
+        await case.report(transfer_id, PhoneAnswered())
+        await case.bridges.until(lambda bridges: bridges.last.released is Reason.NODE_LOST)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        await case.coordinator.shut_down(drain_timeout_s=0)
+        assert (await case.store.get(transfer_id), await case.store.events(transfer_id)) == before
+
+
+async def test_a_transfer_that_another_has_ended_ends_here(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        case.lost.add(transfer_id)
+        await case.store.apply(transfer_id, Event.ENDED, epoch=1, reason=Reason.NODE_LOST)
+        case.bridge(transfer_id).emit(MediaLost("reset"))
+        await case.bridges.until(lambda bridges: bridges.last.released is Reason.NODE_LOST)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        transfer = await case.coordinator.cancel(transfer_id)
+        assert transfer is not None
+        assert came_to(transfer) == (State.DISCONNECTED, Reason.NODE_LOST)
+
+
+# The end of the service
+
+
+async def test_a_service_that_ends_does_not_wait_for_ever_for_its_store(server: RedisServer) -> None:
+    async with coordinated(server.url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        case.lost.add(transfer_id)
+        server.kill()
+        shutting_down = asyncio.create_task(case.coordinator.shut_down(drain_timeout_s=0))
+        await case.clock.until_pause(RETRY_S)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        case.clock.advance(WRITE_MAX_S)
+        await shutting_down
+        assert case.logged("events_lost") == 1
+        server.start()
+        assert (await case.store.get(transfer_id)) is not None
+
+
+async def test_a_record_that_cannot_be_written_any_more_is_given_up(store_url: str) -> None:
+    """T19: somebody has put something else where the record was. The call goes on; writing is not tried for ever."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        case.lost.add(transfer_id)
+        await raw(case.store, "SET", key_of(case.store, transfer_id), "garbage")
+        case.bridge(transfer_id).emit(MediaLost("reset"))
+        await case.until(lambda: case.latest[transfer_id].reconnecting, "reconnecting")
+        for _ in range(REFUSALS_MAX - 1):
+            await case.clock.pass_pause(RETRY_S)
+        await turn_until(lambda: case.logged("events_lost") == 1)
+        assert list(case.carrier.alive) == ["CA1"]
+        shutting_down = asyncio.create_task(case.coordinator.shut_down(drain_timeout_s=0))
+        await case.clock.until_pause(RETRY_S)
+        case.clock.advance(WRITE_MAX_S)
+        await shutting_down
