@@ -194,6 +194,8 @@ class Course:
                 await self._answered(report.event_id)
             case MachineDetected(is_machine):
                 return self._on_detected(is_machine=is_machine)
+            case PhoneEnded(Reason.AGENT_HUNG_UP) if self._ledger.transfer.reconnecting:
+                return Close(Reason.MEDIA_LOST)  # with its stream the carrier has ended the call
             case PhoneEnded(reason, code):
                 return Close(reason, code)
         return None
