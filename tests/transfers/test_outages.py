@@ -97,17 +97,20 @@ async def test_f24_a_call_id_learnt_while_the_store_is_down_is_written_once(serv
         assert (await case.log_of(transfer_id)).count(Event.PLACED) == 1
 
 
-async def test_f25_a_store_that_only_hangs_keeps_no_phone_ringing(server: RedisServer) -> None:
+async def test_f25_a_store_that_only_hangs_keeps_no_phone_and_gets_every_event_once(server: RedisServer) -> None:
+    """It does take what it was sent, but only after it was given up, and sent again."""
     async with coordinated(server.url) as case:
-        transfer_id = await case.reach(State.RINGING)
+        transfer_id = await case.reach(State.JOINED)
         with frozen(server):
+            case.bridge(transfer_id).emit(MediaLost("reset"))
             transfer = await case.coordinator.cancel(transfer_id)
             await case.carrier.until(lambda carrier: carrier.alive == {})
             await case.clock.until_pause(RETRY_S)
         case.clock.advance(RETRY_S)
         assert transfer is not None
         assert came_to(await case.stored_end(transfer_id)) == came_to(transfer)
-        assert (await case.log_of(transfer_id)).count(Event.STOPPED) == 1
+        assert (await case.log_of(transfer_id))[-2:] == [Event.MEDIA_LOST, Event.STOPPED]
+        assert (await case.log_of(transfer_id)).count(Event.MEDIA_LOST) == 1
 
 
 async def test_a_transfer_whose_dial_could_not_be_written_down_is_not_dialled(server: RedisServer) -> None:

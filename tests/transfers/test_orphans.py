@@ -1,0 +1,125 @@
+"""Transfers that are stored as live while their node is gone: what is found of them is ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from relay.transfers.late_calls import LateCalls
+from relay.transfers.orphans import Orphans
+from relay.transfers.ports import DialOrder, PhoneAlive, PhoneEnded, PhoneReport
+from relay.transfers.reasons import Reason
+from relay.transfers.record import Transfer
+from relay.transfers.states import Event, State
+from relay.transfers.store import TransferStore
+from tests.transfers.clock import ManualClock
+from tests.transfers.coordinated import came_to
+from tests.transfers.simulated import SimulatedCarrier
+from tests.transfers.stores import OpenStore, stored_in
+
+ORDER = DialOrder("tr_1", "+14155550123", "+14155550100", 30.0, 3600.0, detect_machine=False)
+ENDED = PhoneReport("CA1", PhoneEnded(Reason.AGENT_HUNG_UP), "ended")
+ALIVE = PhoneReport("CA1", PhoneAlive(), "alive")
+
+
+class Case:
+    """What a node that is gone has left: a transfer, and perhaps its call."""
+
+    def __init__(self, store: TransferStore, transfer: Transfer, live: list[str]) -> None:
+        self.store = store
+        self.transfer_id = transfer.transfer_id
+        self.carrier = SimulatedCarrier()
+        self.carrier.alive["CA1"] = ORDER
+        self.told: list[Transfer] = []
+        self.late = LateCalls({"twilio": self.carrier}, call_later=ManualClock().call_later)
+        self.orphans = Orphans(
+            store, self.late, is_live=lambda transfer_id: transfer_id in live, on_change=self.told.append
+        )
+
+    async def stored(self) -> Transfer:
+        while ending := self.late.ending:
+            await asyncio.wait(ending)
+        transfer = await self.store.get(self.transfer_id)
+        assert transfer is not None
+        return transfer
+
+
+@asynccontextmanager
+async def orphan_in(open_store: OpenStore, state: State, *, is_live: bool = False) -> AsyncIterator[Case]:
+    async with open_store() as store:
+        transfer = await stored_in(store, state)
+        yield Case(store, transfer, [transfer.transfer_id] if is_live else [])
+
+
+@pytest.mark.parametrize("state", [State.REQUESTED, State.DIALING, State.RINGING, State.ANSWERED])
+async def test_a_callback_of_a_lost_transfer_ends_it_and_its_phone(open_store: OpenStore, state: State) -> None:
+    async with orphan_in(open_store, state) as case:
+        await case.orphans.take_report(case.transfer_id, "twilio", ALIVE)
+        assert came_to(await case.stored()) == (State.FAILED, Reason.NODE_LOST)
+        assert case.carrier.alive == {}
+        assert [came_to(transfer) for transfer in case.told] == [(State.FAILED, Reason.NODE_LOST)]
+
+
+async def test_a_callback_that_the_call_is_over_ends_a_lost_transfer_and_calls_nobody(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.JOINED) as case:
+        await case.orphans.take_report(case.transfer_id, "twilio", ENDED)
+        assert came_to(await case.stored()) == (State.DISCONNECTED, Reason.NODE_LOST)
+        assert case.carrier.hang_ups == []
+
+
+async def test_closing_a_lost_transfer_hangs_up_the_call_that_is_on_record(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.RINGING) as case:
+        applied = await case.store.apply(case.transfer_id, Event.PLACED, epoch=1, changes={"provider_call_id": "CA1"})
+        assert applied.transfer is not None
+        closed = await case.orphans.close(applied.transfer, Reason.CANCELED_BY_API)
+        assert closed == await case.stored()
+        assert came_to(await case.stored()) == (State.CANCELED, Reason.CANCELED_BY_API)
+        assert case.carrier.alive == {}
+
+
+async def test_a_transfer_that_goes_on_here_is_left_alone(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.RINGING, is_live=True) as case:
+        await case.orphans.close_if_lost(await case.stored())
+        assert (await case.stored()).state is State.RINGING
+
+
+@pytest.mark.parametrize("report", [ALIVE, ENDED])
+async def test_a_transfer_that_is_over_stays_as_it_is(open_store: OpenStore, report: PhoneReport) -> None:
+    async with orphan_in(open_store, State.CANCELED) as case:
+        before = await case.stored()
+        await case.orphans.take_report(case.transfer_id, "twilio", report)
+        assert (await case.stored(), case.told) == (before, [])
+        assert case.carrier.hang_ups == (["CA1"] if report is ALIVE else [])
+
+
+async def test_a_transfer_that_is_ended_meanwhile_is_not_told_of_again(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.RINGING) as case:
+        seen = await case.stored()
+        await case.store.apply(case.transfer_id, Event.STOPPED, epoch=1, reason=Reason.CUSTOMER_LEFT)
+        await case.orphans.close_if_lost(seen)
+        assert came_to(await case.stored()) == (State.CANCELED, Reason.CUSTOMER_LEFT)
+        assert case.told == []
+
+
+async def test_another_carriers_callback_does_not_touch_the_transfer(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.RINGING) as case:
+        await case.orphans.take_report(case.transfer_id, "plivo", ALIVE)
+        assert (await case.stored()).state is State.RINGING
+        assert case.carrier.hang_ups == []
+
+
+async def test_a_call_of_no_transfer_is_hung_up(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.RINGING) as case:
+        await case.orphans.end_call("tr_" + "0" * 32, "twilio", "CA1")
+        assert (await case.stored()).state is State.RINGING
+        assert case.carrier.alive == {}
+
+
+async def test_a_phone_is_hung_up_though_the_store_is_away(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.RINGING) as case:
+        await case.store.close()
+        await case.orphans.take_report(case.transfer_id, "twilio", ALIVE)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
