@@ -1,0 +1,90 @@
+"""Stores and transfers for the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from relay.transfers.news import Command
+from relay.transfers.record import Transfer, new_transfer_id
+from relay.transfers.states import TRANSITIONS, Event, State
+from relay.transfers.store import Answer, TransferStore
+from relay.transfers.stored import transfer_key
+
+_clock_ms = itertools.count(1_795_697_000_000)
+
+
+class OpenStore:
+    """Opens stores on one server."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._url = url
+        self._prefix = prefix
+
+    @contextlib.asynccontextmanager
+    async def __call__(self, **options: Any) -> AsyncIterator[TransferStore]:
+        store = TransferStore(self._url, prefix=self._prefix, **options)
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+def new_transfer(**changes: Any) -> Transfer:
+    """A transfer that was just requested. Ids are in the order of these calls."""
+    transfer = Transfer(
+        transfer_id=new_transfer_id(next(_clock_ms), os.urandom(10)),
+        state=State.REQUESTED,
+        version=1,
+        epoch=1,
+        owner="node-1",
+        provider="twilio",
+        room_url="https://example.daily.co/room",
+        to_masked="+*********23",
+        ring_timeout_s=30.0,
+        max_duration_s=14400.0,
+    )
+    return replace(transfer, **changes)
+
+
+async def stored_in(store: TransferStore, state: State) -> Transfer:
+    """Store a new transfer, and bring it to a state by the shortest way."""
+    transfer = await store.create(new_transfer())
+    for event in shortest_way(state):
+        applied = await store.apply(transfer.transfer_id, event, epoch=transfer.epoch)
+        assert applied.answer is Answer.OK
+        assert applied.transfer is not None
+        transfer = applied.transfer
+    assert transfer.state is state
+    return transfer
+
+
+def shortest_way(state: State) -> tuple[Event, ...]:
+    """Return the events that lead from the first state to another."""
+    ways: dict[State, tuple[Event, ...]] = {State.REQUESTED: ()}
+    while state not in ways:
+        for (before, event), after in TRANSITIONS.items():
+            if before in ways and after not in ways:
+                ways = {**ways, after: (*ways[before], event)}
+                break
+    return ways[state]
+
+
+def key_of(store: TransferStore, transfer_id: str, kind: str = "") -> str:
+    """Return the key of a transfer's hash, or of what else belongs to it."""
+    return transfer_key(store._prefix, transfer_id) + (kind and f":{kind}")
+
+
+async def raw(store: TransferStore, *command: str | int) -> Any:
+    """Do to Redis what only somebody else would."""
+    (reply,) = await store._door.ask([command])
+    return reply
+
+
+async def raw_all(store: TransferStore, commands: Sequence[Command]) -> list[Any]:
+    return await store._door.ask(commands)
