@@ -158,13 +158,18 @@ class SimulatedBridge:
 
 
 class SimulatedBridges:
-    """Where simulated bridges come from (``ports.Bridges``): there is always one, unless ``refusal`` is set."""
+    """
+    Where simulated bridges come from (``ports.Bridges``): there is always one, unless ``refusal`` is set.
+
+    ``may_acquire`` is open; a test that clears it keeps whoever asks for a bridge waiting until it sets it.
+    """
 
     def __init__(self) -> None:
         self.kind = SimulatedBridge
         """A test may set one that does something else."""
         self.made: list[SimulatedBridge] = []
         self.refusal: RelayError | None = None
+        self.may_acquire = _open_gate()
         self._changes = Changes()
 
     @property
@@ -190,6 +195,7 @@ class SimulatedBridges:
         bridge = self.kind(transfer_id, order, held=held, on_event=on_event, changes=self._changes)
         self.made.append(bridge)
         self._changes.changed()
+        await self.may_acquire.wait()
         return bridge
 
 
