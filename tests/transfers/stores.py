@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
-from relay.transfers.news import Command
 from relay.transfers.record import Transfer, new_transfer_id
 from relay.transfers.states import TRANSITIONS, Event, State
 from relay.transfers.store import Answer, TransferStore
@@ -64,6 +64,21 @@ async def stored_in(store: TransferStore, state: State) -> Transfer:
     return transfer
 
 
+async def started_wait(
+    store: TransferStore, transfer_id: str, met: Callable[[Transfer], bool] = lambda _: False
+) -> asyncio.Task[Transfer | None]:
+    """Begin to wait for a transfer; return when it has been looked at for the first time, and is not ``met``."""
+    looked = asyncio.Event()
+
+    def look(transfer: Transfer) -> bool:
+        looked.set()
+        return met(transfer)
+
+    task = asyncio.create_task(store.wait(transfer_id, look, timeout_s=25))
+    await looked.wait()
+    return task
+
+
 def shortest_way(state: State) -> tuple[Event, ...]:
     """Return the events that lead from the first state to another."""
     ways: dict[State, tuple[Event, ...]] = {State.REQUESTED: ()}
@@ -84,7 +99,3 @@ async def raw(store: TransferStore, *command: str | int) -> Any:
     """Do to Redis what only somebody else would."""
     (reply,) = await store._door.ask([command])
     return reply
-
-
-async def raw_all(store: TransferStore, commands: Sequence[Command]) -> list[Any]:
-    return await store._door.ask(commands)
