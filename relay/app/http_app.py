@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relay.app.api import api_router
@@ -55,8 +56,29 @@ def create_app(services: Services) -> FastAPI:
     add_problem_handlers(app, routes, is_open=lambda: services.coordinator.is_open)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestLog, metrics=services.metrics)
+    app.add_middleware(PublicPath, path=services.urls.path)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
+
+
+class PublicPath:
+    """
+    ASGI middleware: takes the path of the public URL off, if the proxy has passed it on.
+
+    Args:
+        app: what serves the rest.
+        path: ``/voice`` of ``https://relay.example.com/voice``; empty, as a rule.
+    """
+
+    def __init__(self, app: ASGIApp, *, path: str) -> None:
+        self._app = app
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._path and scope["type"] == "http" and scope["path"].startswith(f"{self._path}/"):
+            scope = {**scope, "path": scope["path"].removeprefix(self._path)}
+        await self._app(scope, receive, send)
 
 
 class RequestLog:
@@ -87,6 +109,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, note_status)
+        except ClientDisconnect:
+            pass  # it went before its request was whole: there is nobody to answer, and nothing has broken
         except Exception:
             if status:  # half of an answer is out: the server cuts the connection, and logs why
                 raise

@@ -90,7 +90,7 @@ class CarrierWebhooks:
         if control is None:
             return Response(status_code=404)
         query = request.scope["query_string"].decode("latin-1")
-        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers = {name: ",".join(request.headers.getlist(name)) for name in request.headers}
         webhook = Webhook(request.method, f"{url}?{query}" if query else url, headers, await request.body())
         if not control.verify(webhook):
             self._refuse(provider, kind, "forged", "expected the carrier's signature of this URL and body")

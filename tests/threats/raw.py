@@ -22,6 +22,8 @@ UPGRADE: Final[Mapping[str, str]] = {
     "Sec-WebSocket-Version": "13",
 }
 
+ANSWER_S: Final = 10.0
+
 
 def request(
     target: str, headers: Headers = (), *, method: str = "GET", version: str = "HTTP/1.1", body: bytes = b""
@@ -85,8 +87,8 @@ async def connected(port: int) -> AsyncIterator[Connection]:
 
 
 async def status_of(port: int, data: bytes) -> int:
-    """The status of what is answered to ``data``, on a connection of its own."""
-    async with connected(port) as connection:
+    """The status of what is answered to ``data``, on a connection of its own; an attacker is answered, too."""
+    async with asyncio.timeout(ANSWER_S), connected(port) as connection:
         connection.send(data)
         return await connection.status()
 
