@@ -8,14 +8,16 @@ import os
 import pathlib
 import platform
 import re
+import time
+from collections.abc import Iterable
 
 from relay import _codec
 
 PACKAGES = ("numpy", "soxr", "pipecat-ai", "audioop-lts", "pybase64", "orjson", "scipy", "pesq", "g711")
 
 
-def describe() -> dict[str, str]:
-    """Return everything that a number depends on, by name."""
+def describe(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Return everything that a number depends on, by name; of ``packages`` those that are installed."""
     return {
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "processor": processor(),
@@ -26,8 +28,21 @@ def describe() -> dict[str, str]:
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "compiler of the codec": compiler(),
         "instruction sets": ", ".join(_codec.instruction_sets()),
-        **{name: version for name in PACKAGES if (version := _version(name))},
+        **{name: version for name in packages if (version := _version(name))},
     }
+
+
+def busy(seconds: float = 1.0) -> float:
+    """How much of all cores is taken at the moment, by whatever runs."""
+    before = _jiffies()
+    time.sleep(seconds)
+    idle, whole = (after - earlier for after, earlier in zip(_jiffies(), before, strict=True))
+    return 1 - idle / whole
+
+
+def _jiffies() -> tuple[int, int]:
+    values = [int(each) for each in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return values[3] + values[4], sum(values)
 
 
 def processor() -> str:

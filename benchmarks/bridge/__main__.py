@@ -7,7 +7,6 @@ import os
 import pathlib
 import shlex
 import sys
-import time
 
 from benchmarks import machine
 from benchmarks.bridge.cpu import measure_cpu
@@ -18,23 +17,10 @@ from benchmarks.bridge.server import LOAD_CORE, pin
 DELAY_CALLS = (1, 50)
 
 
-def busy(seconds: float = 1.0) -> float:
-    """How much of all cores is taken at the moment, by whatever runs."""
-    before = _jiffies()
-    time.sleep(seconds)
-    idle, whole = (after - earlier for after, earlier in zip(_jiffies(), before, strict=True))
-    return 1 - idle / whole
-
-
-def _jiffies() -> tuple[int, int]:
-    values = [int(each) for each in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    return values[3] + values[4], sum(values)
-
-
 def run(*, seconds: int, rounds: int, calls: list[int], command: str) -> BridgeReport:
     """Measure everything; what comes first is the description, before the load of the run itself."""
     here = machine.describe()
-    busy_before = busy()
+    busy_before = machine.busy()
     pin(LOAD_CORE)
     delays = []
     for microphone_ptime_ms in (20, 10):

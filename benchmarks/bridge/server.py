@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import json
 import os
 import pathlib
@@ -32,7 +33,7 @@ def freeze() -> None:
 
 
 async def obey(port: int, commands: Mapping[str, Callable[[], object]]) -> None:
-    """In the server: say the port, and do what is asked until ``end``, whose answer is printed."""
+    """In the server: say the port, and do what is asked until ``end``, whose answer is printed; it may be awaited."""
     print(json.dumps({"port": port}), flush=True)
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -40,7 +41,7 @@ async def obey(port: int, commands: Mapping[str, Callable[[], object]]) -> None:
         command = line.decode().strip()
         answer = commands[command]()
         if command == "end":
-            print(json.dumps(answer), flush=True)
+            print(json.dumps(await answer if inspect.isawaitable(answer) else answer), flush=True)
 
 
 class ServerProcess:
