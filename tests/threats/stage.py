@@ -97,10 +97,13 @@ class Stage:
         await self.until(transfer_id, lambda transfer: transfer.provider_call_id is not None)
         return transfer_id, self._calls_of(transfer_id)[0]
 
+    async def enter(self, room_url: str) -> None:
+        """A customer comes into a room."""
+        self.people.append(await Person.enter(room_url, "customer"))
+
     async def joined(self, **body: Any) -> tuple[str, SimulatedCall]:
         """A transfer in which customer and agent hear each other."""
-        room_url = body.setdefault("room_url", self.room_url())
-        self.people.append(await Person.enter(room_url, "customer"))
+        await self.enter(body.setdefault("room_url", self.room_url()))
         transfer_id, call = await self.transfer(**body)
         await self.until(transfer_id, lambda transfer: transfer.state is State.JOINED)
         return transfer_id, call
