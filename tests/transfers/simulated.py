@@ -36,6 +36,8 @@ class SimulatedCarrier:
     def __init__(self) -> None:
         self.dials: list[DialOrder] = []
         self.hang_ups: list[str] = []
+        self.made: list[tuple[str, DialOrder]] = []
+        """Every call there ever was, and the dial that each comes from."""
         self.alive: dict[str, DialOrder] = {}
         """Phones that ring or talk, and the dial that each comes from."""
         self.failing_hang_ups = 0
@@ -64,6 +66,7 @@ class SimulatedCarrier:
         call_id = answer.call_id if isinstance(answer, Placed) else makes
         if call_id is not None:  # it rings before the answer is there
             self.alive[call_id] = order
+            self.made.append((call_id, order))
         self._changes.changed()
         await self.may_dial.wait()
         return answer
