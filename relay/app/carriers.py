@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -43,8 +44,14 @@ from relay.transfers.reasons import Reason
 
 RING_MARGIN_S: Final = 2
 """The carrier stops ringing so long before the transfer gives up: what it says is better than our guess."""
-RING_MIN_S: Final = 5
+RING_MIN_S: Final = 3
+"""What that leaves of the shortest time a request may ask for. Twilio takes every positive number (its error 21208)."""
+DURATION_MARGIN_S: Final = 60
+"""The carrier ends the call so long after the transfer would have: only if nobody else does, as it cannot say why."""
+DURATION_MAX_S: Final = 24 * 3600
+"""Carriers let no call be longer."""
 REPLY_MAX_BYTES: Final = 1 << 20
+"""A list of fifty calls has a tenth of it."""
 CONNECT_TIMEOUT_S: Final = 5.0
 
 _NEWS: Final[dict[CallStatus, PhoneNews]] = {
@@ -85,13 +92,16 @@ class CarrierAccount:
         self._session = session
         self._urls = urls
         self._metrics = metrics
-        self._timeout_s = timeout_s
+        # Half of it at most for the connection: when the whole is over, something has been sent.
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s / 2))
 
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial."""
         try:
             reply = await self._send("dial", self._control.dial(self._call(order)))
-        except aiohttp.ClientConnectorError as error:  # no connection: nothing has been sent
+        except aiohttp.ClientConnectorCertificateError:  # that will be no better a moment later
+            return Refused(Reason.PROVIDER_ERROR, "", "expected a certificate that this system trusts, got another")
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:  # nothing has been sent
             return TryLater(None, f"no connection to the carrier: {type(error).__name__}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Unclear(type(error).__name__)
@@ -105,8 +115,8 @@ class CarrierAccount:
             return False
 
     async def find_calls(self, order: DialOrder) -> Sequence[str] | None:
-        """Ask for the calls that may be this order's."""
-        found: list[str] = []
+        """Ask for the calls that may be this order's; one that goes on meanwhile may be in two lists."""
+        found: dict[str, None] = {}
         for request in self._control.find_calls(self._call(order)):
             try:
                 calls = self._control.read_find_calls(await self._send("find_calls", request))
@@ -114,8 +124,8 @@ class CarrierAccount:
                 return None
             if calls is None:
                 return None
-            found += calls
-        return found
+            found |= dict.fromkeys(calls)
+        return list(found)
 
     def _call(self, order: DialOrder) -> CallOrder:
         name, transfer_id = self._control.name, order.transfer_id
@@ -126,7 +136,7 @@ class CarrierAccount:
             status_url=self._urls.status(name, transfer_id),
             detection_url=self._urls.detection(name, transfer_id) if order.detect_machine else None,
             ring_timeout_s=max(int(order.ring_timeout_s) - RING_MARGIN_S, RING_MIN_S),
-            max_duration_s=int(order.max_duration_s),
+            max_duration_s=min(math.ceil(order.max_duration_s) + DURATION_MARGIN_S, DURATION_MAX_S),
         )
 
     async def _send(self, operation: str, request: HttpRequest) -> HttpReply:
@@ -139,9 +149,9 @@ class CarrierAccount:
                 headers=request.headers,
                 data=request.body or None,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=CONNECT_TIMEOUT_S),
+                timeout=self._timeout,
             ) as response:
-                body = await response.content.read(REPLY_MAX_BYTES)
+                body = await _start_of(response.content)
                 outcome = f"{response.status // 100}xx"
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return HttpReply(response.status, headers, body)
@@ -154,9 +164,11 @@ def carrier_session() -> aiohttp.ClientSession:
     A session for carriers' REST.
 
     Every request has a connection of its own: one that the carrier had closed while it was idle would make a dial
-    that was never sent look like one that may have been.
+    that was never sent look like one that may have been. None waits for another's to end: a carrier that does not
+    answer dials must not keep phones from being hung up. A proxy or password that the environment names is not used.
     """
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar())
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def phone_reports(report: CallReport) -> list[PhoneReport]:
@@ -171,6 +183,16 @@ def phone_reports(report: CallReport) -> list[PhoneReport]:
             news = PhoneEnded(news.reason, report.code)
         reports.append(PhoneReport(report.call_id, news, report.event_id))
     return reports
+
+
+async def _start_of(content: aiohttp.StreamReader) -> bytes:
+    """The whole body, but for what is too much of it."""
+    body = bytearray()
+    async for piece in content.iter_any():
+        body += piece
+        if len(body) >= REPLY_MAX_BYTES:
+            break
+    return bytes(body[:REPLY_MAX_BYTES])
 
 
 def _dial_answer(reply: DialReply) -> DialAnswer:

@@ -117,7 +117,10 @@ class Bridges(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DialOrder:
-    """One call to place. The carrier stops ringing a little before ``ring_timeout_s``, and the call at its longest."""
+    """
+    One call to place. The carrier stops ringing a little before ``ring_timeout_s``, and ends a call a little after
+    ``max_duration_s``, when everybody else should have.
+    """
 
     transfer_id: str
     to: str = field(repr=False)
