@@ -23,6 +23,7 @@ from websockets.http11 import Request, Response
 from relay.dev.conference import Conference
 from relay.dev.seat import Seat
 from relay.dev.serving import serve_until_signal
+from relay.dev.until import Changes
 from relay.rooms.base import Participant
 from relay.rooms.device_clock import Ticks, shared_clock
 from relay.rooms.outbox import Outbox, Stalled
@@ -55,6 +56,8 @@ class RoomServer:
         self.host = host
         self.port = port
         self.rooms: dict[str, Conference] = {}
+        self.changes = Changes()
+        """Told whenever somebody has come or gone."""
         self._stalled_s = stalled_s
         self._connections: dict[str, ServerConnection] = {}
         self._server: Server | None = None
@@ -64,6 +67,10 @@ class RoomServer:
         """The ``room_url`` of the room ``name``, which exists while somebody is in it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}/rooms/{name}"
+
+    def names(self, room: str) -> list[str]:
+        """The names of those in a room."""
+        return [seat.participant.name for seat in self.rooms[room].seats.values()] if room in self.rooms else []
 
     async def eject(self, participant_id: str, reason: str = "by the host") -> None:
         """Make a participant leave; it is told why."""
@@ -138,6 +145,7 @@ class RoomServer:
         room = self.rooms.setdefault(name, Conference())
         seat = room.enter(participant, outbox)
         self._connections[participant.participant_id] = connection
+        self.changes.changed()
         entry.info("room_server.joined", participants=len(room.seats))
         reason = "error"
         try:
@@ -147,6 +155,7 @@ class RoomServer:
             if not room.seats:
                 del self.rooms[name]
             del self._connections[participant.participant_id]
+            self.changes.changed()
             entry.info(
                 "room_server.left",
                 reason=reason,
