@@ -6,6 +6,7 @@ import typer
 
 from relay.app import cli as service
 from relay.dev import cli as dev
+from relay.dev.demo import command as demo
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +14,7 @@ app = typer.Typer(
     help="Warm transfers from a Daily room to the phone network.",
 )
 app.command("serve")(service.run)
+app.command("demo")(demo.run)
 app.add_typer(dev.app, name="dev")
 
 

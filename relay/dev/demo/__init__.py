@@ -1,0 +1,1 @@
+"""``relay demo``: whole transfers through the real service, with everything around it simulated, and what they show."""

@@ -1,0 +1,36 @@
+"""A scenario, as a value: what is dialled comes to, what everybody does, and what must be true at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.dev.carrier_outcomes import Outcome
+from relay.dev.demo.evidence import Evidence
+from relay.dev.demo.expectations import INVARIANTS, Check, Expectation
+from relay.dev.demo.steps import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """
+    One transfer.
+
+    Args:
+        name: as ``--scenario`` has it.
+        line: what happens, in a line.
+        outcome: what becomes of the number that is dialled.
+        steps: what everybody does, one after the other.
+        expects: what must be true at the end, beside what always must.
+        limit_s: after so long it has not been played.
+    """
+
+    name: str
+    line: str
+    outcome: Outcome
+    steps: tuple[Step, ...]
+    expects: tuple[Expectation, ...]
+    limit_s: float = 40.0
+
+    def checked(self, evidence: Evidence) -> list[Check]:
+        """Everything that must be true, and whether it is."""
+        return [expectation(evidence) for expectation in (*INVARIANTS, *self.expects)]

@@ -1,0 +1,71 @@
+"""Every scenario is played whole, through the real service; and what goes wrong on the way is told."""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import structlog
+
+from relay.client import State
+from relay.dev.carrier_outcomes import BUSY
+from relay.dev.demo.evidence import Evidence
+from relay.dev.demo.play import measured, play
+from relay.dev.demo.scenario import Scenario
+from relay.dev.demo.scenarios import BY_NAME, SCENARIOS
+from relay.dev.demo.stage import AGENT_NUMBER, Stage
+from relay.dev.demo.steps import bot_asks, until
+from relay.dev.demo.timeline import Timeline, Who
+
+SHORT = {"agent-hangs-up", "busy", "canceled", "customer-leaves", "declined", "invalid-number", "rejected"}
+
+
+def each() -> list[object]:
+    return [
+        pytest.param(scenario, id=scenario.name, marks=[] if scenario.name in SHORT else [pytest.mark.long])
+        for scenario in SCENARIOS
+    ]
+
+
+def wrong(scenario: Scenario, evidence: Evidence) -> list[str]:
+    return [f"{check.what}: {check.got}" for check in scenario.checked(evidence) if not check.ok]
+
+
+@pytest.mark.parametrize("scenario", each())
+def test_the_scenario_ends_as_it_should(scenario: Scenario, tmp_path: Path) -> None:
+    timeline = Timeline()
+    evidence = measured(play(scenario, timeline, tmp_path / "log"))
+    assert wrong(scenario, evidence) == []
+    assert evidence.entries == tuple(timeline.entries)
+    assert {Who.CUSTOMER, Who.BOT, Who.RELAY} <= {entry.who for entry in evidence.entries}
+    log = (tmp_path / "log").read_text()
+    assert [json.loads(line)["event"] for line in log.splitlines()].count("bridge_ended") == 1
+    assert AGENT_NUMBER.removeprefix("+") not in log
+
+
+def test_a_scenario_that_does_not_get_on_is_wrong_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def never(stage: Stage) -> None:
+        await stage.customer.until_gone("nobody")
+
+    endless = replace(BY_NAME["busy"], outcome=BUSY, steps=(bot_asks(), until(State.FAILED), never), limit_s=1.0)
+    evidence = play(endless, Timeline(), tmp_path / "log")
+    assert evidence.broke == "it was not over after 1 s"
+    assert wrong(endless, evidence) == ["the scenario was played to its end: it was not over after 1 s"]
+
+
+def test_an_expectation_that_is_not_met_is_wrong(tmp_path: Path) -> None:
+    mistaken = replace(BY_NAME["rejected"], outcome=BUSY)
+    assert wrong(mistaken, play(mistaken, Timeline(), tmp_path / "log")) == ["it ends failed (rejected): failed (busy)"]
+
+
+def test_logging_is_as_it_was_before(tmp_path: Path) -> None:
+    handlers, processors = logging.getLogger().handlers, structlog.get_config()["processors"]
+    play(BY_NAME["invalid-number"], Timeline(), tmp_path / "log")
+    assert logging.getLogger().handlers is handlers
+    assert structlog.get_config()["processors"] is processors
+
+
+def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        play(BY_NAME["busy"], Timeline(), tmp_path)

@@ -1,0 +1,31 @@
+"""The scenarios that there are, and that each of them expects something of its own."""
+
+import re
+
+import pytest
+
+from relay.dev.demo.expectations import INVARIANTS
+from relay.dev.demo.scenario import Scenario
+from relay.dev.demo.scenarios import BY_NAME, DEFAULT, SCENARIOS
+from tests.dev.demo.made_up import evidence
+
+NAMES = (
+    *("answered", "busy", "no-answer", "rejected", "invalid-number", "declined", "voicemail", "customer-leaves"),
+    *("customer-hangs-up", "agent-hangs-up", "canceled", "stall", "media-drops", "carrier-unclear", "carrier-busy"),
+    "double-trigger",
+)
+
+
+def test_the_scenarios_are_these() -> None:
+    assert tuple(BY_NAME) == tuple(scenario.name for scenario in SCENARIOS) == NAMES
+    assert DEFAULT == "answered"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_each_says_what_happens_in_a_line_and_expects_how_it_ends(scenario: Scenario) -> None:
+    assert re.fullmatch(r"[^\n]{20,110}", scenario.line)
+    checks = scenario.checked(evidence())
+    assert len(checks) == len(INVARIANTS) + len(scenario.expects)
+    assert any(check.what.startswith("it ends ") for check in checks)
+    assert any(check.what.startswith("requests to dial") for check in checks)
+    assert len({check.what for check in checks}) == len(checks)
