@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -19,9 +20,15 @@ _DELAYS_MS: Final = (20, 30, 40, 60, 80, 100, 150, 200, 400, 800)
 
 
 class Metrics:
-    """One service's counters."""
+    """
+    One service's counters.
 
-    def __init__(self) -> None:
+    Args:
+        now_s: the clock, monotonic.
+    """
+
+    def __init__(self, *, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
         self.registry = CollectorRegistry()
         registry = self.registry
         self._ended = Counter(
@@ -57,6 +64,7 @@ class Metrics:
             buckets=_DELAYS_MS,
             registry=registry,
         )
+        self._requested_s: dict[str, float] = {}
         self._faults_seen: dict[str, Mapping[str, int]] = {}
 
     def render(self) -> bytes:
@@ -68,12 +76,15 @@ class Metrics:
         Gauge(name, help_text, registry=self.registry).set_function(value)
 
     def changed(self, transfer: Transfer) -> None:
-        """Count a new version of a transfer."""
-        if transfer.state is State.JOINED and not transfer.reconnecting:
-            took_ms = transfer.times_ms.get(State.JOINED, 0) - transfer.times_ms.get(State.REQUESTED, 0)
-            if transfer.updated_ms == transfer.times_ms.get(State.JOINED):
-                self._joined_s.labels(transfer.provider).observe(took_ms / 1000)
-        elif transfer.is_terminal:
+        """Count a new version of a transfer; the id is only to tell transfers apart."""
+        # Not from the record's own times: while the store is away it has none, and is joined all the same.
+        if transfer.state is State.REQUESTED:
+            self._requested_s[transfer.transfer_id] = self._now_s()
+        elif transfer.state is State.JOINED or transfer.is_terminal:
+            requested_s = self._requested_s.pop(transfer.transfer_id, None)
+            if requested_s is not None and transfer.state is State.JOINED:
+                self._joined_s.labels(transfer.provider).observe(self._now_s() - requested_s)
+        if transfer.is_terminal:
             reason = transfer.reason.value if transfer.reason is not None else ""
             self._ended.labels(transfer.provider, transfer.state.value, reason).inc()
 
