@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import tempfile
 import uuid
@@ -122,6 +123,12 @@ class Stage:
     async def until_over(self, transfer_id: str) -> Transfer:
         """The transfer, once it is over."""
         return await self.until(transfer_id, lambda transfer: transfer.is_terminal)
+
+    async def until_settled(self) -> None:
+        """Return when no transfer is left, its phones and its bridges included."""
+        await self.carrier.until_idle()
+        while tasks := list(self.service.services.coordinator._tasks.values()):
+            await asyncio.wait(tasks, timeout=TIMEOUT_S)
 
     def _calls_of(self, transfer_id: str) -> list[SimulatedCall]:
         return [call for call in self.carrier.calls if transfer_id in call.order.answer_url]

@@ -74,7 +74,7 @@ def test_t5_replayed_webhooks_change_nothing_of_a_call_that_was_joined(
         plain.hang_up()
         await stage.until_over(plain_id)
         expected = await history(stage, plain_id)
-        await stage.carrier.until_idle()
+        await stage.until_settled()
         requests = stage.rest_requests()
 
         room_url = stage.room_url()
@@ -92,7 +92,7 @@ def test_t5_replayed_webhooks_change_nothing_of_a_call_that_was_joined(
         assert (await stage.until(transfer_id, lambda _: True)).streams == 1
         call.hang_up()
         await stage.until_over(transfer_id)
-        await stage.carrier.until_idle()
+        await stage.until_settled()
         record = await stage.record(transfer_id)
         for _ in range(COPIES):
             await attacker.replay_all()
@@ -117,7 +117,7 @@ def test_t5_replayed_webhooks_change_nothing_of_a_call_that_was_not(on_stage: On
         transfer_id, call = await stage.transfer()
         attacker = Replayer(stage, call, seed=1)
         await attacker.replay_until(State.FAILED, transfer_id)
-        await stage.carrier.until_idle()
+        await stage.until_settled()
         record = await stage.record(transfer_id)
         for _ in range(COPIES):
             await attacker.replay_all()
@@ -138,7 +138,7 @@ def test_t5_a_webhook_of_a_call_that_is_over_ends_no_other_call(on_stage: OnStag
         await stage.until(first_id, lambda transfer: transfer.state is State.JOINED)
         first.hang_up()
         await stage.until_over(first_id)
-        await stage.carrier.until_idle()
+        await stage.until_settled()
         second_id, second = await stage.transfer(room_url=room_url)
         await stage.until(second_id, lambda transfer: transfer.state is State.JOINED)
         record = await stage.record(second_id)
