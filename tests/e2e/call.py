@@ -13,6 +13,7 @@ from relay.bridge.events import BridgeEvent, Ended, Statistics
 from relay.bridge.media_connection import MediaConnection, serve_media
 from relay.bridge.settings import BridgeSettings
 from relay.bridge.stats import AgentToRoomStats, BridgeStats, RoomToAgentStats
+from relay.dev.person import FRAME_NS, Person
 from relay.dev.phone import Network, SimulatedPhone
 from relay.dev.phone_playout import FRAME_BYTES
 from relay.dev.phone_source import Source
@@ -22,7 +23,6 @@ from relay.providers.twilio import TwilioAdapter
 from relay.rooms.local import LocalRoom
 from relay.transfers.reasons import Reason
 from tests.e2e.machine import LoopWatch
-from tests.e2e.person import FRAME_NS, Person
 
 HOST = "127.0.0.1"
 RELAY = "relay"

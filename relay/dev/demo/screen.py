@@ -48,9 +48,9 @@ class Screen:
 
     def __enter__(self) -> Self:
         self._console.print(Text.assemble(("relay demo", "bold"), f": {self._scenario.name}"))
-        self._console.print(f"  {self._scenario.line}", style="italic", soft_wrap=True)
-        self._console.print(Text.assemble(("  shipping code  ", "bold green"), SHIPPING), soft_wrap=True)
-        self._console.print(Text.assemble(("  simulated      ", "bold red"), SIMULATED), soft_wrap=True)
+        self._print(Text(f"  {self._scenario.line}", style="italic"))
+        self._print(Text.assemble(("  shipping code  ", "bold green"), SHIPPING))
+        self._print(Text.assemble(("  simulated      ", "bold red"), SIMULATED))
         self._console.print()
         if self._console.is_terminal:
             self._live.start()
@@ -73,8 +73,12 @@ class Screen:
             (f"{self._came_to(entry):13}", "bold magenta"),
             entry.what,
         )
-        self._console.print(line, soft_wrap=True)
+        self._print(line)
         self._status = "the call is on" if State.JOINED in self._reached else "the customer waits with the bot"
+
+    def _print(self, line: Text) -> None:
+        """A file's lines are as long as they are."""
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def _came_to(self, entry: Entry) -> str:
         """The state, where it is a new one."""

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from relay.dev.demo.evidence import Direction
+from relay.dev.demo.expectations import Check
 from relay.dev.demo.report import INCLUDES, NAMES, Frames, Report
 
-INDENT: Final = "  "
 FILES: Final = {
     "customer_heard": "what the customer heard",
     "agent_heard": "what the agent heard",
@@ -22,57 +22,51 @@ FILES: Final = {
 
 def print_report(console: Console, report: Report, files: Mapping[str, str]) -> None:
     """Print it."""
-    console.print()
-    _print_states(console, report)
+    _print(console, "States", _states(report))
     if report.delays:
-        _print_delays(console, report)
+        _print(console, "Delay, mouth to ear", _delays(report))
     if report.frames is not None:
-        _heading(console, "Frames of 20 ms")
-        for line in _frame_lines(report.frames):
-            console.print(f"{INDENT}{line}", soft_wrap=True)
-    _heading(console, "Files")
-    for name, path in files.items():
-        console.print(f"{INDENT}{FILES[name]:24}", Text(path, style="underline"), soft_wrap=True)
-    _print_checks(console, report)
+        _print(console, "Frames of 20 ms", _frames(report.frames))
+    paths = (Text.assemble(f"{FILES[name]:24} ", (path, "underline")) for name, path in files.items())
+    _print(console, "Files", paths)
+    _print(console, "As it should be" if report.ok else "NOT as it should be", map(_check, report.checks))
 
 
-def _print_states(console: Console, report: Report) -> None:
-    _heading(console, "States")
+def _print(console: Console, heading: str, lines: Iterator[Text]) -> None:
+    console.print()
+    console.print(Text(heading, style="bold"))
+    for line in lines:  # those of a file are as long as they are
+        console.print(Text.assemble("  ", line), soft_wrap=not console.is_terminal)
+
+
+def _states(report: Report) -> Iterator[Text]:
     before_s = None
     for state, at_s in report.evidence.states_s:
         took = f"   +{1000 * (at_s - before_s):.0f} ms" if before_s is not None else ""
-        console.print(f"{INDENT}{state.value:12} {at_s:8.2f} s", Text(took, style="dim"), sep="", soft_wrap=True)
+        yield Text.assemble(f"{state.value:12} {at_s:8.2f} s", (took, "dim"))
         before_s = at_s
     transfer = report.evidence.transfer
     if transfer is not None and transfer.reason_text is not None:
-        console.print(f"{INDENT}{transfer.reason_text}: {transfer.sentence}", soft_wrap=True)
+        yield Text(f"{transfer.reason_text}: {transfer.sentence}")
 
 
-def _print_delays(console: Console, report: Report) -> None:
-    _heading(console, "Delay, mouth to ear")
-    console.print(Text(f"{'median':>30} {'95 %':>9} {'worst':>9} {'level':>10}", style="dim"))
+def _delays(report: Report) -> Iterator[Text]:
+    yield Text(f"{'median':>28} {'95 %':>9} {'worst':>9} {'level':>10}", style="dim")
     for direction, delay in report.delays.items():
         figures = " ".join(f"{value:6.0f} ms" for value in (delay.median_ms, delay.p95_ms, delay.worst_ms))
-        console.print(f"{INDENT}{NAMES[direction]:19} {figures} {delay.level_db:+7.1f} dB", soft_wrap=True)
+        yield Text(f"{NAMES[direction]:19} {figures} {delay.level_db:+7.1f} dB")
     for line in INCLUDES:
-        console.print(Text(f"{INDENT}{line}", style="dim"), soft_wrap=True)
+        yield Text(line, style="dim")
 
 
-def _frame_lines(frames: Frames) -> Iterator[str]:
+def _frames(frames: Frames) -> Iterator[Text]:
     lost = f"{frames.lost} lost, {frames.late} late, {frames.concealed_ms:.0f} ms concealed"
-    yield f"{NAMES[Direction.AGENT_TO_ROOM]}: {frames.received} received, {lost}"
-    gaps = f"{frames.phone_gaps} gaps at the phone ({frames.phone_gaps_ms:.0f} ms)"
-    yield f"{NAMES[Direction.ROOM_TO_AGENT]}: {frames.sent} sent, {frames.dropped} dropped, {gaps}"
+    yield Text(f"{NAMES[Direction.AGENT_TO_ROOM]}: {frames.received} received, {lost}")
+    gaps = f"gaps at the phone: {frames.phone_gaps} ({frames.phone_gaps_ms:.0f} ms)"
+    yield Text(f"{NAMES[Direction.ROOM_TO_AGENT]}: {frames.sent} sent, {frames.dropped} dropped, {gaps}")
 
 
-def _print_checks(console: Console, report: Report) -> None:
-    _heading(console, "As it should be" if report.ok else "NOT as it should be")
-    for check in report.checks:
-        mark = Text("✓", style="green") if check.ok else Text("✗", style="bold red")
-        got = "" if check.ok else f": {check.got}"
-        console.print(Text.assemble(INDENT, mark, f" {check.what}{got}"), soft_wrap=True)
-
-
-def _heading(console: Console, text: str) -> None:
-    console.print()
-    console.print(Text(text, style="bold"))
+def _check(check: Check) -> Text:
+    if check.ok:
+        return Text.assemble(("✓", "green"), f" {check.what}")
+    return Text.assemble(("✗", "bold red"), f" {check.what}: {check.got}")

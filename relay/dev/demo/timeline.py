@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from relay.client import Event, State, TransferEvent
 
@@ -82,7 +83,7 @@ class Timeline:
         self._listen(entry)
 
 
-_TOLD = {
+_TOLD: Final[Mapping[str | None, str]] = {
     None: "the request is stored",
     Event.DIALED: "dials: this is written first, so that nobody dials twice",
     Event.PLACED: "the carrier has taken the call",
@@ -98,5 +99,4 @@ def told(event: TransferEvent) -> str:
     """An event in words."""
     if event.state.is_terminal:
         return f"it is over: {event.reason_text}"
-    known = {entry.value if entry is not None else None: text for entry, text in _TOLD.items()}
-    return known.get(event.event, event.event or "")
+    return _TOLD.get(event.event, event.event or "")

@@ -10,9 +10,9 @@ from relay.dev.demo.scenarios import BY_NAME, DEFAULT, SCENARIOS
 from tests.dev.demo.made_up import evidence
 
 NAMES = (
-    *("answered", "busy", "no-answer", "rejected", "invalid-number", "declined", "voicemail", "customer-leaves"),
-    *("customer-hangs-up", "agent-hangs-up", "canceled", "stall", "media-drops", "carrier-unclear", "carrier-busy"),
-    "double-trigger",
+    *("answered", "customer-hangs-up", "agent-hangs-up", "stall", "media-drops"),
+    *("carrier-unclear", "carrier-busy", "double-trigger"),
+    *("busy", "no-answer", "rejected", "invalid-number", "declined", "voicemail", "customer-leaves", "canceled"),
 )
 
 

@@ -24,7 +24,7 @@ def test_it_has_states_delays_frames_files_and_checks() -> None:
     assert "customer_left: The customer has left." in lines
     assert "agent to customer 60 ms 60 ms 60 ms -0.1 dB" in lines
     assert "agent to customer: 300 received, 2 lost, 1 late, 40 ms concealed" in lines
-    assert "customer to agent: 310 sent, 3 dropped, 2 gaps at the phone (40 ms)" in lines
+    assert "customer to agent: 310 sent, 3 dropped, gaps at the phone: 2 (40 ms)" in lines
     assert "what the customer heard /a/b.wav" in lines
     assert "As it should be" in lines
     assert "✓ the transfer is over" in lines
