@@ -137,7 +137,7 @@ class Course:
         self._deadline: tuple[Expired, Timer] | None = None
         self._is_admitted = order.accept is Accept.NONE
         self.has_media = False
-        """The carrier has opened a stream: somebody is on the line, and hears it."""
+        """The carrier has a stream open: somebody is on the line, and hears it."""
 
     async def begin(self) -> Close | None:
         """Dial, unless it is to end already, or another may have dialled."""
@@ -260,6 +260,7 @@ class Course:
                 if await self._ledger.write(Event.JOINED):
                     self.expect_nothing()
             case MediaLost():
+                self.has_media = False
                 await self._ledger.write(Event.MEDIA_LOST)
             case MediaBack():
                 await self._ledger.write(Event.MEDIA_BACK)
