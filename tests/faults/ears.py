@@ -1,0 +1,78 @@
+"""What was heard: how loud each voice was, when it was heard last, and how long nothing was."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+
+from relay.dev.carrier_call import SimulatedCall
+from relay.dev.person import FRAME_NS, Person
+from relay.dev.recording import Recording
+from tests.signals import fit, level_db, samples_of
+
+VOICES_HZ = (400, 440, 480, 600, 712.5, 1000, 1500)
+"""All that sound on a stage: the notice, ringback, prompt and notice, agent, customer, bot."""
+NOTICE_HZ = 400
+BLOCK_MS = 100
+UNHEARD_DBFS = -55.0
+"""Every voice is at -20 or so; what is left of one in the fit of another is far below this."""
+LOUD_DBFS = -40.0
+
+
+def loudest_dbfs(heard: Recording, hz: float) -> float:
+    """The level of a voice where it is loudest, beside all others; far below ``UNHEARD_DBFS`` if it is nowhere."""
+    levels = list(_levels_dbfs(heard, hz, BLOCK_MS))
+    assert levels, f"expected {BLOCK_MS} ms at least, got {heard.duration_ms:.0f} ms"
+    return max(levels)
+
+
+def notice_dbfs(heard: Recording) -> float:
+    """The level at which the agent hears that the call is over: of the tone that nothing else has, which is short."""
+    window, hop = (2 * round(heard.rate_hz * ms / 1000) for ms in (60, 20))
+    starts = range(0, len(heard.pcm) - window + 1, hop)
+    return max(_level_dbfs(heard.pcm[at : at + window], heard.rate_hz, NOTICE_HZ) for at in starts)
+
+
+def last_heard_ns(person: Person, hz: float) -> int:
+    """When the last frame in which a voice is heard came to a person."""
+    return max(at_ns for at_ns, pcm in person.frames if _level_dbfs(pcm, 16000, hz) > LOUD_DBFS)
+
+
+def longest_gap_ms(person: Person, hz: float) -> float:
+    """The longest time for which a voice was not heard, between two times at which it was."""
+    times_ns = [at_ns for at_ns, pcm in person.frames if _level_dbfs(pcm, 16000, hz) > LOUD_DBFS]
+    return max(later - earlier - FRAME_NS for earlier, later in itertools.pairwise(times_ns)) / 1e6
+
+
+class Stopwatch:
+    """How long after ``began`` something happened, by the clocks of those to whom it did."""
+
+    def __init__(self) -> None:
+        self.began_ns = time.monotonic_ns()
+        self._began = datetime.now(UTC)
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.monotonic_ns() - self.began_ns) / 1e6
+
+    def hung_up_ms(self, call: SimulatedCall) -> float:
+        """By the carrier's clock."""
+        assert call.ended_at is not None, call
+        return (call.ended_at - self._began).total_seconds() * 1000
+
+
+def _levels_dbfs(heard: Recording, hz: float, block_ms: int) -> Iterator[float]:
+    step = 2 * round(heard.rate_hz * block_ms / 1000)
+    for at in range(0, len(heard.pcm) - step + 1, step):
+        yield _level_dbfs(heard.pcm[at : at + step], heard.rate_hz, hz)
+
+
+def _level_dbfs(pcm: bytes, rate_hz: float, hz: float) -> float:
+    if not any(pcm):
+        return -np.inf
+    others = [other for other in VOICES_HZ if other != hz] if len(pcm) >= 2 * rate_hz * BLOCK_MS / 1000 else []
+    return level_db(abs(fit(samples_of(pcm), rate_hz, hz, *others)[0][0]))

@@ -1,0 +1,94 @@
+"""What this process holds: tasks, threads, descriptors; and that it lets go of all it took."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+LET_GO_S = 3.0
+"""The closing handshakes of WebSockets take the longest."""
+_DESCRIPTORS = Path("/proc/self/fd")
+_THREADS = Path("/proc/self/task")
+
+
+@dataclass(frozen=True)
+class Held:
+    """
+    What was held at one time.
+
+    Args:
+        tasks: of the running loop.
+        threads: of the process by name, those of libraries too; not the kernel's own, which come and go with io_uring.
+        descriptors: what each is of: ``/dev/null``, ``anon_inode:[eventpoll]``, ``tcp``, ...
+    """
+
+    tasks: frozenset[asyncio.Task[object]]
+    threads: Counter[str]
+    descriptors: Counter[str]
+
+    @classmethod
+    def now(cls) -> Self:
+        return cls(frozenset(asyncio.all_tasks()), Counter(_threads()), Counter(_descriptors()))
+
+    async def let_go(self, *, only_tcp: bool = False) -> None:
+        """
+        Return when no more is held than then; ``only_tcp``: other descriptors may be kept, as pools of connections do.
+
+        Raises:
+            AssertionError: it is, after ``LET_GO_S``; with all of it.
+        """
+        deadline_s = time.monotonic() + LET_GO_S
+        while more := await self._more(only_tcp=only_tcp):
+            assert time.monotonic() < deadline_s, more
+            await asyncio.sleep(0)  # sockets are closed in the loop's next turns
+
+    async def _more(self, *, only_tcp: bool) -> dict[str, object]:
+        """What is held beyond that, once its tasks have had time to end."""
+        tasks = asyncio.all_tasks() - self.tasks - {asyncio.current_task()}
+        if tasks:
+            _, tasks = await asyncio.wait(tasks, timeout=LET_GO_S)
+        now = Held.now()
+        descriptors = now.descriptors - self.descriptors
+        if only_tcp:
+            descriptors = Counter({"tcp": descriptors["tcp"]}) - Counter()
+        threads = Counter() if only_tcp else now.threads - self.threads
+        found = {"tasks": tasks, "threads": threads, "descriptors": descriptors}
+        return {name: held for name, held in found.items() if held}
+
+
+async def warm_up() -> None:
+    """Let the loop take what it keeps for good: threads that look names up, and a spare descriptor for its sockets."""
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    server.close()
+    await server.wait_closed()
+
+
+def _threads() -> list[str]:
+    names = []
+    for entry in _THREADS.iterdir():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            names.append((entry / "comm").read_text().strip())
+    return [name for name in names if not name.startswith("iou-")]
+
+
+def _descriptors() -> list[str]:
+    found = []
+    for entry in _DESCRIPTORS.iterdir():
+        with contextlib.suppress(OSError):  # the one that reads the directory is gone by now
+            is_socket = stat.S_ISSOCK(entry.stat().st_mode)
+            found.append(_kind(int(entry.name)) if is_socket else str(entry.readlink()))
+    return found
+
+
+def _kind(descriptor: int) -> str:
+    with socket.socket(fileno=os.dup(descriptor)) as copy:
+        is_tcp = copy.family in (socket.AF_INET, socket.AF_INET6) and copy.type == socket.SOCK_STREAM
+        return "tcp" if is_tcp else copy.family.name

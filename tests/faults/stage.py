@@ -1,0 +1,181 @@
+"""The whole service with everybody around it: a carrier and its phones, a room with a customer and a bot, a client."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import MutableMapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import aiohttp
+import structlog
+
+from relay.app.service import Service, running
+from relay.app.settings import Settings
+from relay.client import RelayClient, TransferView
+from relay.dev.carrier import SimulatedCarrier
+from relay.dev.carrier_call import SimulatedCall
+from relay.dev.carrier_outcomes import ANSWERED, Script
+from relay.dev.person import Person
+from relay.dev.phone import HangUp, SimulatedPhone
+from relay.dev.room_server import RoomServer
+from relay.transfers.reasons import Reason
+from relay.transfers.states import State
+from relay.transfers.store import TransferStore
+from tests.faults import invariants
+from tests.faults.held import Held
+from tests.signals import dbfs, pcm, tone
+
+BILLING = "+14155550123"
+FROM = "+14155550100"
+CUSTOMER_HZ, AGENT_HZ, BOT_HZ = 1000, 712.5, 1500
+"""The agent's is 14.25 periods a frame of 20 ms: frames in another order cancel each other out."""
+SPOKEN_DBFS = -20.0
+SPOKEN_S = 20
+CUSTOMER_SAYS, BOT_SAYS = (
+    pcm(tone(hz, 16000, SPOKEN_S * 16000, amplitude=dbfs(SPOKEN_DBFS))) for hz in (CUSTOMER_HZ, BOT_HZ)
+)
+AGENT_SAYS = pcm(tone(AGENT_HZ, 8000, SPOKEN_S * 8000, amplitude=dbfs(SPOKEN_DBFS)))
+ROOM = "blue"
+
+
+class OnCall(NamedTuple):
+    """A transfer with its phone call."""
+
+    transfer_id: str
+    call: SimulatedCall
+    phone: SimulatedPhone
+
+
+class Stage:
+    """
+    ``async with Stage(store_url, BUSY) as stage``: it is set, with customer and bot in the room ``ROOM``.
+
+    Leaving it checks, while the service still runs, that of every transfer nothing is left but its record
+    (``invariants``), and then that neither the service nor the carrier complained of anything.
+
+    Args:
+        store_url: a Redis or Valkey; each stage has keys of its own there.
+        script: what happens to numbers that are dialled.
+        rooms_origin: where relay looks for rooms, if not at the room server itself.
+        settings: in place of the service's own; they are not checked, so a bound may be shorter than it lets one set.
+    """
+
+    def __init__(
+        self, store_url: str, script: Script = ANSWERED, *, rooms_origin: str | None = None, **settings: Any
+    ) -> None:
+        self.carrier = SimulatedCarrier(script=script)
+        self.rooms = RoomServer("127.0.0.1", 0)
+        self.store_prefix = uuid.uuid4().hex
+        self.transfer_ids: list[str] = []
+        """All that were asked for: each must be over in the end."""
+        self.logs: list[MutableMapping[str, Any]] = []
+        self.expected: set[str] = set()
+        """Parts of the carrier's complaints and of the service's errors that this test is about."""
+        self._store_url = store_url
+        self._rooms_origin = rooms_origin
+        self._settings = settings
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self.logs = stack.enter_context(structlog.testing.capture_logs())
+            await stack.enter_async_context(self.rooms)
+            await stack.enter_async_context(self.carrier)
+            self.store = TransferStore(self._store_url, prefix=self.store_prefix)
+            stack.push_async_callback(self.store.close)
+            await self.store.open()
+            self.service: Service = await stack.enter_async_context(running(self._whole_settings()))
+            # A connection each: one that is kept would be one more that the service holds.
+            self.http = await stack.enter_async_context(
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
+            )
+            self.relay = await stack.enter_async_context(RelayClient(self.service.base_url, session=self.http))
+            self._before = Held.now()
+            self.customer = await Person.enter(self.room_url(), "customer", CUSTOMER_SAYS)
+            stack.push_async_callback(self.customer.leave)
+            self.bot = await Person.enter(self.room_url(), "bot")
+            stack.push_async_callback(self.bot.leave)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        async with self._stack:
+            if kind is None:
+                await self._check()
+
+    # What a bot does
+
+    async def ask(self, *, room: str = ROOM, **request: Any) -> str:
+        """Ask for a transfer; its id."""
+        whom = {} if "to" in request else {"destination": "billing"}
+        view = await self.relay.transfer(**{"room_url": self.room_url(room), "bot_id": "bot", **whom, **request})
+        self.transfer_ids.append(view.transfer_id)
+        return view.transfer_id
+
+    async def until(self, transfer_id: str, state: State, *, within_s: float = 10.0) -> TransferView:
+        """The transfer when it is in this very state; one that went past it, or ended, fails the test."""
+        view = await self.relay.wait(transfer_id, until=state, timeout_s=within_s)
+        assert view.state is state, view
+        return view
+
+    async def ended(self, transfer_id: str, state: State, reason: Reason, *, within_s: float = 10.0) -> TransferView:
+        """The transfer once it has ended, so and for this reason."""
+        view = await self.relay.wait(transfer_id, until=State.DISCONNECTED, timeout_s=within_s)
+        assert (view.state, view.reason) == (state, reason), view
+        assert view.sentence, view
+        return view
+
+    async def on_call(self, state: State = State.JOINED, **request: Any) -> OnCall:
+        """A transfer that has come as far as this, and whose phone has a media stream."""
+        number = len(self.carrier.calls)
+        transfer_id = await self.ask(**request)
+        call = await self.carrier.until_call(number)
+        phone = await call.until_phone()
+        await self.until(transfer_id, state)
+        return OnCall(transfer_id, call, phone)
+
+    def room_url(self, room: str = ROOM) -> str:
+        """The room as its participants know it."""
+        return self.rooms.room_url(room)
+
+    # Inside
+
+    def _whole_settings(self) -> Settings:
+        origin = self._rooms_origin or self.rooms.room_url("").removesuffix("/rooms/")
+        given: dict[str, Any] = {
+            "listen": "127.0.0.1:0",
+            "redis_url": self._store_url,
+            "redis_prefix": self.store_prefix,
+            "local_rooms": origin,
+            "twilio_account_sid": self.carrier.account_sid,
+            "twilio_auth_token": self.carrier.auth_token,
+            "twilio_from": FROM,
+            "twilio_api_url": self.carrier.api_url,
+            "destinations": {"billing": {"to": BILLING}},
+            "allowed_numbers": ["+1415555"],
+        }
+        assert self._settings.keys() <= Settings.model_fields.keys()
+        return Settings(**given).model_copy(update=self._settings)
+
+    async def _check(self) -> None:
+        for transfer_id in self.transfer_ids:
+            await invariants.check_record(self, transfer_id)
+        await invariants.check_phones(self)
+        await invariants.check_rooms(self)
+        for person in (self.customer, self.bot):
+            await person.leave()
+        await self._before.let_go(only_tcp=True)
+        invariants.check_complaints(self)
+
+
+async def black_hole(stage: Stage, on: OnCall) -> None:
+    """From now on nothing passes the media connection either way, and relay has noticed; the carrier does not."""
+    on.phone.hang_up(HangUp.SILENCE)
+    on.phone._link.pause_reading()  # not even that relay closes it
+    transfer = await stage.store.wait(on.transfer_id, lambda transfer: transfer.reconnecting, timeout_s=15)
+    assert transfer is not None
+    assert (transfer.state, transfer.reconnecting) == (State.JOINED, True)

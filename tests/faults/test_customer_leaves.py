@@ -1,0 +1,162 @@
+"""Whoever is in the room may go, at any time: rows F9 to F11, F13 and F40."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+import pytest
+
+from relay.dev.carrier_call import EndedBy
+from relay.dev.carrier_outcomes import Accepts, Answers, Delivery, Outcome, Rings
+from relay.media.tones import NOTICE_DBFS
+from relay.transfers.reasons import Reason
+from relay.transfers.states import UNJOINED, State
+from tests.faults.conftest import SetStage
+from tests.faults.ears import Stopwatch, loudest_dbfs, notice_dbfs
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, BOT_HZ, BOT_SAYS, CUSTOMER_HZ, SPOKEN_DBFS
+
+HUNG_UP_MS = 1000
+"""From the customer's leaving to the end of the phone call: it costs money, and somebody would pick up for nobody."""
+DIALING = Outcome(callee=Rings(), delivery=Delivery(copies=0))
+"""The carrier has taken the call, and says nothing more."""
+RINGING = Outcome(reply=Accepts(late_s=5), callee=Rings())
+"""It rings before the carrier has answered the dial."""
+BOT = """
+import asyncio, sys
+from relay.client import RelayClient
+
+async def main(base_url, room_url):
+    async with RelayClient(base_url) as relay:
+        transfer = await relay.transfer(room_url=room_url, destination="billing", bot_id="bot")
+        print(transfer.transfer_id, flush=True)
+        await relay.wait(transfer.transfer_id)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"), [(DIALING, State.DIALING), (RINGING, State.RINGING)], ids=["dialing", "ringing"]
+)
+async def test_f9_phone_stops_ringing_when_the_customer_leaves(
+    set_stage: SetStage, outcome: Outcome, state: State
+) -> None:
+    async with set_stage(outcome, dial_timeout_s=1.0) as stage:
+        transfer_id = await stage.ask()
+        call = await stage.carrier.until_call()
+        await stage.until(transfer_id, state)
+        await stage.store.wait(transfer_id, lambda transfer: transfer.provider_call_id is not None, timeout_s=5)
+        await stage.bot.until_heard(10)  # by then we are in the room
+        leaving = Stopwatch()
+        await stage.customer.leave()
+        await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
+        await call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+        print(f"F9 {state}: phone hung up {leaving.hung_up_ms(call):.0f} ms after the customer left")
+        assert leaving.hung_up_ms(call) < HUNG_UP_MS
+        assert call.hung_up_by is EndedBy.RELAY
+
+
+async def test_f9_dial_that_is_on_its_way_is_hung_up_when_the_carrier_says_what_it_made(set_stage: SetStage) -> None:
+    late_s = 0.8
+    on_its_way = Outcome(reply=Accepts(late_s=late_s), callee=Rings(), delivery=Delivery(copies=0))
+    async with set_stage(on_its_way) as stage:
+        transfer_id = await stage.ask()
+        call = await stage.carrier.until_call()
+        placed = Stopwatch()
+        await stage.bot.until_heard(10)
+        await stage.customer.leave()
+        await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
+        assert call.is_live
+        await call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+        print(f"F9: phone hung up {placed.hung_up_ms(call) - 1000 * late_s:.0f} ms after its id was known")
+        assert placed.hung_up_ms(call) < 1000 * late_s + HUNG_UP_MS
+
+
+async def test_f9_customer_who_was_gone_before_we_came_is_waited_for_no_longer_than_the_grace(
+    set_stage: SetStage,
+) -> None:
+    async with set_stage(DIALING, customer_grace_s=0.5) as stage:
+        await stage.customer.leave()
+        leaving = Stopwatch()
+        transfer_id = await stage.ask()
+        call = await stage.carrier.until_call()
+        await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
+        await call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+        print(f"F9: phone hung up {leaving.hung_up_ms(call) - 500:.0f} ms after the grace")
+        assert leaving.hung_up_ms(call) < 500 + HUNG_UP_MS
+
+
+async def test_f10_agent_hears_a_notice_when_the_customer_leaves_before_they_are_joined(set_stage: SetStage) -> None:
+    async with set_stage() as stage:
+        on = await stage.on_call(State.ANSWERED, accept="press_1")
+        await on.phone.until_heard(25)
+        leaving = Stopwatch()
+        await stage.customer.leave()
+        await stage.ended(on.transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
+        await on.call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+        level = notice_dbfs(on.phone.heard.since(leaving.began_ns))
+        print(f"F10: notice at {level:.0f} dBFS, hung up {leaving.hung_up_ms(on.call):.0f} ms after the customer left")
+        assert level == pytest.approx(NOTICE_DBFS, abs=1)
+        assert leaving.hung_up_ms(on.call) < HUNG_UP_MS
+
+
+async def test_f11_transfer_goes_on_when_the_bot_dies(set_stage: SetStage) -> None:
+    async with set_stage(Outcome(callee=Answers(after_s=1.0, says=AGENT_SAYS))) as stage:
+        bot = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", BOT, stage.service.base_url, stage.room_url()), stdout=asyncio.subprocess.PIPE
+        )
+        assert bot.stdout is not None
+        transfer_id = (await bot.stdout.readline()).decode().strip()
+        stage.transfer_ids.append(transfer_id)
+        bot.kill()
+        await asyncio.gather(bot.wait(), stage.bot.leave())
+        assert (await stage.relay.get(transfer_id)).state in UNJOINED
+        await stage.until(transfer_id, State.JOINED)
+        since_ns = time.monotonic_ns()
+        await stage.customer.until_heard(25)
+        assert loudest_dbfs(stage.customer.heard_since(since_ns), AGENT_HZ) == pytest.approx(SPOKEN_DBFS, abs=1)
+        phone = stage.carrier.calls[0].phone
+        assert phone is not None
+        phone.stop()
+        await stage.ended(transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
+@pytest.mark.parametrize("grace_s", [0.0, 0.5])
+async def test_f13_phone_is_hung_up_when_the_customer_has_left_the_call(set_stage: SetStage, grace_s: float) -> None:
+    async with set_stage(customer_grace_s=grace_s) as stage:
+        on = await stage.on_call()
+        leaving = Stopwatch()
+        await stage.customer.leave()
+        await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.CUSTOMER_LEFT)
+        await on.call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+        late_ms = leaving.hung_up_ms(on.call) - 1000 * grace_s
+        print(f"F13: phone hung up {late_ms:.0f} ms after a grace of {grace_s:g} s")
+        assert late_ms < HUNG_UP_MS
+        assert notice_dbfs(on.phone.heard.since(leaving.began_ns)) == pytest.approx(NOTICE_DBFS, abs=1)
+
+
+async def test_f40_bot_that_stays_and_listens_to_nothing_is_the_third_in_the_call(set_stage: SetStage) -> None:
+    async with set_stage(Outcome(callee=Answers(says=AGENT_SAYS)), customer_grace_s=0.0) as stage:
+        stage.bot.say(BOT_SAYS)
+        transfer_id = await stage.ask()
+        # A follower that reads nothing of what it asked for.
+        url = f"{stage.service.base_url}/v1/transfers/{transfer_id}/events"
+        async with stage.http.get(url) as unread:
+            assert unread.status == 200
+            call = await stage.carrier.until_call()
+            phone = await call.until_phone()
+            await stage.until(transfer_id, State.JOINED)
+            await stage.customer.until_heard(15)
+            since_ns = time.monotonic_ns()
+            await stage.customer.until_heard(40)
+            heard = {
+                "customer": (stage.customer.heard_since(since_ns), (AGENT_HZ, BOT_HZ)),
+                "bot": (stage.bot.heard_since(since_ns), (AGENT_HZ, CUSTOMER_HZ)),
+                "agent": (phone.heard.since(since_ns), (BOT_HZ, CUSTOMER_HZ)),
+            }
+            levels = {who: [loudest_dbfs(recording, hz) for hz in voices] for who, (recording, voices) in heard.items()}
+            assert levels == {who: [pytest.approx(SPOKEN_DBFS, abs=1)] * 2 for who in heard}
+            await stage.customer.leave()
+            await stage.ended(transfer_id, State.DISCONNECTED, Reason.CUSTOMER_LEFT)
