@@ -12,6 +12,7 @@ from relay.app.carriers import phone_reports
 from relay.app.services import Services
 from relay.errors import RemoteProtocolError
 from relay.providers.control import CallReport, CarrierControl, Document, Webhook
+from relay.transfers.ports import MachineDetected
 from relay.transfers.record import TRANSFER_ID
 
 STREAMS_MAX: Final = 999
@@ -50,10 +51,10 @@ class CarrierWebhooks:
         if isinstance(checked, Response):
             return checked
         control, report = checked
+        for said in phone_reports(report):
+            if isinstance(said.news, MachineDetected):  # first: a machine gets no stream
+                await self._services.coordinator.report(transfer_id, provider, said)
         grant = await self._services.coordinator.answer(transfer_id, provider, stream=stream, call_id=report.call_id)
-        for news in phone_reports(report):
-            if report.answered_by is not None:
-                await self._services.coordinator.report(transfer_id, provider, news)
         if grant is None:
             return _document(control.hang_up_document())
         return _document(
