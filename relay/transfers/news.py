@@ -100,16 +100,17 @@ class News:
 
     Args:
         prefix: of the keys.
+        node: names this node among all that share a Redis.
         write: asks over a connection that is shared with others.
         read: asks over a connection of the reader's own.
     """
 
-    def __init__(self, prefix: str, *, write: Ask, read: Ask) -> None:
+    def __init__(self, prefix: str, *, node: str, write: Ask, read: Ask) -> None:
         self.subscriptions = Subscriptions()
         self._prefix = prefix
         self._stream = f"{prefix}:news"
-        self.probe: Command = ("SET", f"{prefix}:alive", 1, "EX", ALIVE_TTL_S)
-        """Answered if Redis takes writes: it is neither full nor a replica."""
+        # Answered if Redis takes writes, and with what it was answered a second ago, if Redis has not been emptied.
+        self._probe: Command = ("SET", f"{prefix}:alive:{node}", 1, "EX", ALIVE_TTL_S, "GET")
         self._write = write
         self._read = read
         self._untold: dict[str, Transfer] = {}
@@ -191,10 +192,10 @@ class News:
             position = await self._synchronise(position)
 
     async def _synchronise(self, position: tuple[int, int] | None) -> tuple[int, int]:
-        """Check that Redis takes writes, and that the stream still is the one that was read to ``position``, if any."""
-        _, last = await self._read([self.probe, ("XREVRANGE", self._stream, "+", "-", "COUNT", 1)], ANSWER_S)
+        """Check that Redis takes writes, and still has what it had when the stream was read to ``position``."""
+        before, last = await self._read([self._probe, ("XREVRANGE", self._stream, "+", "-", "COUNT", 1)], ANSWER_S)
         newest = _position(last[0][0]) if last else (0, 0)
-        if position is None or newest < position:
+        if position is None or before is None or newest < position:
             await self._read_again(self.subscriptions.ids())
             return newest
         return position

@@ -12,36 +12,28 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from relay.errors import StoreUnavailable
-from relay.transfers import scripts
+from relay.transfers import scripts, stored
+from relay.transfers.answer import Answer, Applied
+from relay.transfers.eviction import warn_of_eviction
 from relay.transfers.news import ANSWER_S, Command, News, Subscription
 from relay.transfers.reasons import Reason
 from relay.transfers.recent import RecentTransfers
 from relay.transfers.record import TRANSFER_ID, LoggedEvent, Transfer
 from relay.transfers.scripts import Script
-from relay.transfers.states import LIVE, Event
-from relay.transfers.stored import (
-    CHANGEABLE,
-    SCHEMA,
-    flatten_new,
-    read_event,
-    read_transfer,
-    reconnecting_text,
-    sources_text,
-    transfer_key,
-)
+from relay.transfers.states import Event
 from relay.transfers.stored_claims import Claim, ClaimStore
 
 __all__ = ["Answer", "Applied", "Claim", "Subscription", "TransferStore"]
@@ -52,33 +44,13 @@ LIVE_S: Final = 48 * 3600
 # A server on the same network answers in a millisecond: 250 ms are silence. Three tries fit into ANSWER_S.
 _SILENCE_S: Final = 0.25
 _IDLE_S: Final = 5
+_BROKEN: Final = (RedisConnectionError, RedisTimeoutError, OSError)
+_TRIES: Final = Retry(ExponentialBackoff(cap=0.1, base=0.02), 2, _BROKEN)  # type: ignore[arg-type]  # any error will do
+_NO_RETRY: Final = Retry(NoBackoff(), 0)
 _ENTRY_ID: Final = re.compile(r"[0-9]{1,18}-[0-9]{1,18}")
-_LIVE_STATES: Final = f"|{'|'.join(sorted(LIVE))}|"
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 _log = structlog.get_logger(__name__)
-
-
-class Answer(StrEnum):
-    """What became of a write."""
-
-    OK = "ok"
-    DUPLICATE = "duplicate"
-    """It has been done before, and was not done again."""
-    IGNORED = "ignored"
-    """It is late, or means nothing in this state."""
-    FENCED = "fenced"
-    """Somebody else owns the transfer now."""
-    MISSING = "missing"
-    """There is no such transfer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What became of a write, and the transfer as it is after it; None if missing."""
-
-    answer: Answer
-    transfer: Transfer | None
 
 
 class TransferStore(ClaimStore):
@@ -101,13 +73,15 @@ class TransferStore(ClaimStore):
         numbers = itertools.count()
         super().__init__(prefix, run=self._door.run, new_attempt=lambda: f"{name}:{next(numbers)}")
         self._live_s = live_s
-        self._news = News(prefix, write=self._door.ask, read=self._door.ask_as_reader)
+        self._news = News(prefix, node=name, write=self._door.ask, read=self._door.ask_as_reader)
         self._recent = RecentTransfers(prefix, ask=self._door.ask)
-        self._sources = {event: sources_text(event, keep_s=keep_s, live_s=live_s) for event in Event}
+        self._sources = {event: stored.sources_text(event, keep_s=keep_s, live_s=live_s) for event in Event}
 
     async def open(self) -> None:
         """Try to reach Redis and begin to follow the news; does not raise if it cannot be reached."""
         await self._news.open()
+        if self.is_available:
+            await warn_of_eviction(self._door.ask)
 
     async def close(self) -> None:
         """Let go of Redis. Whoever still waits gets ``StoreUnavailable``."""
@@ -122,7 +96,7 @@ class TransferStore(ClaimStore):
     async def ping(self) -> bool:
         """Return whether Redis answers and takes a write now."""
         with contextlib.suppress(StoreUnavailable):
-            await self._door.ask([self._news.probe])
+            await self._door.ask([("SET", f"{self._prefix}:alive", 1, "EX", 10)])
             return True
         return False
 
@@ -139,7 +113,7 @@ class TransferStore(ClaimStore):
             raise ValueError(f"expected a transfer id, got {transfer.transfer_id[:80]!r}")
         head = (self._new_attempt(), self._live_s, transfer.state, transfer.version)
         index = self._recent.adding(transfer.transfer_id)
-        arguments = (*head, *flatten_new(transfer))
+        arguments = (*head, *stored.flatten_new(transfer))
         applied = await self._transition(scripts.CREATE, transfer.transfer_id, arguments, also=index)
         if applied.answer is not Answer.OK or applied.transfer is None:
             raise ValueError(f"expected a new transfer, got {transfer.transfer_id}, which is there already")
@@ -166,11 +140,20 @@ class TransferStore(ClaimStore):
             reason: kept with the transfer.
             changes: what the event brings: ``provider_call_id``, ``provider_code``.
         """
-        if not changes.keys() <= CHANGEABLE:
-            raise ValueError(f"expected changes of {sorted(CHANGEABLE)}, got {sorted(changes)}")
+        if not changes.keys() <= stored.CHANGEABLE:
+            raise ValueError(f"expected changes of {sorted(stored.CHANGEABLE)}, got {sorted(changes)}")
         attempt = self._new_attempt()
         seen_as = f"event:{event_id}" if event_id else f"attempt:{attempt}"
-        head = (SCHEMA, epoch, seen_as, attempt, event, reason or "", reconnecting_text(event), self._sources[event])
+        head = (
+            stored.SCHEMA,
+            epoch,
+            seen_as,
+            attempt,
+            event,
+            reason or "",
+            stored.reconnecting_text(event),
+            self._sources[event],
+        )
         pairs = itertools.chain.from_iterable(changes.items())
         return await self._transition(scripts.APPLY, transfer_id, (*head, *pairs))
 
@@ -178,8 +161,8 @@ class TransferStore(ClaimStore):
         """Return a transfer; None: there is none of this id, or it is over for long."""
         if not TRANSFER_ID.fullmatch(transfer_id):
             return None
-        (flat,) = await self._door.ask([("HGETALL", transfer_key(self._prefix, transfer_id))])
-        return read_transfer(transfer_id, flat)
+        (flat,) = await self._door.ask([("HGETALL", stored.transfer_key(self._prefix, transfer_id))])
+        return stored.read_transfer(transfer_id, flat)
 
     async def recent(self, limit: int) -> list[Transfer]:
         """Return the newest transfers that can still be read, newest first."""
@@ -191,8 +174,10 @@ class TransferStore(ClaimStore):
             return []
         # What is no entry's id comes from a client that makes it up: it gets everything.
         start = f"({after}" if _ENTRY_ID.fullmatch(after) else "-"
-        (entries,) = await self._door.ask([("XRANGE", f"{transfer_key(self._prefix, transfer_id)}:events", start, "+")])
-        return [read_event(transfer_id, entry) for entry in entries]
+        (entries,) = await self._door.ask(
+            [("XRANGE", f"{stored.transfer_key(self._prefix, transfer_id)}:events", start, "+")]
+        )
+        return [stored.read_event(transfer_id, entry) for entry in entries]
 
     # Waiting
 
@@ -223,12 +208,12 @@ class TransferStore(ClaimStore):
 
         Ignored if the transfer is over, or this is not its next stream. The same token again is good for longer.
         """
-        arguments = (SCHEMA, epoch, stream, token_sha256, max(1, round(ttl_s * 1000)), _LIVE_STATES)
+        arguments = (stored.SCHEMA, epoch, stream, token_sha256, max(1, round(ttl_s * 1000)), stored.LIVE_STATES)
         return (await self._transition(scripts.MINT, transfer_id, arguments)).answer
 
     async def consume(self, transfer_id: str, *, token_sha256: str) -> Answer:
         """Use a token up. Ignored if it is wrong, used or too old, or the transfer is over."""
-        arguments = (SCHEMA, token_sha256, self._new_attempt(), _LIVE_STATES)
+        arguments = (stored.SCHEMA, token_sha256, self._new_attempt(), stored.LIVE_STATES)
         return (await self._transition(scripts.CONSUME, transfer_id, arguments)).answer
 
     async def _transition(
@@ -236,9 +221,9 @@ class TransferStore(ClaimStore):
     ) -> Applied:
         if not TRANSFER_ID.fullmatch(transfer_id):
             return Applied(Answer.MISSING, None)
-        key = transfer_key(self._prefix, transfer_id)
+        key = stored.transfer_key(self._prefix, transfer_id)
         answer, flat = await self._door.run(script, (key, f"{key}:events", f"{key}:seen"), arguments, also=also)
-        transfer = read_transfer(transfer_id, flat)  # raises for all that is "unreadable"
+        transfer = stored.read_transfer(transfer_id, flat)  # raises for all that is "unreadable"
         applied = Applied(Answer(answer.decode()), transfer)
         if applied.answer is Answer.OK and transfer is not None:
             self._news.tell(transfer)
@@ -246,55 +231,45 @@ class TransferStore(ClaimStore):
 
 
 class _Door:
-    """The connections to one Redis, and what their failures are called."""
+    """What connects to one Redis, and what its failures are called."""
 
     def __init__(self, url: str, connections: int) -> None:
         self.is_available = False
         self._is_closed = False
-        self._client = _client(
-            url,
-            max_connections=connections,
-            socket_timeout=_SILENCE_S,
-            retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 2),
-        )
-        # Waits for news as long as it takes, and has its own bound on that.
-        self._reader = _client(url, max_connections=1, socket_timeout=None, retry=Retry(NoBackoff(), 0))
+        self._lines = _Lines(url, connections)
+        self._reader = _Lines(url, 1)
 
     async def run(
-        self,
-        script: Script,
-        keys: Sequence[str],
-        arguments: Sequence[str | int],
-        *,
-        also: Sequence[Command] = (),
+        self, script: Script, keys: Sequence[str], arguments: Sequence[str | int], *, also: Sequence[Command] = ()
     ) -> Any:
         """Run a script, and more commands right after it; return what the script answers."""
         rest = (len(keys), *keys, *arguments)
         try:
-            reply, *_ = await self._exchange(self._client, [("EVALSHA", script.sha1, *rest), *also], ANSWER_S)
+            reply, *_ = await self.ask([("EVALSHA", script.sha1, *rest), *also])
         except NoScriptError:  # Redis has been restarted, or has flushed its scripts
-            reply, *_ = await self._exchange(self._client, [("EVAL", script.text, *rest), *also], ANSWER_S)
+            reply, *_ = await self.ask([("EVAL", script.text, *rest), *also])
         return reply
 
     async def ask(self, commands: Sequence[Command], timeout_s: float = ANSWER_S) -> list[Any]:
         """Send commands, and return what they answer."""
-        return await self._exchange(self._client, commands, timeout_s)
+        return await self._watched(self._lines.ask(commands, tries=_TRIES, silence_s=_SILENCE_S), timeout_s)
 
     async def ask_as_reader(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
-        """Send commands over the reader's connection, and return what they answer."""
-        return await self._exchange(self._reader, commands, timeout_s)
+        """Send commands over the reader's connection, and return what they answer, however long that takes."""
+        return await self._watched(self._reader.ask(commands, tries=_NO_RETRY, silence_s=timeout_s), timeout_s)
 
     async def close(self) -> None:
         self._is_closed = True
-        await self._client.aclose()
-        await self._reader.aclose()
+        await self._lines.close()
+        await self._reader.close()
 
-    async def _exchange(self, client: Redis, commands: Sequence[Command], timeout_s: float) -> list[Any]:
+    async def _watched(self, asking: Coroutine[Any, Any, list[Any]], timeout_s: float) -> list[Any]:
         if self._is_closed:
+            asking.close()
             raise StoreUnavailable("the store was closed")
         try:
             async with asyncio.timeout(timeout_s):
-                replies = await _send(client, commands)
+                replies = await asking
         except NoScriptError:
             raise
         except (RedisError, OSError) as error:
@@ -313,36 +288,61 @@ class _Door:
                 _log.warning("store_unavailable", error=f"{type(error).__name__} {error}")
 
 
-def _client(url: str, *, max_connections: int, socket_timeout: float | None, retry: Retry) -> Redis:
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=max_connections,
-        timeout=ANSWER_S,
-        socket_timeout=socket_timeout,
-        socket_connect_timeout=_SILENCE_S,
-        retry=retry,
-        health_check_interval=_IDLE_S,
-        protocol=2,
-    )
-    client = Redis.from_pool(pool)
-    # Replies as they come: the same shape from a command, a pipeline and a script, and from every version of redis-py.
-    client.response_callbacks.clear()
-    return client
+class _Lines:
+    """
+    A few connections to one Redis, each for one who asks at a time; one that fails is made anew by who uses it next.
+
+    They are redis-py's, without its client and its pool: those look at a connection before each command whether it has
+    been closed meanwhile, which takes a third of a transition. Here the command itself finds out, and is sent again.
+    """
+
+    def __init__(self, url: str, count: int) -> None:
+        pool = ConnectionPool.from_url(
+            url,
+            socket_connect_timeout=_SILENCE_S,
+            socket_timeout=None,  # one bound is enough, see _try
+            retry=_NO_RETRY,
+            health_check_interval=_IDLE_S,
+            protocol=2,
+        )
+        self._all = [pool.make_connection() for _ in range(count)]  # type: ignore[no-untyped-call]  # by redis-py
+        self._idle: asyncio.LifoQueue[AbstractConnection] = asyncio.LifoQueue()
+        for connection in self._all:
+            self._idle.put_nowait(connection)
+
+    async def ask(self, commands: Sequence[Command], *, tries: Retry, silence_s: float) -> list[Any]:
+        connection = await self._idle.get()
+        try:
+            replies = await tries.call_with_retry(
+                lambda: self._try(connection, commands, silence_s), lambda _: connection.disconnect(nowait=True)
+            )
+        except BaseException:
+            await connection.disconnect(nowait=True)  # an answer that was not read would be taken for the next one's
+            raise
+        finally:
+            self._idle.put_nowait(connection)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    async def close(self) -> None:
+        for connection in self._all:
+            await connection.disconnect()
+
+    async def _try(self, connection: AbstractConnection, commands: Sequence[Command], silence_s: float) -> list[Any]:
+        async with asyncio.timeout(silence_s):
+            await connection.send_packed_command(connection.pack_commands(commands))
+            return [await _reply(connection) for _ in commands]
 
 
-async def _send(client: Redis, commands: Sequence[Command]) -> list[Any]:
-    if len(commands) == 1:
-        return [await client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # by redis-py
-    pipeline = client.pipeline(transaction=False)
-    for command in commands:
-        pipeline.execute_command(*command)
-    replies = await pipeline.execute(raise_on_error=False)
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    return replies
+async def _reply(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
 
 
 def _is_of_one_key(error: Exception) -> bool:
     """Return whether only the key that was asked for is bad, and not Redis: full, read-only, loading, ..."""
-    return isinstance(error, ResponseError) and str(error).startswith(("WRONGTYPE", "ERR"))
+    return isinstance(error, ResponseError) and str(error).startswith(("WRONGTYPE", "ERR", "NOPERM"))

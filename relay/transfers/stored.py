@@ -17,12 +17,14 @@ import orjson
 from relay.errors import StoreUnavailable
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept, LoggedEvent, Transfer
-from relay.transfers.states import Event, State, sources
+from relay.transfers.states import LIVE, Event, State, sources
 
 SCHEMA: Final = "1"
 """Of all that is stored. A record of another schema is left alone."""
 CHANGEABLE: Final = frozenset({"provider_call_id", "provider_code"})
 """What an event may bring with it."""
+LIVE_STATES: Final = f"|{'|'.join(sorted(LIVE))}|"
+"""As the scripts MINT and CONSUME read them."""
 _STORE_ONLY: Final = frozenset({"token", "token_until_ms", "consumed_by"})
 _TIMES: Final = {f"at:{state}": state for state in State}
 
