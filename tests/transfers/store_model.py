@@ -178,7 +178,7 @@ class TokenMachine(OneTransfer):
         expected = self.model.consume(token)
         assert self.do(self.store.consume(self.model.transfer_id, token_sha256=token)) is expected
 
-    @precondition(lambda self: self.model.streams > 0 and self.model.token is not None)
+    @precondition(lambda self: self.model.token is not None)
     @rule()
     def it_ends(self) -> None:
         self.model.apply(Event.STOPPED, epoch=self.model.epoch, event_id="", reason=None, call_id=None)

@@ -95,6 +95,16 @@ def key_of(store: TransferStore, transfer_id: str, kind: str = "") -> str:
     return transfer_key(store._prefix, transfer_id) + (kind and f":{kind}")
 
 
+async def mint(
+    store: TransferStore, transfer_id: str, token: str, *, epoch: int = 1, stream: int = 0, ttl_s: float = 30
+) -> Answer:
+    return await store.mint(transfer_id, epoch=epoch, stream=stream, token_sha256=token, ttl_s=ttl_s)
+
+
+async def consume(store: TransferStore, transfer_id: str, token: str) -> Answer:
+    return await store.consume(transfer_id, token_sha256=token)
+
+
 async def raw(store: TransferStore, *command: str | int) -> Any:
     """Do to Redis what only somebody else would."""
     (reply,) = await store._door.ask([command])

@@ -9,9 +9,9 @@ import pytest
 
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept
-from relay.transfers.states import LIVE, TRANSITIONS, Event, State, next_state
-from relay.transfers.store import Answer, TransferStore
-from tests.transfers.stores import OpenStore, key_of, new_transfer, raw, stored_in
+from relay.transfers.states import TRANSITIONS, Event, State, next_state
+from relay.transfers.store import Answer
+from tests.transfers.stores import OpenStore, consume, key_of, mint, new_transfer, raw, stored_in
 
 PAIRS = list(itertools.product(State, Event))
 NEVER_MADE = "tr_" + "0" * 32
@@ -261,110 +261,6 @@ async def test_an_event_that_reaches_two_nodes_happens_once(open_store: OpenStor
                 )
             )
             assert sorted(applied.answer for applied in both) == [Answer.DUPLICATE, Answer.OK]
-
-
-# Tokens
-
-
-async def mint(
-    store: TransferStore, transfer_id: str, token: str, *, epoch: int = 1, stream: int = 0, ttl_s: float = 30
-) -> Answer:
-    return await store.mint(transfer_id, epoch=epoch, stream=stream, token_sha256=token, ttl_s=ttl_s)
-
-
-async def consume(store: TransferStore, transfer_id: str, token: str) -> Answer:
-    return await store.consume(transfer_id, token_sha256=token)
-
-
-async def test_a_token_opens_one_stream_once(open_store: OpenStore) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.RINGING)
-        assert await mint(store, transfer.transfer_id, "a") is Answer.OK
-        assert await consume(store, transfer.transfer_id, "b") is Answer.IGNORED
-        assert await consume(store, transfer.transfer_id, "a") is Answer.OK
-        assert await consume(store, transfer.transfer_id, "a") is Answer.IGNORED
-        assert await mint(store, transfer.transfer_id, "a") is Answer.IGNORED
-        assert await mint(store, transfer.transfer_id, "b", stream=1) is Answer.OK
-        after = await store.get(transfer.transfer_id)
-        assert after is not None
-        assert (after.streams, after.version) == (1, transfer.version)
-
-
-async def test_a_token_is_of_one_transfer(open_store: OpenStore) -> None:
-    async with open_store() as store:
-        one, other = await stored_in(store, State.RINGING), await stored_in(store, State.RINGING)
-        await mint(store, one.transfer_id, "a")
-        await mint(store, other.transfer_id, "b")
-        assert await consume(store, other.transfer_id, "a") is Answer.IGNORED
-
-
-async def test_a_newer_token_replaces_an_older_one(open_store: OpenStore) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.RINGING)
-        await mint(store, transfer.transfer_id, "a")
-        await mint(store, transfer.transfer_id, "b")
-        assert await consume(store, transfer.transfer_id, "a") is Answer.IGNORED
-        assert await consume(store, transfer.transfer_id, "b") is Answer.OK
-
-
-async def test_a_token_that_is_minted_again_is_good_for_longer(open_store: OpenStore) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.RINGING)
-        await mint(store, transfer.transfer_id, "a", ttl_s=0.001)
-        assert await mint(store, transfer.transfer_id, "a", ttl_s=30) is Answer.OK
-        await redis_time_passes(store)
-        assert await consume(store, transfer.transfer_id, "a") is Answer.OK
-
-
-async def test_a_token_is_good_for_its_time_on_the_clock_of_redis(open_store: OpenStore) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.RINGING)
-        await mint(store, transfer.transfer_id, "a", ttl_s=0.001)
-        await redis_time_passes(store)
-        assert await consume(store, transfer.transfer_id, "a") is Answer.IGNORED
-
-
-@pytest.mark.parametrize("state", State)
-async def test_only_a_live_transfer_has_tokens(open_store: OpenStore, state: State) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, state)
-        expected = Answer.OK if state in LIVE else Answer.IGNORED
-        assert await mint(store, transfer.transfer_id, "a") is expected
-        assert await consume(store, transfer.transfer_id, "a") is expected
-
-
-async def test_a_token_is_no_good_when_the_transfer_is_over(open_store: OpenStore) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.RINGING)
-        await mint(store, transfer.transfer_id, "a")
-        await store.apply(transfer.transfer_id, Event.STOPPED, epoch=1)
-        assert await consume(store, transfer.transfer_id, "a") is Answer.IGNORED
-
-
-@pytest.mark.parametrize("rounds", [20, pytest.param(200, marks=pytest.mark.long)])
-async def test_of_50_sockets_with_one_token_one_is_let_in(open_store: OpenStore, rounds: int) -> None:
-    async with open_store() as one, open_store() as other:
-        transfer = await stored_in(one, State.RINGING)
-        for stream in range(rounds):
-            await mint(one, transfer.transfer_id, f"token-{stream}", stream=stream)
-            stores = [one, other] * 25
-            answers = await asyncio.gather(
-                *(consume(store, transfer.transfer_id, f"token-{stream}") for store in stores)
-            )
-            assert answers.count(Answer.OK) == 1
-            assert answers.count(Answer.IGNORED) == 49
-
-
-async def redis_time_passes(store: TransferStore) -> None:
-    """Return when two milliseconds have passed for Redis."""
-    until = await redis_now_us(store) + 2_000
-    while await redis_now_us(store) < until:
-        pass
-
-
-async def redis_now_us(store: TransferStore) -> int:
-    seconds, microseconds = await raw(store, "TIME")
-    return int(seconds) * 1_000_000 + int(microseconds)
 
 
 def test_the_shortest_ways_use_the_table() -> None:

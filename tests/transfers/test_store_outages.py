@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
+import re
+from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from relay.errors import StoreUnavailable
 from relay.transfers import scripts
-from relay.transfers.record import Transfer
 from relay.transfers.states import Event, State
 from relay.transfers.store import Answer, TransferStore
 from tests.transfers.redis_proxy import RedisProxy
 from tests.transfers.redis_servers import RedisServer
-from tests.transfers.stores import OpenStore, key_of, new_transfer, raw, started_wait, stored_in
+from tests.transfers.store_uses import USES
+from tests.transfers.stores import OpenStore, new_transfer, raw, started_wait, stored_in
 
+PAGE = Path(__file__).parents[2] / "docs" / "transfers.md"
 ABOUT_A_SECOND_S = 1.6
-Use = Callable[[TransferStore, str], Awaitable[object]]
-USES: dict[str, Use] = {
-    "create": lambda store, _: store.create(new_transfer()),
-    "apply": lambda store, transfer_id: store.apply(transfer_id, Event.DIALED, epoch=1),
-    "get": lambda store, transfer_id: store.get(transfer_id),
-    "recent": lambda store, _: store.recent(5),
-    "events": lambda store, transfer_id: store.events(transfer_id),
-    "wait": lambda store, transfer_id: store.wait(transfer_id, lambda _: True, timeout_s=5),
-    "mint": lambda store, transfer_id: store.mint(transfer_id, epoch=1, stream=0, token_sha256="", ttl_s=30),
-    "consume": lambda store, transfer_id: store.consume(transfer_id, token_sha256=""),
-    "claim_request": lambda store, one: store.claim_request("k", fingerprint="f", transfer_id=one, ttl_s=30),
-    "release_request": lambda store, one: store.release_request("k", transfer_id=one),
-    "claim_room": lambda store, one: store.claim_room("r", transfer_id=one, ttl_s=30),
-    "take_over_room": lambda store, one: store.take_over_room("r", holder=one, transfer_id=one, ttl_s=30),
-    "release_room": lambda store, one: store.release_room("r", transfer_id=one),
-    "take_allowance": lambda store, _: store.take_allowance("a", per_minute=10, per_day=10),
-}
 
 
 async def is_back(store: TransferStore) -> None:
@@ -241,125 +226,42 @@ async def test_an_allowance_and_claims_are_taken_once_when_the_answer_is_lost(
         assert proxy.lost == 3
 
 
-# Written to by somebody else
+# Whose Redis it is
 
 
-GARBAGE = {
-    "text": ("SET", "{key}", "x"),
-    "list": ("RPUSH", "{key}", "x"),
-    "set": ("SADD", "{key}", "x"),
-    "hash": ("HSET", "{key}", "x", "\x00\r\n"),
-    "stream": ("XADD", "{key}", "*", "x", "y"),
-    "scores": ("ZADD", "{key}", "1", "x"),
-    "huge": ("SET", "{key}", "x" * 5_000_000),
-}
+async def test_a_redis_that_may_forget_live_transfers_is_warned_of(own_server: RedisServer) -> None:
+    open_store = OpenStore(own_server.url, "relay")
+    with structlog.testing.capture_logs() as logs:
+        async with open_store() as store:
+            await raw(store, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        assert "store_may_evict" not in {entry["event"] for entry in logs}
+        async with open_store():
+            pass
+    assert [entry["maxmemory_policy"] for entry in logs if entry["event"] == "store_may_evict"] == ["allkeys-lru"]
 
 
-async def never_fails_otherwise(store: TransferStore, transfer: Transfer) -> None:
-    """Whatever is in the keys: each use is answered, or is ``StoreUnavailable``."""
-    for use in USES.values():
-        (outcome,) = await asyncio.gather(use(store, transfer.transfer_id), return_exceptions=True)
-        if isinstance(outcome, BaseException):
-            assert isinstance(outcome, StoreUnavailable)
-            assert len(str(outcome)) < 500
-    assert await store.ping(), "one bad key does not close the store"
-
-
-@pytest.mark.parametrize("kind", ["", "events", "seen"])
-@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-async def test_garbage_in_a_transfers_keys_is_refused(
-    open_store: OpenStore, garbage: tuple[str, ...], kind: str
+async def test_the_user_that_the_docs_make_for_a_shared_redis_may_do_all_that_is_needed(
+    own_server: RedisServer,
 ) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.REQUESTED)
-        key = key_of(store, transfer.transfer_id, kind)
-        await raw(store, "DEL", key)
-        await raw(store, *(word.replace("{key}", key) for word in garbage))
-        await never_fails_otherwise(store, transfer)
-        if kind == "":
-            with pytest.raises(StoreUnavailable):
-                await store.get(transfer.transfer_id)
-            with pytest.raises(StoreUnavailable):
-                await store.apply(transfer.transfer_id, Event.DIALED, epoch=1)
-
-
-@pytest.mark.parametrize("name", ["news", "recent", "alive", "request:k", "room:r", "allowance:a"])
-@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-async def test_garbage_in_any_other_key_is_refused(open_store: OpenStore, garbage: tuple[str, ...], name: str) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.REQUESTED)
-        key = f"{store._prefix}:{name}"
-        await raw(store, "DEL", key)
-        await raw(store, *(word.replace("{key}", key) for word in garbage))
-        await never_fails_otherwise(store, transfer)
-        assert (await store.get(transfer.transfer_id)) is not None
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("schema", "2"),
-        ("schema", ""),
-        ("state", "paused"),
-        ("state", ".*"),
-        ("version", "x"),
-        ("version", "-1"),
-        ("version", "9" * 400),
-        ("epoch", "one"),
-        ("streams", "1.5"),
-        ("reason", "sorcery"),
-        ("accept", "maybe"),
-        ("reconnecting", "yes"),
-        ("max_duration_s", "nan"),
-        ("ring_timeout_s", "soon"),
-        ("updated_ms", "\u0661"),
-        ("at:joined", "then"),
-        ("at:paused", "1"),
-        ("metadata", "[1]"),
-        ("metadata", '{"a": 1}'),
-        ("metadata", "[" * 100_000),
-        ("owner_of_the_world", "x"),
-        ("room_url", b"\xff\xfe"),
-        ("provider", None),
-        ("state", None),
-        ("schema", None),
-    ],
-)
-async def test_a_record_that_relay_would_not_have_written_is_refused(
-    open_store: OpenStore, field: str, value: str | bytes | None
-) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.REQUESTED)
-        key = key_of(store, transfer.transfer_id)
-        await (raw(store, "HDEL", key, field) if value is None else store._door.ask([("HSET", key, field, value)]))  # type: ignore[list-item]  # bytes on purpose
-        with pytest.raises(StoreUnavailable, match=f"transfer {transfer.transfer_id} cannot be read as it is stored"):
-            await store.get(transfer.transfer_id)
-        await never_fails_otherwise(store, transfer)
-
-
-async def test_a_record_of_another_schema_is_left_as_it_is(open_store: OpenStore) -> None:
-    async with open_store() as store:
-        transfer = await stored_in(store, State.REQUESTED)
-        key = key_of(store, transfer.transfer_id)
-        await raw(store, "HSET", key, "schema", "2")
-        before = await raw(store, "DUMP", key)
-        await never_fails_otherwise(store, transfer)
-        assert await raw(store, "DUMP", key) == before
-
-
-async def test_an_unreadable_transfer_does_not_hide_the_others(open_store: OpenStore) -> None:
-    async with open_store() as store:
-        one, other = await stored_in(store, State.REQUESTED), await stored_in(store, State.REQUESTED)
-        await raw(store, "HSET", key_of(store, other.transfer_id), "state", "paused")
-        assert await store.recent(5) == [one]
-
-
-async def test_who_waits_for_what_becomes_unreadable_is_told(open_store: OpenStore) -> None:
-    async with open_store() as store, open_store() as other:
+    rules = re.search(r"`ACL SETUSER relay on >\.\.\. (.*?)`", PAGE.read_text())
+    assert rules is not None
+    async with OpenStore(own_server.url, "relay")() as store:
+        await raw(store, "ACL", "SETUSER", "relay", "on", ">word", *rules[1].split())
+        await raw(store, "SET", "theirs", "x")
+    url = f"unix://relay:word@{own_server.socket}?db=0"
+    async with OpenStore(url, "relay")() as store:
         transfer = await stored_in(store, State.RINGING)
-        waiting = await started_wait(other, transfer.transfer_id)
-        await raw(store, "HSET", key_of(store, transfer.transfer_id), "reason", "sorcery")
-        hint = ("id", transfer.transfer_id, "version", 999, "state", json.dumps("x"))
-        await raw(store, "XADD", f"{store._prefix}:news", "*", *hint)
-        with pytest.raises(StoreUnavailable, match="cannot be read"):
-            await waiting
+        for use in USES.values():
+            await use(store, transfer.transfer_id)
+        assert await store.ping()
+        with pytest.raises(StoreUnavailable, match="NoPermission"):
+            await raw(store, "GET", "theirs")
+
+
+async def test_what_is_logged_of_an_outage_has_no_password(own_server: RedisServer) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with OpenStore(f"unix://relay:the-password@{own_server.socket}?db=0", "relay")() as store:
+            with pytest.raises(StoreUnavailable) as error:
+                await store.get(new_transfer().transfer_id)
+    assert "the-password" not in f"{logs} {error.value}"
+    assert not store.is_available
