@@ -1,8 +1,8 @@
-"""What the tests of threats share: a real store, the whole service on it, and quiet logs."""
+"""What the tests of threats share: a real store, the whole service on it, and what it logs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any, Protocol
 
 import pytest
 import structlog
@@ -12,7 +12,7 @@ from relay.dev.carrier_outcomes import ANSWERED, Script
 from tests.app.conftest import store_url
 from tests.threats.stage import Stage, stage
 
-__all__ = ["few_logs", "on_stage", "store_url"]
+__all__ = ["logged", "on_stage", "store_url"]
 
 TEST_MAX_S = 120.0
 
@@ -24,10 +24,10 @@ class OnStage(Protocol):
 
 
 @pytest.fixture(autouse=True)
-def few_logs() -> Iterator[None]:
-    """Drop what is logged: attacks are logged, and there are many."""
-    with structlog.testing.capture_logs():
-        yield
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged, which is printed nowhere: attacks are logged, and there are many."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture

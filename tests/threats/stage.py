@@ -23,11 +23,11 @@ from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_call import SimulatedCall
 from relay.dev.carrier_outcomes import ANSWERED, Answers, Outcome, Script
 from relay.dev.carrier_signature import SIGNATURE_HEADER, signature_of
+from relay.dev.person import Person
 from relay.dev.room_server import RoomServer
 from relay.transfers.record import Transfer
 from relay.transfers.states import State
 from tests.app.served import ADMIN_KEY, BILLING_NUMBER, READ_KEY, TRIGGER_KEY, Reply
-from tests.e2e.person import Person
 
 FORM_TYPE: Final = "application/x-www-form-urlencoded; charset=UTF-8"
 PUBLIC: Final = "https://relay.example.com"
@@ -201,7 +201,7 @@ async def stage(store_url: str, script: Script = ANSWERED, **env: str) -> AsyncI
     Args:
         store_url: a server that others may use as well.
         script: what phones do.
-        env: more of the service's environment, without ``RELAY_``.
+        env: more of the service's environment, without ``RELAY_``; empty: less.
     """
     prefix = uuid.uuid4().hex
     async with AsyncExitStack() as stack:
@@ -209,7 +209,8 @@ async def stage(store_url: str, script: Script = ANSWERED, **env: str) -> AsyncI
         carrier = await stack.enter_async_context(SimulatedCarrier(script=script))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         environment = environment_of(rooms, carrier) | {"REDIS_URL": store_url, "REDIS_PREFIX": prefix} | env
-        settings = load_settings({f"RELAY_{name}": value for name, value in environment.items()}, cwd=folder)
+        given = {f"RELAY_{name}": value for name, value in environment.items() if value}
+        settings = load_settings(given, cwd=folder)
         service = await stack.enter_async_context(running(settings))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         redis = await stack.enter_async_context(Redis.from_url(store_url))
