@@ -63,18 +63,18 @@ class Subscriptions:
     """Who waits for news of which transfer, on this node."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[Subscription]] = {}
+        self._of: dict[str, dict[Subscription, None]] = {}
 
     @contextlib.contextmanager
     def to(self, transfer_id: str) -> Iterator[Subscription]:
         """Tell of one transfer from now on."""
         subscription = Subscription()
-        of_this = self._of.setdefault(transfer_id, [])
-        of_this.append(subscription)
+        of_this = self._of.setdefault(transfer_id, {})
+        of_this[subscription] = None
         try:
             yield subscription
         finally:
-            of_this.remove(subscription)
+            del of_this[subscription]
             if not of_this:
                 del self._of[transfer_id]
 
