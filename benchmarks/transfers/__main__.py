@@ -16,7 +16,6 @@ from redis.asyncio import Redis
 from benchmarks import machine
 from benchmarks.transfers.processes import Cores
 from benchmarks.transfers.report import TransfersReport
-from benchmarks.transfers.stand_ins import CALLEES
 from benchmarks.transfers.store import Transitions, measure_transitions
 from benchmarks.transfers.trigger import measure_trigger
 from benchmarks.transfers.waiters import measure_waiters
@@ -27,17 +26,27 @@ PACKAGES = ("aiohttp", "fastapi", "uvicorn", "uvloop", "redis", "hiredis", "valk
 WAITERS = 500
 
 
-async def run(*, seconds: int, per_second: int, waiters: int, transitions: int, rounds: int, command: str) -> str:
+async def run(
+    *,
+    seconds: int,
+    per_second: int,
+    answered_per_second: int,
+    waiters: int,
+    transitions: int,
+    rounds: int,
+    command: str,
+) -> str:
     """Measure everything in turns; what comes first is the description, before the load of the run itself."""
     here = machine.describe(PACKAGES) | {"Valkey": await _valkey_version()}
     busy = machine.busy()
     cores = Cores.here()
     os.sched_setaffinity(0, {cores.others})
-    report = TransfersReport(command, here, busy, per_second, seconds, {callee: [] for callee in CALLEES}, [], [])
+    report = TransfersReport(command, here, busy, seconds, per_second)
     for number in range(1, rounds + 1):
         print(f"round {number} of {rounds}", file=sys.stderr)
-        for callee, turns in report.triggers.items():
-            turns.append(await measure_trigger(callee, seconds=seconds, per_second=per_second, cores=cores))
+        for callee, rate in (("busy", per_second), ("answers", answered_per_second)):
+            turn = await measure_trigger(callee, seconds=seconds, per_second=rate, cores=cores)
+            report.triggers.setdefault(callee, []).append(turn)
         report.waiters.append(await measure_waiters(waiters=waiters, per_second=per_second, cores=cores))
         report.transitions.append(await _transitions(transitions))
     return report.as_markdown()
@@ -66,6 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfers", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="of the trigger's window (%(default)s)")
     parser.add_argument("--per-second", type=int, default=50, help="transfers asked for, and changes (%(default)s)")
+    parser.add_argument("--answered-per-second", type=int, default=10, help="whole transfers (%(default)s)")
     parser.add_argument("--waiters", type=int, default=WAITERS, help="at once (%(default)s)")
     parser.add_argument("--transitions", type=int, default=10_000, help="in a round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of everything (%(default)s)")

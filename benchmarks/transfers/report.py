@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from benchmarks.measure import Spread
@@ -23,15 +23,14 @@ Others took {busy:.0%} of the machine just before the run. Figures are the media
 the greatest of all. Times are in ms."""
 _TRIGGER: Final = """## The trigger
 
-`POST /v1/transfers`, {per_second} a second for {seconds} s, each with a key and an idempotency key, and each at its
-time, whether or not those before it were answered. The service is `relay serve`, logs and all, on one core; the
-simulated carrier, the local rooms, Valkey (on a Unix socket) and the load share the other. For each transfer relay
-joins a room and dials. Then, at once, the line is busy; or the agent answers, both sides are bridged, and half a second
-later the agent hangs up. From the request being written to its answer being read; late is how long after its time the
-load began to write.
+`POST /v1/transfers` for {seconds} s, each with a key and an idempotency key, and each at its time, whether or not
+those before it were answered. The service is `relay serve`, logs and all, on one core; the simulated carrier, the local
+rooms, Valkey (on a Unix socket) and the load share the other. For each transfer relay joins a room and dials. Then, at
+once, the line is busy; or the agent answers, both sides are bridged, and half a second later the agent hangs up. From
+the request being written to its answer being read; late is how long after its time the load began to write.
 
-| the callee | target: p99 <= {target:g} | p50 | p99 | max | late, p99 |
-|---|---|---|---|---|---|"""
+| the callee | a second | target: p99 <= {target:g} | p50 | p99 | max | late, p99 |
+|---|---|---|---|---|---|---|"""
 _WAITING: Final = """## Waiting
 
 {waiters} wait at once, each for a transfer of its own unless it says otherwise; then the transfers change, {per_second}
@@ -62,12 +61,14 @@ class TransfersReport:
     machine: dict[str, str]
     busy: float
     """How much of all cores was taken by others before the run."""
-    per_second: int
     seconds: int
-    triggers: dict[str, list[TriggerTurn]]
+    """Of each window."""
+    changes_per_second: int
+    """Of what is waited for."""
+    triggers: dict[str, list[TriggerTurn]] = field(default_factory=dict)
     """By the callee."""
-    waiters: list[list[Woken]]
-    transitions: list[Transitions]
+    waiters: list[list[Woken]] = field(default_factory=list)
+    transitions: list[Transitions] = field(default_factory=list)
 
     def as_markdown(self) -> str:
         """Return the report as a page."""
@@ -81,11 +82,12 @@ class TransfersReport:
         yield _HEAD.format(busy=self.busy)
 
     def _trigger(self) -> Iterator[str]:
-        yield _TRIGGER.format(per_second=self.per_second, seconds=self.seconds, target=TRIGGER_P99_MS)
+        yield _TRIGGER.format(seconds=self.seconds, target=TRIGGER_P99_MS)
         for callee, turns in self.triggers.items():
             asked = [turn.asked for turn in turns]
             late = spread([each.late_ms(99) for each in asked])
-            yield f"| {callee} | {_verdict(asked, 99, TRIGGER_P99_MS)} | {_times(asked)} | {late} |"
+            verdict_of = _verdict(asked, 99, TRIGGER_P99_MS)
+            yield f"| {callee} | {turns[0].per_second} | {verdict_of} | {_times(asked)} | {late} |"
 
     def _what_became_of_them(self, callee: str) -> Iterator[str]:
         turns = self.triggers[callee]
@@ -109,7 +111,7 @@ class TransfersReport:
         first = self.waiters[0][0]
         yield _WAITING.format(
             waiters=len(first.took_ms) + first.failed,
-            per_second=self.per_second,
+            per_second=self.changes_per_second,
             target=WOKEN_P99_MS,
             connections=CONNECTIONS_MAX,
         )

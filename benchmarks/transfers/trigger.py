@@ -53,6 +53,7 @@ class Asked:
 class TriggerTurn:
     """One window of load on one new service."""
 
+    per_second: int
     asked: Asked
     ends: Mapping[str, int]
     """How the transfers ended: ``state reason``, and whether both were heard before."""
@@ -90,7 +91,14 @@ async def measure_trigger(callee: str, *, seconds: int, per_second: int, cores: 
                 ends = await load.ends([*before.transfer_ids, *asked.transfer_ids])
             seen = await asyncio.to_thread(carrier.end)
             return TriggerTurn(
-                asked, ends, seen["dials"], seen["streams"], seen["violations"], dict(service.complaints), used
+                per_second,
+                asked,
+                ends,
+                seen["dials"],
+                seen["streams"],
+                seen["violations"],
+                dict(service.complaints),
+                used,
             )
 
 

@@ -10,7 +10,7 @@ from benchmarks.transfers.waiters import Woken
 
 def turn(took_ms: float, service: float) -> TriggerTurn:
     asked = Asked([took_ms] * 10, [0.5] * 10, Counter({201: 9, 503: 1}), [])
-    return TriggerTurn(asked, {"failed busy": 9}, 9, 0, ["a violation"], {"carrier_busy": 1}, {"service": service})
+    return TriggerTurn(50, asked, {"failed busy": 9}, 9, 0, ["a violation"], {"carrier_busy": 1}, {"service": service})
 
 
 def woken(took_ms: float, connections: int) -> Woken:
@@ -21,8 +21,8 @@ PAGE = TransfersReport(
     command="a command",
     machine={"processor": "a machine"},
     busy=0.25,
-    per_second=50,
     seconds=60,
+    changes_per_second=50,
     triggers={"busy": [turn(5, 0.4), turn(7, 0.5), turn(50, 0.9)], "answers": [turn(25, 1.0)] * 3},
     waiters=[[woken(1, 3)], [woken(2, 3)], [woken(30, 3)]],
     transitions=[Transitions([0.2]), Transitions([0.25]), Transitions([0.5])],
@@ -30,8 +30,8 @@ PAGE = TransfersReport(
 
 
 def test_page_judges_the_trigger_by_the_median_of_the_rounds() -> None:
-    assert "| busy | met | 7.00 (5.00 to 50.00) | 7.00 (5.00 to 50.00) | 50.00 | 0.50 (0.50 to 0.50) |" in PAGE
-    assert "| answers | **missed** | 25.00" in PAGE
+    assert "| busy | 50 | met | 7.00 (5.00 to 50.00) | 7.00 (5.00 to 50.00) | 50.00 | 0.50 (0.50 to 0.50) |" in PAGE
+    assert "| answers | 50 | **missed** | 25.00" in PAGE
 
 
 def test_page_adds_up_what_became_of_the_requests() -> None:
