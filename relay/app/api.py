@@ -178,7 +178,9 @@ class Api:
         principal: Principal = request.state.principal
         again = None
         if idempotency_key is not None:
-            again = RequestKey(key=digest(f"{principal.key_id}:{idempotency_key}"), fingerprint=body.fingerprint())
+            # The caller's key is stored nowhere. Without it, who reads the store could try out all numbers.
+            fingerprint = digest(f"{idempotency_key}:{body.fingerprint()}")
+            again = RequestKey(key=digest(f"{principal.key_id}:{idempotency_key}"), fingerprint=fingerprint)
         caller = Caller(allowance=principal.key_id, request=again)
         requested = await self._services.coordinator.request(self._orders.resolve(body), caller)
         response.headers["Location"] = f"/v1/transfers/{requested.transfer.transfer_id}"

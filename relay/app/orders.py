@@ -108,7 +108,7 @@ class TransferRequest(BaseModel):
         return self
 
     def fingerprint(self) -> str:
-        """The same for the same request, however it was written; gives nothing of it away."""
+        """The same for the same request, however it was written; a secret, as numbers can be tried out against it."""
         said = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"room_token"})
         if self.room_token is not None:
             said["room_token"] = self.room_token.get_secret_value()

@@ -36,7 +36,7 @@ def on_stage(store_url: str) -> OnStage:
 
     def run(scenario: Callable[[Stage], Awaitable[None]], script: Script = ANSWERED, **env: str) -> None:
         async def whole() -> None:
-            async with asyncio.timeout(TEST_MAX_S), stage(store_url, script, **env) as on_it:
+            async with asyncio.timeout(TEST_MAX_S), stage(store_url, script, env) as on_it:
                 await scenario(on_it)
                 await on_it.service.services.coordinator.shut_down(drain_timeout_s=0)
                 assert on_it.carrier.live_calls == []

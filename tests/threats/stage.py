@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree as ET
@@ -18,8 +19,8 @@ import aiohttp
 from redis.asyncio import Redis
 
 from relay.app.service import Service, running
-from relay.app.settings import load_settings
-from relay.dev.carrier import SimulatedCarrier
+from relay.app.settings import Settings, load_settings
+from relay.dev.carrier import AUTH_TOKEN, SimulatedCarrier
 from relay.dev.carrier_call import SimulatedCall
 from relay.dev.carrier_outcomes import ANSWERED, Answers, Outcome, Script
 from relay.dev.carrier_signature import SIGNATURE_HEADER, signature_of
@@ -47,6 +48,8 @@ class Stage:
     http: aiohttp.ClientSession
     redis: Redis
     prefix: str
+    key: str = ADMIN_KEY
+    """What the API is asked with."""
     answers: list[str] = field(default_factory=list)
     """Status, headers and body of everything that was answered to ``ask``."""
     people: list[Person] = field(default_factory=list)
@@ -64,13 +67,11 @@ class Stage:
 
     # The API
 
-    async def ask(
-        self, method: str, path: str, body: Any = None, *, key: str | None = ADMIN_KEY, **headers: str
-    ) -> Reply:
-        """Ask the service something; bytes are sent as they are, anything else as JSON."""
+    async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = "", **headers: str) -> Reply:
+        """Ask the service something, with ``self.key`` if not another; bytes are sent as they are, else JSON."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if key is not None:
-            named.setdefault("Authorization", f"Bearer {key}")
+            named.setdefault("Authorization", f"Bearer {key or self.key}")
         content = {"data": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
         async with self.http.request(
             method, self.base_url + path, headers=named, allow_redirects=False, **content
@@ -183,6 +184,7 @@ class Stage:
 async def typed(redis: Redis, key: bytes) -> Any:
     """A key's value, whatever its type."""
     readers: dict[Any, Callable[[], Awaitable[Any]]] = {
+        b"none": lambda: asyncio.sleep(0),  # it has just expired
         b"hash": lambda: redis.hgetall(key),
         b"list": lambda: redis.lrange(key, 0, -1),
         b"set": lambda: redis.smembers(key),
@@ -194,7 +196,13 @@ async def typed(redis: Redis, key: bytes) -> Any:
 
 
 @asynccontextmanager
-async def stage(store_url: str, script: Script = ANSWERED, **env: str) -> AsyncIterator[Stage]:
+async def stage(
+    store_url: str,
+    script: Script = ANSWERED,
+    env: Mapping[str, str] = MappingProxyType({}),
+    *,
+    prepare: Callable[[Settings], None] = lambda _: None,
+) -> AsyncIterator[Stage]:
     """
     The service and what is around it, within the block.
 
@@ -202,15 +210,18 @@ async def stage(store_url: str, script: Script = ANSWERED, **env: str) -> AsyncI
         store_url: a server that others may use as well.
         script: what phones do.
         env: more of the service's environment, without ``RELAY_``; empty: less.
+        prepare: what is done before the service starts.
     """
     prefix = uuid.uuid4().hex
+    auth_token = env.get("TWILIO_AUTH_TOKEN", AUTH_TOKEN)
     async with AsyncExitStack() as stack:
         rooms = await stack.enter_async_context(RoomServer("127.0.0.1", 0))
-        carrier = await stack.enter_async_context(SimulatedCarrier(script=script))
+        carrier = await stack.enter_async_context(SimulatedCarrier(script=script, auth_token=auth_token))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        environment = environment_of(rooms, carrier) | {"REDIS_URL": store_url, "REDIS_PREFIX": prefix} | env
+        environment = environment_of(rooms, carrier) | {"REDIS_URL": store_url, "REDIS_PREFIX": prefix} | {**env}
         given = {f"RELAY_{name}": value for name, value in environment.items() if value}
         settings = load_settings(given, cwd=folder)
+        prepare(settings)
         service = await stack.enter_async_context(running(settings))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         redis = await stack.enter_async_context(Redis.from_url(store_url))
