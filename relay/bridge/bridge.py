@@ -255,10 +255,12 @@ class Bridge:
 
     def leg_over(self, reason: Reason, detail: str) -> None:
         """The agent's leg cannot go on."""
-        if reason in LOSSES and self._joining.was_complete:
+        if reason not in LOSSES or not self._joining.was_complete:
+            self.end(reason, detail)
+        elif self._settings.reconnect_timeout_s:
             self._lose_leg(detail)
         else:
-            self.end(reason, detail)
+            self.end(Reason.MEDIA_LOST, detail)
 
     # Inside
 

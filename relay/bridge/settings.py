@@ -11,6 +11,8 @@ from relay.media.tones import Ringback
 QUEUE_MIN_MS: Final = 4 * PTIME_MS
 """Two frames in the socket and two held: with less, a path that works loses audio."""
 
+_MAY_BE_ZERO: Final = frozenset({"customer_grace_s", "reconnect_timeout_s"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSettings:
@@ -37,7 +39,7 @@ class BridgeSettings:
     """No connection of a carrier for so long from the beginning on, whoever drives the bridge, ends it."""
 
     reconnect_timeout_s: float = 10.0
-    """A carrier's stream that broke after both were heard is waited for so long: until both are heard again."""
+    """A carrier's stream that broke after both were heard is waited for so long, until both are heard again; 0: not."""
 
     customer_grace_s: float = 5.0
     """A customer who left after both were heard may come back (a page reloaded, a network changed); 0: may not."""
@@ -67,7 +69,7 @@ class BridgeSettings:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            may_be_zero = each.name == "customer_grace_s"
+            may_be_zero = each.name in _MAY_BE_ZERO
             if not isinstance(value, str) and not (value > 0 or (may_be_zero and value == 0)):
                 raise ValueError(f"BridgeSettings: expected a {each.name} above zero, got {value!r}")
         if self.queue_max_ms < QUEUE_MIN_MS:

@@ -58,6 +58,18 @@ def assert_comfort_noise(case: Case) -> None:
     assert 20 < min(levels) <= max(levels) < 60
 
 
+def test_f14_stream_that_need_not_come_back_ends_the_call_with_it(run: Run) -> None:
+    async def test() -> None:
+        async with bridged(settings=replace(WAITS, reconnect_timeout_s=0)) as case:
+            await case.talk()
+            await case.carrier.close()
+            ended = await case.bridge.ended()
+            assert (ended.reason, ended.was_joined) == (Reason.MEDIA_LOST, True)
+            assert MediaLost not in case.kinds()
+
+    run(test())
+
+
 def test_f14_stream_that_breaks_is_waited_for_and_another_takes_its_place(run: Run) -> None:
     async def test() -> None:
         async with bridged(settings=WAITS) as case:

@@ -10,7 +10,7 @@ from relay.transfers.reasons import Reason
 
 S = 1_000_000_000
 ANYTHING = {"profile", "ringback"}
-MAY_BE_ZERO = {"customer_grace_s"}
+MAY_BE_ZERO = {"customer_grace_s", "reconnect_timeout_s"}
 SETTINGS = BridgeSettings()
 
 RULES = {
@@ -68,7 +68,8 @@ def test_settings_refuse_what_is_not_above_zero(name: str) -> None:
         BridgeSettings(**{name: 0})  # type: ignore[arg-type] # whichever of them it is
 
 
-def test_no_grace_at_all_is_a_setting_and_less_is_not() -> None:
-    assert BridgeSettings(customer_grace_s=0).customer_grace_s == 0
-    with pytest.raises(ValueError, match="expected a customer_grace_s above zero, got -1"):
-        BridgeSettings(customer_grace_s=-1)
+@pytest.mark.parametrize("name", sorted(MAY_BE_ZERO))
+def test_not_to_wait_at_all_is_a_setting_and_less_is_not(name: str) -> None:
+    assert getattr(BridgeSettings(**{name: 0}), name) == 0  # type: ignore[arg-type] # as above
+    with pytest.raises(ValueError, match=f"expected a {name} above zero, got -1"):
+        BridgeSettings(**{name: -1})  # type: ignore[arg-type] # as above
