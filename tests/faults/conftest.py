@@ -19,7 +19,7 @@ from tests.faults.held import Held, warm_up
 from tests.faults.stage import Stage
 
 TEST_MAX_S = 40.0
-LONG_MAX_S = 300.0
+LONG_MAX_S = 600.0
 
 
 class SetStage(Protocol):

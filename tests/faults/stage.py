@@ -73,6 +73,7 @@ class Stage:
         self.logs: list[MutableMapping[str, Any]] = []
         self.expected: set[str] = set()
         """Parts of the carrier's complaints and of the service's errors that this test is about."""
+        self.is_serving = True
         self._store_url = store_url
         self._rooms_origin = rooms_origin
         self._settings = settings
@@ -86,7 +87,8 @@ class Stage:
             self.store = TransferStore(self._store_url, prefix=self.store_prefix)
             stack.push_async_callback(self.store.close)
             await self.store.open()
-            self.service: Service = await stack.enter_async_context(running(self._whole_settings()))
+            self._serving = await stack.enter_async_context(AsyncExitStack())
+            self.service: Service = await self._serving.enter_async_context(running(self._whole_settings()))
             # A connection each: one that is kept would be one more that the service holds.
             self.http = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
@@ -106,6 +108,11 @@ class Stage:
         async with self._stack:
             if kind is None:
                 await self._check()
+
+    async def end_service(self) -> None:
+        """As its process does in the end; from now on there is only the store to ask."""
+        self.is_serving = False
+        await self._serving.aclose()
 
     # What a bot does
 

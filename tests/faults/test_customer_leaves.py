@@ -13,6 +13,7 @@ from relay.dev.carrier_outcomes import Accepts, Answers, Delivery, Outcome, Ring
 from relay.media.tones import NOTICE_DBFS
 from relay.transfers.reasons import Reason
 from relay.transfers.states import UNJOINED, State
+from tests.e2e.person import Person
 from tests.faults.conftest import SetStage
 from tests.faults.ears import Stopwatch, loudest_dbfs, notice_dbfs
 from tests.faults.stage import AGENT_HZ, AGENT_SAYS, BOT_HZ, BOT_SAYS, CUSTOMER_HZ, SPOKEN_DBFS
@@ -23,6 +24,8 @@ DIALING = Outcome(callee=Rings(), delivery=Delivery(copies=0))
 """The carrier has taken the call, and says nothing more."""
 RINGING = Outcome(reply=Accepts(late_s=5), callee=Rings())
 """It rings before the carrier has answered the dial."""
+ENTRIES = 6
+"""Of the log of a transfer that is joined: requested, dialed, placed, rang, answered, joined."""
 BOT = """
 import asyncio, sys
 from relay.client import RelayClient
@@ -100,6 +103,28 @@ async def test_f10_agent_hears_a_notice_when_the_customer_leaves_before_they_are
         print(f"F10: notice at {level:.0f} dBFS, hung up {leaving.hung_up_ms(on.call):.0f} ms after the customer left")
         assert level == pytest.approx(NOTICE_DBFS, abs=1)
         assert leaving.hung_up_ms(on.call) < HUNG_UP_MS
+
+
+async def test_f10_customer_who_leaves_at_any_moment_leaves_no_phone(set_stage: SetStage) -> None:
+    numbers = [f"+1415555{number:04}" for number in range(4000, 4000 + ENTRIES)]
+    async with set_stage(Outcome(callee=Answers(after_s=0.1, says=AGENT_SAYS)), customer_grace_s=0.0) as stage:
+        stage.expected.add("media: expected a WebSocket")  # the end came between the document and its stream
+
+        async def leave_after(entries: int, number: str) -> None:
+            customer = await Person.enter(stage.room_url(number[1:]), "customer")
+            transfer_id = await stage.ask(room=number[1:], to=number)
+            async for event in stage.relay.events(transfer_id):
+                if event.version == entries:
+                    break
+            leaving = Stopwatch()
+            await customer.leave()
+            view = await stage.relay.wait(transfer_id, until=State.DISCONNECTED, timeout_s=5)
+            assert view.reason is Reason.CUSTOMER_LEFT
+            for call in [call for call in stage.carrier.calls if call.to == number]:
+                await call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+                assert leaving.hung_up_ms(call) < HUNG_UP_MS
+
+        await asyncio.gather(*(leave_after(entries, number) for entries, number in enumerate(numbers, start=1)))
 
 
 async def test_f11_transfer_goes_on_when_the_bot_dies(set_stage: SetStage) -> None:

@@ -26,6 +26,7 @@ from tests.faults.conftest import SetStage
 from tests.faults.ears import UNHEARD_DBFS, Stopwatch, loudest_dbfs
 from tests.faults.stage import AGENT_HZ, AGENT_SAYS, BILLING, Stage
 
+SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 UNHEARD = Delivery(copies=0)
 """No status callback ever comes."""
 LOSSES = {f"+141555500{number:02}": how for number, how in enumerate(Loss)}
@@ -56,6 +57,21 @@ async def test_f2_phone_that_rings_for_too_long_is_hung_up_though_the_carrier_sa
         print(f"F2: over {took_ms:.0f} ms after the dial, hung up {late_ms.hung_up_ms(call):.0f} ms after that")
         assert 2400 < took_ms < 3000
         assert call.hung_up_by is EndedBy.RELAY
+
+
+async def test_f2_answer_at_the_very_deadline_is_a_call_or_none(set_stage: SetStage) -> None:
+    script = {f"+141555501{number:02}": Outcome(callee=Answers(after_s=0.6 + number / 30)) for number in range(12)}
+    async with set_stage(script, ring_timeout_s=1.0) as stage:
+        stage.expected.add("media: expected a WebSocket")  # the end came between the document and its stream
+        ids = await asyncio.gather(*(stage.ask(room=number[1:], to=number) for number in script))
+        views = [await stage.relay.wait(transfer_id) for transfer_id in ids]
+        joined = [view for view in views if view.state is State.JOINED]
+        missed = [view for view in views if (view.state, view.reason) == (State.FAILED, Reason.NO_ANSWER)]
+        print(f"F2: of {len(ids)} that are answered about the deadline {len(joined)} are joined")
+        assert len(joined) + len(missed) == len(ids), views
+        await stage.carrier.until(lambda carrier: len(carrier.live_calls) == len(joined), "hung up", timeout_s=1)
+        for view in joined:
+            await stage.relay.cancel(view.transfer_id)
 
 
 @pytest.mark.long
@@ -126,12 +142,54 @@ async def test_f7_phone_that_nobody_told_us_of_is_found_and_hung_up(set_stage: S
         assert sorted(stage.carrier.dial_requests) == sorted(LOSSES)
 
 
+async def test_f7_looking_for_a_phone_leaves_that_of_another_transfer_alone(set_stage: SetStage) -> None:
+    lost = Outcome(reply=LosesReply(), callee=Rings(), delivery=UNHEARD)
+    async with set_stage(ring_timeout_s=1.0) as stage:
+        stage.carrier.script = lambda _: lost if not stage.carrier.calls else SPEAKS
+        lost_id = await stage.ask(room="green")
+        lost_call = await stage.carrier.until_call()
+        on = await stage.on_call()
+        assert lost_call.to == on.call.to
+        await stage.ended(lost_id, State.FAILED, Reason.DIAL_UNKNOWN)
+        await lost_call.until(lambda call: not call.is_live, "hung up", timeout_s=1)
+        await stage.until(on.transfer_id, State.JOINED)
+        on.phone.stop()
+        await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
 async def test_f7_dial_that_made_no_call_is_not_sent_again(set_stage: SetStage) -> None:
     lost = Outcome(reply=LosesReply(places_call=False))
     async with set_stage(lost, ring_timeout_s=1.0) as stage:
         stage.expected.add("dial_unknown")
         await stage.ended(await stage.ask(), State.FAILED, Reason.DIAL_UNKNOWN)
         assert stage.carrier.dial_requests == [BILLING]
+
+
+async def test_f7_second_call_of_one_dial_is_hung_up(set_stage: SetStage) -> None:
+    async with set_stage(SPEAKS) as stage:
+        stage.expected.add("second_call")
+        on = await stage.on_call()
+        twin = stage.carrier.place(on.call.order)  # a carrier that took one request for two
+        await twin.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+        assert twin.phones == []
+        assert (await stage.relay.get(on.transfer_id)).provider_call_id == on.call.sid
+        await stage.until(on.transfer_id, State.JOINED)
+        on.phone.stop()
+        await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
+async def test_f7_call_that_turns_up_when_its_transfer_is_over_is_hung_up(set_stage: SetStage) -> None:
+    script = {BILLING: BUSY}
+    async with set_stage(script) as stage:
+        stage.expected.add("second_call")  # if the last of the transfer is not gone yet
+        await stage.ended(await stage.ask(), State.FAILED, Reason.BUSY)
+        await stage.bot.until_gone("relay")
+        script[BILLING] = Outcome(callee=Rings())
+        late = stage.carrier.place(stage.carrier.calls[0].order)
+        came = Stopwatch()
+        await late.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+        print(f"F7: a call that turned up afterwards was hung up after {came.hung_up_ms(late):.0f} ms")
+        assert late.hung_up_by is EndedBy.RELAY
 
 
 @pytest.mark.parametrize("runs", [20, pytest.param(500, marks=pytest.mark.long)])

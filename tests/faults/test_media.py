@@ -189,3 +189,14 @@ async def test_f16_second_start_in_the_middle_of_a_call_changes_nothing(set_stag
         on.phone.stop()
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
         assert (await events_of(stage, on.transfer_id)).count(Event.JOINED) == 1
+
+
+async def test_f14_stream_that_need_not_come_back_is_not_waited_for(set_stage: SetStage) -> None:
+    async with set_stage(COMES_BACK, reconnect_timeout_s=0.0) as stage:
+        on = await stage.on_call()
+        breaking = Stopwatch()
+        on.phone.hang_up(HangUp.RESET)
+        await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.MEDIA_LOST, within_s=2)
+        await on.call.until(lambda call: not call.is_live, "hung up", timeout_s=1)
+        assert breaking.hung_up_ms(on.call) < 1000
+        assert len(on.call.phones) == 1

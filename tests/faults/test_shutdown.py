@@ -76,3 +76,18 @@ async def test_second_stop_does_not_wait_for_calls(set_stage: SetStage) -> None:
         await waiting
         assert stopping.elapsed_ms < 2000
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.NODE_SHUTDOWN, within_s=1)
+
+
+@pytest.mark.parametrize("outcome", [Outcome(callee=Rings()), SPEAKS], ids=["ringing", "joined"])
+async def test_service_that_ends_without_being_asked_leaves_no_phone(set_stage: SetStage, outcome: Outcome) -> None:
+    async with set_stage(outcome) as stage:
+        transfer_id = await stage.ask()
+        joined = outcome is SPEAKS
+        await stage.until(transfer_id, State.JOINED if joined else State.RINGING)
+        await stage.end_service()
+        assert stage.carrier.live_calls == []
+        transfer = await stage.store.get(transfer_id)
+        assert transfer is not None
+        assert transfer.reason is Reason.NODE_SHUTDOWN
+        # The documents and callbacks that nobody answers any more.
+        stage.expected |= {"answer", "completed"}
