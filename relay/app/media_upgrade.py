@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, Final, cast
 
 import structlog
+from uvicorn.server import ServerState
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
@@ -60,10 +61,12 @@ class MediaUpgrade(asyncio.Protocol):
 
     Args:
         services: whose transfers these are.
+        connections: the HTTP server's own, each of which it tells of its ``shutdown``.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, connections: set[Any]) -> None:
         self._services = services
+        self._connections = connections
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._task: asyncio.Task[None] | None = None
@@ -72,6 +75,7 @@ class MediaUpgrade(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport from the HTTP server."""
         self._transport = cast("asyncio.Transport", transport)
+        self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Take the request, which comes whole and first, and whatever follows before it is answered."""
@@ -82,7 +86,8 @@ class MediaUpgrade(asyncio.Protocol):
             self._task = asyncio.get_running_loop().create_task(self._decide())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter: nobody is there
-        """The carrier went before it was answered."""
+        """The carrier went, or was sent away."""
+        self._connections.discard(self)
         if self._task is not None:
             self._task.cancel()
 
@@ -106,10 +111,13 @@ class MediaUpgrade(asyncio.Protocol):
                     self._hand_over(provider, transfer_id)
                 else:
                     self._refuse(provider, HTTPStatus.FORBIDDEN, "stranger")
-        except (StoreUnavailable, TimeoutError):
+        except (StoreUnavailable, OSError):  # it does not answer in time, or there is no descriptor left
             self._refuse(provider, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
         except ValueError:
             self._refuse(provider, HTTPStatus.BAD_REQUEST, "malformed")
+        except Exception:  # noqa: BLE001 - whatever a defect broke, the carrier must not wait for an answer
+            self._log.exception("upgrade_broke", provider=provider)
+            self._refuse(provider, HTTPStatus.INTERNAL_SERVER_ERROR, "broke")
 
     def _without_base(self, target: str) -> str:
         """The path below that of the public URL: a proxy may pass it on as it came."""
@@ -120,18 +128,18 @@ class MediaUpgrade(asyncio.Protocol):
         return self._services.controls[provider].verify_upgrade(Webhook("GET", url, request.headers))
 
     def _hand_over(self, provider: str, transfer_id: str) -> None:
-        transport, self._transport = self._transport, None
+        transport = self._transport
         if transport is None or transport.is_closing():
             return
         descriptor = os.dup(transport.get_extra_info("socket").fileno())
         media = MediaSocket(descriptor, bytes(self._received), provider)
-        self._task = None  # it is this one, which connection_lost must not cancel now
+        self._let_go()
         transport.abort()  # lets go of its own descriptor; the connection lives on in ours
         self._services.metrics.upgrade(provider, "ok")
         self._services.coordinator.hand_over(transfer_id, media)
 
     def _refuse(self, provider: str, status: HTTPStatus, verdict: str) -> None:
-        transport, self._transport = self._transport, None
+        transport = self._transport
         if transport is None:
             return
         self._services.metrics.upgrade(provider, verdict)
@@ -139,13 +147,22 @@ class MediaUpgrade(asyncio.Protocol):
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         transport.write(head.encode())
         transport.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """It is decided: nothing that happens to the connection from now on is for here."""
+        self._transport = None
+        self._connections.discard(self)
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self._task = None
 
 
 def media_upgrade(services: Services) -> type[asyncio.Protocol]:
     """The class that uvicorn makes one of for each upgrade."""
 
     class _Upgrade(MediaUpgrade):
-        def __init__(self, **_: Any) -> None:  # uvicorn's own configuration and state
-            super().__init__(services)
+        def __init__(self, *, server_state: ServerState, **_: Any) -> None:  # uvicorn's own, and its configuration
+            super().__init__(services, server_state.connections)
 
     return _Upgrade

@@ -12,6 +12,8 @@ from relay.transfers.coordinator import CoordinatorSettings
 from tests.app.served import Served, serving
 from tests.app.valkey import running_valkey
 
+TEST_MAX_S = 60.0
+
 
 class RunServed(Protocol):
     """Runs a scenario with a service that listens."""
@@ -40,7 +42,7 @@ def run_served(store_url: str) -> RunServed:
         coordinating: CoordinatorSettings | None = None,
     ) -> None:
         async def whole() -> None:
-            async with serving(store_url, settings, coordinating) as served:
+            async with asyncio.timeout(TEST_MAX_S), serving(store_url, settings, coordinating) as served:
                 await scenario(served)
             assert served.carrier.alive == {}
             assert served.bridges.taken == []

@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.http_app import create_app
+from relay.app.media_upgrade import media_upgrade
 from relay.app.metrics import Metrics
 from relay.app.numbers import NumberPolicy
 from relay.app.room_urls import RoomPolicy
@@ -29,7 +30,7 @@ from relay.providers.twilio_control import TwilioControl
 from relay.transfers.coordinator import Coordinator, CoordinatorSettings
 from relay.transfers.news import Subscription
 from relay.transfers.ports import PhoneEnded, PhoneNews, PhoneReport
-from relay.transfers.store import TransferStore
+from relay.transfers.store import Answer, TransferStore
 from tests.transfers.simulated import SimulatedBridges, SimulatedCarrier
 
 ADMIN_KEY = "a" * 32
@@ -51,12 +52,32 @@ class Reply:
 
 
 class WatchedStore(TransferStore):
-    """The store, and how many wait for news of a transfer."""
+    """
+    The store, and who waits for it: for news of a transfer, or for a token to be used up.
+
+    ``may_consume`` is open; a test that clears it keeps tokens from being used up until it sets it.
+    """
 
     def __init__(self, url: str, *, prefix: str) -> None:
         super().__init__(url, prefix=prefix)
+        self.may_consume = asyncio.Event()
+        self.may_consume.set()
+        self._consuming = 0
         self._waiting: Counter[str] = Counter()
         self._changes = Changes()
+
+    async def consume(self, transfer_id: str, *, token_sha256: str) -> Answer:
+        self._consuming += 1
+        self._changes.changed()
+        try:
+            await self.may_consume.wait()
+            return await super().consume(transfer_id, token_sha256=token_sha256)
+        finally:
+            self._consuming -= 1
+            self._changes.changed()
+
+    async def until_consuming(self, count: int) -> None:
+        await self._changes.until(lambda: self._consuming == count, f"{count} consuming", timeout_s=10)
 
     @asynccontextmanager
     async def news(self, transfer_id: str) -> AsyncIterator[Subscription]:
@@ -189,7 +210,7 @@ async def serving(
             metrics=metrics,
         )
         app = create_app(services)
-        base_url = await stack.enter_async_context(listening(app))
+        base_url = await stack.enter_async_context(listening(app, ws=media_upgrade(services)))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         stack.push_async_callback(coordinator.shut_down, drain_timeout_s=0)
         yield Served(app, base_url, http, services, store, coordinator, carrier, bridges)
@@ -202,12 +223,18 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(app: Any) -> AsyncIterator[str]:
-    """The URL where an application is served, within the block."""
+async def listening(app: Any, *, ws: type[asyncio.Protocol] | None = None) -> AsyncIterator[str]:
+    """The URL where an application is served, within the block; ``ws``: what serves WebSockets, if anything."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
         server = _Server(
             uvicorn.Config(
-                app, loop="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+                app,
+                ws=ws or "none",
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=1,
             )
         )
         task = asyncio.create_task(server.serve(sockets=[listener]))
