@@ -11,6 +11,7 @@ import numpy as np
 
 from relay.dev.carrier_call import SimulatedCall
 from relay.dev.person import FRAME_NS, Person
+from relay.dev.phone import SimulatedPhone
 from relay.dev.recording import Recording
 from tests.signals import fit, level_db, samples_of
 
@@ -21,6 +22,10 @@ BLOCK_MS = 100
 UNHEARD_DBFS = -55.0
 """Every voice is at -20 or so; what is left of one in the fit of another is far below this."""
 LOUD_DBFS = -40.0
+SPOKEN_DBFS = -20.0
+"""Of every voice on a stage."""
+HEARD_S = 5.0
+"""However busy the machine is, 100 ms without a flaw come by then."""
 
 
 def loudest_dbfs(heard: Recording, hz: float) -> float:
@@ -28,6 +33,30 @@ def loudest_dbfs(heard: Recording, hz: float) -> float:
     levels = list(_levels_dbfs(heard, hz, BLOCK_MS))
     assert levels, f"expected {BLOCK_MS} ms at least, got {heard.duration_ms:.0f} ms"
     return max(levels)
+
+
+async def until_heard_in_room(person: Person, hz: float) -> None:
+    """Return when a person has heard a voice for ``BLOCK_MS``, from now on and as loud as it is."""
+    first = len(person.frames)
+    frames = BLOCK_MS * 1_000_000 // FRAME_NS
+
+    def is_heard() -> bool:
+        latest = b"".join(pcm for _, pcm in person.frames[first:][-frames:])
+        return len(person.frames) - first >= frames and _is_spoken(latest, 16000, hz)
+
+    await person.changes.until(is_heard, f"{hz} Hz heard by {person.name}", timeout_s=HEARD_S)
+
+
+async def until_heard_at_phone(phone: SimulatedPhone, hz: float) -> None:
+    """Return when the agent has heard a voice so."""
+    first = len(phone.heard.pcm)
+    block = 2 * round(phone.heard.rate_hz * BLOCK_MS / 1000)
+
+    def is_heard(phone: SimulatedPhone) -> bool:
+        latest = phone.heard.pcm[first:][-block:]
+        return len(latest) == block and _is_spoken(latest, phone.heard.rate_hz, hz)
+
+    await phone.until(is_heard, f"{hz} Hz heard", timeout_s=HEARD_S)
 
 
 def notice_dbfs(heard: Recording) -> float:
@@ -63,6 +92,10 @@ class Stopwatch:
         """By the carrier's clock."""
         assert call.ended_at is not None, call
         return (call.ended_at - self._began).total_seconds() * 1000
+
+
+def _is_spoken(pcm: bytes, rate_hz: float, hz: float) -> bool:
+    return abs(_level_dbfs(pcm, rate_hz, hz) - SPOKEN_DBFS) < 1
 
 
 def _levels_dbfs(heard: Recording, hz: float, block_ms: int) -> Iterator[float]:

@@ -24,6 +24,7 @@ from relay.transfers.reasons import Reason
 from relay.transfers.states import State
 from relay.transfers.store import TransferStore
 from tests.faults import invariants
+from tests.faults.ears import SPOKEN_DBFS
 from tests.faults.held import Held
 from tests.signals import dbfs, pcm, tone
 
@@ -31,7 +32,6 @@ BILLING = "+14155550123"
 FROM = "+14155550100"
 CUSTOMER_HZ, AGENT_HZ, BOT_HZ = 1000, 712.5, 1500
 """The agent's is 14.25 periods a frame of 20 ms: frames in another order cancel each other out."""
-SPOKEN_DBFS = -20.0
 SPOKEN_S = 20
 CUSTOMER_SAYS, BOT_SAYS = (
     pcm(tone(hz, 16000, SPOKEN_S * 16000, amplitude=dbfs(SPOKEN_DBFS))) for hz in (CUSTOMER_HZ, BOT_HZ)

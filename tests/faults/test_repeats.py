@@ -74,6 +74,7 @@ async def test_f32_webhooks_that_come_again_change_nothing(set_stage: SetStage) 
         assert len(call.phones) == 1
 
 
+@pytest.mark.long
 async def test_f33_real_calls_end_alike_in_whatever_order_their_callbacks_come(set_stage: SetStage) -> None:
     orders = dict(zip(NUMBERS, itertools.permutations(range(4)), strict=False))
     script = {number: Outcome(delivery=Delivery(order=order)) for number, order in orders.items()}

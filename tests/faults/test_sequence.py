@@ -14,8 +14,8 @@ from relay.dev.phone_stream import Send
 from relay.transfers.reasons import Reason
 from relay.transfers.states import State
 from tests.faults.conftest import SetStage
-from tests.faults.ears import loudest_dbfs
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, SPOKEN_DBFS, Stage
+from tests.faults.ears import SPOKEN_DBFS, loudest_dbfs
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, Stage
 
 FAULT = re.compile(r'relay_bridge_faults_total\{kind="(\w+)"\} ([0-9.]+)')
 
