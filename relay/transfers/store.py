@@ -27,6 +27,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from relay.errors import StoreUnavailable
 from relay.transfers import scripts, stored
 from relay.transfers.answer import Answer, Applied
+from relay.transfers.clock import Patience
 from relay.transfers.eviction import warn_of_eviction
 from relay.transfers.news import ANSWER_S, Command, News, Subscription
 from relay.transfers.reasons import Reason
@@ -268,7 +269,7 @@ class _Door:
             asking.close()
             raise StoreUnavailable("the store was closed")
         try:
-            async with asyncio.timeout(timeout_s):
+            async with Patience(timeout_s):
                 replies = await asking
         except NoScriptError:
             raise
@@ -331,7 +332,7 @@ class _Lines:
             await connection.disconnect()
 
     async def _try(self, connection: AbstractConnection, commands: Sequence[Command], silence_s: float) -> list[Any]:
-        async with asyncio.timeout(silence_s):
+        async with Patience(silence_s):
             await connection.send_packed_command(connection.pack_commands(commands))
             return [await _reply(connection) for _ in commands]
 
