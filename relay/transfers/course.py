@@ -236,9 +236,7 @@ class Course:
             await self._ledger.write(Event.PLACED, changes={"provider_call_id": call_id})
 
     def _may_stream(self, stream: int) -> bool:
-        """Whether the carrier's next stream is its ``stream``-th: an earlier webhook sent again opens nothing."""
-        if stream != self._tokens.streams:
-            return False
+        """Whether the carrier may ask for its ``stream``-th stream now; that it is the next one, the store sees to."""
         return self._state is State.JOINED if stream else self._state in UNJOINED
 
     def _why_unanswered(self) -> Reason:

@@ -31,8 +31,6 @@ class MediaTokens:
         self._epoch = epoch
         self._key = key
         self._ttl_s = ttl_s
-        self.streams = 0
-        """Streams that have been let in so far."""
 
     async def mint(self, stream: int) -> str | None:
         """
@@ -55,7 +53,4 @@ class MediaTokens:
         Raises:
             StoreUnavailable: nobody can say.
         """
-        if await self._store.consume(self._transfer_id, token_sha256=digest(token)) is not Answer.OK:
-            return False
-        self.streams += 1
-        return True
+        return await self._store.consume(self._transfer_id, token_sha256=digest(token)) is Answer.OK

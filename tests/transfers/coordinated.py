@@ -175,6 +175,12 @@ class Case:
         assert bool(defects) is self.is_defect_planned, defects
 
 
+async def turn(times: int) -> None:
+    """Let every task that can go on do so, so many times; the store answers within some 40."""
+    for _ in range(times):
+        await asyncio.sleep(0)
+
+
 async def turn_until(met: Callable[[], bool]) -> None:
     """Let the loop turn until it is so: for what nobody tells of. Every test has its bound."""
     while not met():  # noqa: ASYNC110 - there is no event to wait for

@@ -14,6 +14,7 @@ from relay.transfers.claims import RequestKey
 from relay.transfers.coordinator import Caller, CoordinatorSettings, Requested
 from relay.transfers.ports import DialOrder, MediaSocket, PhoneAlive, PhoneRang, PhoneReport
 from relay.transfers.reasons import Reason
+from relay.transfers.record import digest
 from relay.transfers.states import Event, State
 from tests.transfers.coordinated import ROADS, ROOM, Case, came_to, coordinated, order_for, turn_until
 from tests.transfers.stores import new_transfer
@@ -85,6 +86,15 @@ async def test_f34_a_room_with_a_live_transfer_is_refused_with_its_id(store_url:
         assert conflict.value.transfer_id == transfer_id
         await case.reach(state, room_url=OTHER_ROOM)
         await end_all(case)
+
+
+async def test_f34_a_room_is_free_when_its_transfer_is_through(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        await case.coordinator.cancel(transfer_id)
+        await case.coordinator.shut_down(drain_timeout_s=0)
+        successor = new_transfer().transfer_id
+        assert await case.store.claim_room(digest(ROOM), transfer_id=successor, ttl_s=60.0) == successor
 
 
 async def test_f34_a_request_that_comes_again_is_answered_as_the_first_time(store_url: str) -> None:

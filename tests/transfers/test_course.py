@@ -18,7 +18,7 @@ from relay.transfers.ports import (
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept
 from relay.transfers.states import Event, State
-from tests.transfers.coordinated import came_to, coordinated
+from tests.transfers.coordinated import came_to, coordinated, turn_until
 
 # The dial
 
@@ -148,6 +148,10 @@ async def test_a_person_that_the_carrier_detects_is_let_in(store_url: str, is_ea
     async with coordinated(store_url) as case:
         state = State.RINGING if is_early else State.ANSWERED
         transfer_id = await case.reach(state, accept=Accept.DETECTION)
+        case.bridge(transfer_id).emit(KeyPressed("1"))
+        await case.report(transfer_id, PhoneRang(), event_id="again")
+        await turn_until(lambda: case.logged("event_ignored") == 1)
+        assert not case.bridge(transfer_id).is_admitted, "a key is no detection"
         await case.report(transfer_id, MachineDetected(is_machine=False))
         await case.bridge(transfer_id).until(lambda bridge: bridge.is_admitted)
         await case.report(transfer_id, MachineDetected(is_machine=True), event_id="too late")
@@ -225,10 +229,10 @@ async def test_what_came_in_time_counts_though_its_deadline_passed_before_it_was
         assert came_to(await case.ended(transfer_id)) == (State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
-async def test_both_heard_before_the_carriers_stream_joins_nothing_and_keeps_the_deadline(store_url: str) -> None:
+async def test_both_heard_before_the_answer_joins_nothing_and_keeps_the_deadline(store_url: str) -> None:
     async with coordinated(store_url) as case:
         transfer_id = await case.reach(State.RINGING)
         case.bridge(transfer_id).emit(BothHeard())
-        await case.answer(transfer_id)
-        await case.clock.pass_pause(10.0)
-        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.MEDIA_TIMEOUT)
+        await turn_until(lambda: case.logged("event_ignored") == 1)
+        case.clock.advance(30.0)
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.NO_ANSWER)

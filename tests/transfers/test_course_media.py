@@ -59,6 +59,7 @@ async def test_an_answer_sent_again_after_its_stream_has_begun_opens_nothing(sto
     async with coordinated(store_url) as case:
         transfer_id = await case.reach(State.ANSWERED)
         assert await case.answer(transfer_id, 0) is None
+        assert await case.answer(transfer_id, 1) is None, "what breaks before both were heard is not mended"
         case.bridge(transfer_id).connect(case.call_of(transfer_id))
         await case.until_state(transfer_id, State.JOINED)
         assert await case.answer(transfer_id, 0) is None

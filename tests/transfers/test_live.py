@@ -11,18 +11,12 @@ from relay.transfers.phone_leg import ASK_AGAIN_S
 from relay.transfers.ports import BothHeard, BridgeEnded, MediaStarted, PhoneAlive, PhoneEnded, PhoneRang, Unclear
 from relay.transfers.reasons import Reason
 from relay.transfers.states import Event, State
-from tests.transfers.coordinated import ROADS, came_to, coordinated
+from tests.transfers.coordinated import ROADS, came_to, coordinated, turn
 from tests.transfers.simulated import SimulatedBridge
 
 
 def end_on_purpose(state: State) -> State:
     return State.DISCONNECTED if state is State.JOINED else State.CANCELED
-
-
-async def turn(times: int) -> None:
-    """Let every task that can go on do so, so many times."""
-    for _ in range(times):
-        await asyncio.sleep(0)
 
 
 # Canceling

@@ -18,7 +18,7 @@ from relay.transfers.ports import MediaBack, MediaLost, PhoneAnswered, PhoneEnde
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
 from relay.transfers.states import Event, State
-from tests.transfers.coordinated import Case, came_to, coordinated, turn_until
+from tests.transfers.coordinated import Case, came_to, coordinated, turn, turn_until
 from tests.transfers.redis_servers import RedisServer, server_binaries
 from tests.transfers.stores import key_of, raw
 
@@ -53,8 +53,10 @@ async def come_back(case: Case, server: RedisServer) -> None:
 async def test_f24_a_phone_is_hung_up_at_once_while_the_store_is_down(server: RedisServer) -> None:
     async with coordinated(server.url) as case:
         transfer_id = await case.reach(State.RINGING)
+        grant = await case.answer(transfer_id)
         server.kill()
         transfer = await case.coordinator.cancel(transfer_id)
+        assert not await case.admits(transfer_id, grant), "no stream is let in, whatever the store says"
         assert transfer is not None
         assert came_to(transfer) == (State.CANCELED, Reason.CANCELED_BY_API)
         await case.carrier.until(lambda carrier: carrier.alive == {})
@@ -69,11 +71,13 @@ async def test_f24_what_happens_meanwhile_is_written_in_its_order(server: RedisS
         server.kill()
         case.bridge(transfer_id).emit(MediaLost("reset"))
         await case.until(lambda: case.latest[transfer_id].reconnecting, "the loss")
+        await case.clock.until_pause(RETRY_S)
+        server.start()  # what happens from here on still goes behind what waits
         case.bridge(transfer_id).emit(MediaBack())
         await case.until(lambda: not case.latest[transfer_id].reconnecting, "the return")
         await case.hang_up_phone(transfer_id, PhoneEnded(Reason.AGENT_HUNG_UP, "0"))
         told = await case.ended(transfer_id)
-        await come_back(case, server)
+        case.clock.advance(RETRY_S)
         stored = await case.stored_end(transfer_id)
         assert came_to(stored) == (State.DISCONNECTED, Reason.AGENT_HUNG_UP)
         assert (told.version, told.provider_code, told.reconnecting) == (stored.version, "0", False)
@@ -184,6 +188,15 @@ async def test_a_transfer_that_another_owns_ends_here_and_nothing_more_is_writte
         assert (await case.store.get(transfer_id), await case.store.events(transfer_id)) == before
 
 
+async def test_a_transfer_that_another_owns_is_canceled_all_the_same(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        await raw(case.store, "HSET", key_of(case.store, transfer_id), "epoch", 2)
+        transfer = await case.coordinator.cancel(transfer_id)
+        assert transfer is not None
+        assert came_to(transfer) == (State.CANCELED, Reason.CANCELED_BY_API)
+
+
 async def test_a_transfer_that_another_has_ended_ends_here(store_url: str) -> None:
     async with coordinated(store_url) as case:
         transfer_id = await case.reach(State.JOINED)
@@ -213,6 +226,25 @@ async def test_a_service_that_ends_does_not_wait_for_ever_for_its_store(server: 
         assert case.logged("events_lost") == 1
         server.start()
         assert (await case.store.get(transfer_id)) is not None
+
+
+async def test_the_end_waits_for_a_call_that_turned_up_while_the_store_was_away(server: RedisServer) -> None:
+    async with coordinated(server.url) as case:
+        transfer_id = await case.reach(State.RINGING)
+        server.kill()
+        await case.coordinator.cancel(transfer_id)
+        await case.clock.until_pause(RETRY_S)
+        case.carrier.may_hang_up.clear()
+        case.carrier.alive["CA2"] = case.carrier.dials[0]
+        await case.report(transfer_id, PhoneRang(), call_id="CA2")
+        await come_back(case, server)
+        await case.stored_end(transfer_id)
+        ending = asyncio.create_task(case.coordinator.shut_down(drain_timeout_s=0))
+        await turn(200)
+        assert not ending.done()
+        case.carrier.may_hang_up.set()
+        await ending
+        assert case.carrier.alive == {}
 
 
 async def test_a_record_that_cannot_be_written_any_more_is_given_up(store_url: str) -> None:

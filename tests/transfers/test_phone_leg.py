@@ -125,7 +125,11 @@ async def test_a_busy_carrier_that_has_made_a_call_is_not_dialled_again() -> Non
     case.carrier.script(TryLater(60.0, "429"), makes="CA1")
     case.phone.dial()
     await case.carrier.until(lambda carrier: "CA1" in carrier.alive)
+    await case.clock.until_pause(60.0)
     assert case.phone.see(PhoneReport("CA1", PhoneRang(), "rang"))
+    case.clock.advance(60.0)
+    assert case.phone._dialing is not None
+    await case.phone._dialing
     await case.phone.hang_up()
     assert (len(case.carrier.dials), case.carrier.alive) == (1, {})
 
