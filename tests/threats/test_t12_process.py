@@ -38,7 +38,7 @@ from tests.threats.canaries import (
 from tests.threats.stage import environment_of
 
 BODY: Final[dict[str, Any]] = {"from": FROM, "room_token": ROOM_TOKEN, "metadata": {"summary": SUMMARY}}
-START_S: Final = 20
+TIMEOUT_S: Final = 30
 AS_USERS_DO: Final = ("-m", "relay", "serve")
 DIAL_BREAKS: Final = """
 from relay.__main__ import main
@@ -71,21 +71,27 @@ class Process:
 
     async def until_line(self, part: str) -> str:
         """Read its output until there is a line with this in it."""
-        assert self.process.stdout is not None
-        async with asyncio.timeout(START_S):
-            async for line in self.process.stdout:
-                self.lines.append(line.decode())
-                if part in self.lines[-1]:
-                    return self.lines[-1]
+        async for line in self._read():
+            if part in line:
+                return line
         raise AssertionError("".join(self.lines))
 
     async def rest(self) -> str:
         """All of its output, once it has ended."""
+        async for _ in self._read():
+            pass
+        await self.process.wait()
+        return "".join(self.lines)
+
+    async def _read(self) -> AsyncIterator[str]:
         assert self.process.stdout is not None
-        async with asyncio.timeout(START_S):
-            rest = await self.process.stdout.read()
-            await self.process.wait()
-        return "".join(self.lines) + rest.decode()
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                async for line in self.process.stdout:
+                    self.lines.append(line.decode())
+                    yield self.lines[-1]
+        except TimeoutError:
+            raise AssertionError("".join(self.lines)) from None
 
 
 @asynccontextmanager

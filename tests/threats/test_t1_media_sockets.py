@@ -196,7 +196,6 @@ def test_t1_an_odd_upgrade_opens_nothing(on_stage: OnStage) -> None:
             "get": upgrade(target, signature, method="get"),
             "no Upgrade": upgrade(target, signature, without="Upgrade"),
             "no Connection": upgrade(target, signature, without="Connection"),
-            "no Host": upgrade(target, signature, without="Host"),
             "no key": upgrade(target, signature, without="Sec-WebSocket-Key"),
             "no version": upgrade(target, signature, without="Sec-WebSocket-Version"),
             "two keys": upgrade(target, signature, ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")),
