@@ -93,12 +93,24 @@ async def serve(settings: Settings) -> None:
         ConfigurationError: it cannot listen where it should.
         StoreUnavailable: the embedded store did not start.
     """
+    asked: asyncio.Queue[None] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM):  # at once: a container's first process dies of none by itself
+        asyncio.get_running_loop().add_signal_handler(number, asked.put_nowait, None)
     async with running(settings) as service:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, service.stop)
+        gc.collect()
+        gc.freeze()  # a full collection later need not look at all that lives as long as the process
         structlog.get_logger().info("serving", url=service.base_url, carriers=sorted(service.services.controls))
-        await service.until_stopped()
+        stopping = asyncio.create_task(_stop_when_asked(service, asked))
+        try:
+            await service.until_stopped()
+        finally:
+            stopping.cancel()
+
+
+async def _stop_when_asked(service: Service, asked: asyncio.Queue[None]) -> None:
+    while True:
+        await asked.get()
+        service.stop()
 
 
 @asynccontextmanager
@@ -128,12 +140,13 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
                 timeout_graceful_shutdown=LINGER_S,
             )
         )
+        service = Service(services, base_url)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        serving.add_done_callback(lambda _: service.stop())
         stack.push_async_callback(_end_serving, server, serving)
+        stack.push_async_callback(services.store.close)  # whoever still waits for a transfer waits for nothing
         stack.push_async_callback(services.coordinator.shut_down, drain_timeout_s=0)
-        gc.collect()
-        gc.freeze()  # a full collection later need not look at all that lives as long as the process
-        yield Service(services, base_url)
+        yield service
 
 
 async def _end_serving(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
