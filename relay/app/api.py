@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -167,6 +168,7 @@ class Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._store = services.store
+        self._fingerprint_key = services.settings.derived_key("fingerprints of requests")
         self._orders = Orders(
             services.settings, numbers=services.numbers, rooms=services.rooms, carriers=services.controls.keys()
         )
@@ -178,9 +180,9 @@ class Api:
         principal: Principal = request.state.principal
         again = None
         if idempotency_key is not None:
-            # The caller's key is stored nowhere. Without it, who reads the store could try out all numbers.
-            fingerprint = digest(f"{idempotency_key}:{body.fingerprint()}")
-            again = RequestKey(key=digest(f"{principal.key_id}:{idempotency_key}"), fingerprint=fingerprint)
+            # Keyed: who reads the store could try out all numbers against a digest, and callers' keys can be guessed.
+            said = hmac.digest(self._fingerprint_key, f"{idempotency_key}:{body.fingerprint()}".encode(), "sha256")
+            again = RequestKey(key=digest(f"{principal.key_id}:{idempotency_key}"), fingerprint=said.hex())
         caller = Caller(allowance=principal.key_id, request=again)
         requested = await self._services.coordinator.request(self._orders.resolve(body), caller)
         response.headers["Location"] = f"/v1/transfers/{requested.transfer.transfer_id}"

@@ -42,10 +42,13 @@ from relay.transfers.ports import (
 )
 from relay.transfers.reasons import Reason
 
-RING_MARGIN_S: Final = 2
-"""The carrier stops ringing so long before the transfer gives up: what it says is better than our guess."""
+RING_MARGIN_S: Final = 7
+"""
+The carrier stops ringing so long before the transfer gives up: what it says is better than our guess. Twilio lets it
+ring up to 5 s longer than it is told ("for some call flows").
+"""
 RING_MIN_S: Final = 3
-"""What that leaves of the shortest time a request may ask for. Twilio takes every positive number (its error 21208)."""
+"""However short the transfer's time is. Twilio takes every positive number (its error 21208)."""
 DURATION_MARGIN_S: Final = 60
 """The carrier ends the call so long after the transfer would have: only if nobody else does, as it cannot say why."""
 DURATION_MAX_S: Final = 24 * 3600
@@ -174,7 +177,7 @@ def carrier_session() -> aiohttp.ClientSession:
 def phone_reports(report: CallReport) -> list[PhoneReport]:
     """What a carrier's report says, in the order in which it counts."""
     reports = []
-    if report.answered_by is not None:
+    if report.answered_by in (AnsweredBy.HUMAN, AnsweredBy.MACHINE):  # who says "unknown" has detected nobody
         detected = MachineDetected(report.answered_by is AnsweredBy.MACHINE)
         reports.append(PhoneReport(report.call_id, detected, f"{report.event_id}/answered_by"))
     if report.status is not None:

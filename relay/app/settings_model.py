@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Annotated, Final
 from urllib.parse import unquote, urlsplit
 
@@ -159,6 +160,11 @@ class Settings(BaseSettings):
         """The carriers that are configured."""
         twilio = (self.twilio_account_sid, self.twilio_auth_token, self.twilio_from)
         return () if None in twilio else (Provider.TWILIO,)
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A key of 32 bytes that only who knows the carriers' secrets can make; the same after a restart."""
+        held = self.twilio_auth_token.get_secret_value() if self.twilio_auth_token is not None else ""
+        return hmac.digest(held.encode(), purpose.encode(), "sha256")
 
     def secrets(self) -> frozenset[str]:
         """Every text that no log line may have: keys, tokens, passwords, and the digits of the numbers known here."""

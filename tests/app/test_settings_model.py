@@ -69,3 +69,11 @@ def test_a_carrier_is_there_when_all_of_its_account_is() -> None:
 def test_every_setting_says_what_it_means() -> None:
     for fields in (Settings.model_fields, Destination.model_fields):
         assert [name for name, field in fields.items() if not (field.description or "").endswith(".")] == []
+
+
+def test_a_derived_key_is_of_its_purpose_and_its_secret_and_outlives_a_restart() -> None:
+    settings = Settings.model_validate(SECRETS)
+    other = Settings.model_validate(SECRETS | {"twilio_auth_token": "another-token"})
+    assert settings.derived_key("a") == Settings.model_validate(SECRETS).derived_key("a")
+    assert len({settings.derived_key("a"), settings.derived_key("b"), other.derived_key("a")}) == 3
+    assert len(settings.derived_key("a")) == 32
