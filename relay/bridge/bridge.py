@@ -59,8 +59,8 @@ class Bridge:
         transfer_id: for logs.
         on_event: told everything, on the loop. Must not raise.
         settings: the bounds to keep.
-        customer_id: the participant whose leaving ends the bridge; None: anybody but the bot.
-        bot_id: the participant who is no customer.
+        customer_id: id or name of the participant whose leaving ends the bridge; None or nobody's: anybody but the bot.
+        bot_id: id or name of the participant who is no customer.
         held: agent and customer do not hear each other before ``admit``; the agent hears that something is expected.
         clock: monotonic ns.
     """
@@ -89,6 +89,7 @@ class Bridge:
         self._legs = AgentLegs(room, listener=self, settings=self._settings, faults=self._faults, clock=clock)
         self._customer = CustomerWatch(
             Presence(customer_id=customer_id, bot_id=bot_id),
+            log=self._log,
             grace_s=self._settings.customer_grace_s,
             on_gone=lambda detail: self.end(Reason.CUSTOMER_LEFT, detail),
             clock=clock,

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from structlog.typing import FilteringBoundLogger
+
 from relay.bridge.presence import Presence
 from relay.rooms.base import Participant
 
@@ -22,6 +24,7 @@ class CustomerWatch:
 
     Args:
         presence: who is the customer.
+        log: of the bridge.
         grace_s: how long a customer may be away; 0: not at all.
         on_gone: told once, with what there is to say about it.
         clock: monotonic ns.
@@ -32,12 +35,14 @@ class CustomerWatch:
         self,
         presence: Presence,
         *,
+        log: FilteringBoundLogger,
         grace_s: float,
         on_gone: Callable[[str], None],
         clock: Callable[[], int],
         call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle],
     ) -> None:
         self._presence = presence
+        self._log = log
         self._grace_s = grace_s
         self._on_gone = on_gone
         self._clock = clock
@@ -53,6 +58,8 @@ class CustomerWatch:
     def joined_room(self, participants: Iterable[Participant]) -> None:
         """We are in the room, and these were there before."""
         self._presence.joined_room(participants, self._clock())
+        if self._presence.is_unmatched:
+            self._log.warning("customer_id_unmatched", participants=self.count)
         self._look()
 
     def came(self, participant: Participant) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
+import structlog
 
 from relay.bridge.customer import LATE_S, CustomerWatch
 from relay.bridge.presence import Presence
@@ -31,6 +32,7 @@ class Case:
     """A watch whose time passes when the test says so."""
 
     grace_s: float = 5.0
+    customer_id: str = "c-1"
     now_s: float = 100.0
     gone: list[str] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=list)
@@ -38,7 +40,8 @@ class Case:
 
     def __post_init__(self) -> None:
         self.watch = CustomerWatch(
-            Presence(customer_id="c-1", bot_id="b-1"),
+            Presence(customer_id=self.customer_id, bot_id="b-1"),
+            log=structlog.get_logger(),
             grace_s=self.grace_s,
             on_gone=self.gone.append,
             clock=lambda: round(self.now_s * 1e9),
@@ -119,6 +122,17 @@ def test_who_else_comes_and_goes_changes_nothing() -> None:
     case.watch.came(BOT)
     assert len(case.timers) == 1
     assert case.watch.count == 1
+
+
+@pytest.mark.parametrize(("customer_id", "warned"), [("c-1138", 1), ("c-1", 0)])
+def test_id_that_is_nobodys_is_told_once_and_ends_nothing(customer_id: str, warned: int) -> None:
+    with structlog.testing.capture_logs() as logs:
+        case = Case(customer_id=customer_id)
+        case.watch.joined_room([CUSTOMER, BOT])
+        case.watch.came(Participant("o-1", "Oz"))
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("customer_id_unmatched", "warning")] * warned
+    assert case.timers == []
+    assert case.gone == []
 
 
 def test_no_grace_means_at_once() -> None:

@@ -19,7 +19,39 @@ def test_nobody_is_absent_before_we_are_in_the_room() -> None:
 def test_customer_is_known_by_id_or_by_name() -> None:
     assert presence(CUSTOMER, BOT, customer_id="c-1").absent_since_ns is None
     assert presence(CUSTOMER, BOT, customer_id="Ada").absent_since_ns is None
-    assert presence(BOT, OTHER, customer_id="c-1").absent_since_ns == 100
+
+
+def test_id_that_is_nobodys_means_anybody_but_the_bot() -> None:
+    room = presence(CUSTOMER, BOT, customer_id="c-1138", bot_id="b-1")
+    assert (room.absent_since_ns, room.is_unmatched) == (None, True)
+    room.left(CUSTOMER, 200)
+    assert (room.absent_since_ns, room.was_seen) == (200, True)
+
+
+def test_once_somebody_with_the_id_was_seen_only_that_one_counts() -> None:
+    room = presence(OTHER, BOT, customer_id="c-1", bot_id="b-1")
+    assert (room.absent_since_ns, room.is_unmatched) == (None, True)
+    room.came(CUSTOMER, 200)
+    assert (room.absent_since_ns, room.is_unmatched) == (None, False)
+    room.left(CUSTOMER, 300)
+    assert (room.absent_since_ns, room.is_unmatched) == (300, False)
+
+
+def test_with_its_id_the_bot_is_no_customer_even_if_the_customers_id_is_nobodys() -> None:
+    assert presence(BOT, customer_id="c-1138", bot_id="bot").absent_since_ns == 100
+
+
+def test_without_an_id_nothing_is_unmatched() -> None:
+    assert not presence(CUSTOMER, BOT).is_unmatched
+
+
+def test_without_any_id_the_bot_passes_for_a_customer_when_the_customer_leaves() -> None:
+    """Nobody guesses who of two is the bot: a bot that stays in the room must say its id."""
+    room = presence(CUSTOMER, BOT)
+    room.left(CUSTOMER, 200)
+    assert room.absent_since_ns is None
+    room.left(BOT, 300)
+    assert room.absent_since_ns == 300
 
 
 def test_without_an_id_anybody_but_the_bot_will_do() -> None:

@@ -100,7 +100,7 @@ async def test_f10_agent_hears_a_notice_when_the_customer_leaves_before_they_are
         await on.call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
         level = notice_dbfs(on.phone.heard.since(leaving.began_ns))
         print(f"F10: notice at {level:.0f} dBFS, hung up {leaving.hung_up_ms(on.call):.0f} ms after the customer left")
-        assert level == pytest.approx(NOTICE_DBFS, abs=1)
+        assert level == pytest.approx(NOTICE_DBFS, abs=3)
         assert leaving.hung_up_ms(on.call) < HUNG_UP_MS
 
 
@@ -145,6 +145,31 @@ async def test_f11_transfer_goes_on_when_the_bot_dies(set_stage: SetStage) -> No
         await stage.ended(transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+async def test_customer_whose_id_is_nobodys_in_the_room_is_not_taken_for_absent(set_stage: SetStage) -> None:
+    grace_s = 0.2
+    async with set_stage(
+        Outcome(callee=Answers(after_s=5 * grace_s, says=AGENT_SAYS)), customer_grace_s=grace_s
+    ) as stage:
+        on = await stage.on_call(customer_id="c-1138")
+        assert [entry["log_level"] for entry in stage.logs if entry["event"] == "customer_id_unmatched"] == ["warning"]
+        await stage.customer.leave()
+        await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.CUSTOMER_LEFT)
+
+
+async def test_without_ids_the_bot_passes_for_a_customer_and_the_phone_rings_on_until_it_leaves_too(
+    set_stage: SetStage,
+) -> None:
+    async with set_stage(RINGING, dial_timeout_s=1.0) as stage:
+        transfer_id = await stage.ask(bot_id=None)
+        await stage.until(transfer_id, State.RINGING)
+        await stage.bot.until_heard(10)  # by then we are in the room
+        await stage.customer.leave()
+        await stage.bot.until_heard(50)
+        assert (await stage.relay.get(transfer_id)).state is State.RINGING
+        await stage.bot.leave()
+        await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
+
+
 @pytest.mark.parametrize("grace_s", [0.0, pytest.param(0.5, marks=pytest.mark.long)])
 async def test_f13_phone_is_hung_up_when_the_customer_has_left_the_call(set_stage: SetStage, grace_s: float) -> None:
     async with set_stage(customer_grace_s=grace_s) as stage:
@@ -156,7 +181,7 @@ async def test_f13_phone_is_hung_up_when_the_customer_has_left_the_call(set_stag
         late_ms = leaving.hung_up_ms(on.call) - 1000 * grace_s
         print(f"F13: phone hung up {late_ms:.0f} ms after a grace of {grace_s:g} s")
         assert late_ms < HUNG_UP_MS
-        assert notice_dbfs(on.phone.heard.since(leaving.began_ns)) == pytest.approx(NOTICE_DBFS, abs=1)
+        assert notice_dbfs(on.phone.heard.since(leaving.began_ns)) == pytest.approx(NOTICE_DBFS, abs=3)
 
 
 async def test_f40_bot_that_stays_and_listens_to_nothing_is_the_third_in_the_call(set_stage: SetStage) -> None:
