@@ -13,6 +13,8 @@ from typing import Final
 from relay.transfers.reasons import Reason
 from relay.transfers.states import Event, State
 
+SPOKEN_CHARS_PER_S: Final = 8
+"""Half as fast as carriers' voices speak: numbers are said digit by digit."""
 TRANSFER_ID: Final = re.compile("tr_[0-9a-f]{32}")
 """Checked before an id from outside becomes part of a key."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -58,14 +60,20 @@ class TransferOrder:
     max_duration_s: float = 4 * 3600.0
     metadata: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
 
+    @property
+    def say_s(self) -> float:
+        """How long ``say`` takes at most."""
+        return len(self.say or "") / SPOKEN_CHARS_PER_S
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     """
     A transfer as it is stored, at one version.
 
-    ``times_ms`` says when each state was reached first, in ms since 1970 by the store's clock. ``streams`` counts media
-    streams whose token has been consumed. ``epoch`` fences: who owns the transfer writes with its epoch.
+    ``times_ms`` says when each state was reached first, in ms since 1970 by the store's clock. ``streams`` is the
+    number of the next media stream, one more than that of the last whose token has been consumed. ``epoch`` fences: who
+    owns the transfer writes with its epoch.
     """
 
     transfer_id: str

@@ -115,6 +115,7 @@ return answer('ok')
 # KEYS 1 transfer
 # ARGV 1 schema, 2 epoch, 3 stream, 4 SHA-256 of the token, 5 its TTL in ms, 6 the live states: '|state|...|'
 # Answers {ok | ignored | fenced | missing | unreadable, the transfer}. A newer token replaces an older one.
+# The stream is the next one or a later one: a carrier whose socket failed asks for the one after it.
 MINT: Final = Script(
     _TRANSFER
     + """
@@ -122,10 +123,11 @@ local schema, state, epoch, streams = unpack(redis.call('HMGET', KEYS[1], 'schem
 if not schema and redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
 if schema ~= ARGV[1] or not is_whole(streams) then return answer('unreadable') end
 if epoch ~= ARGV[2] then return answer('fenced') end
-if streams ~= ARGV[3] or not string.find(ARGV[6], '|' .. (state or '') .. '|', 1, true) then
+if tonumber(ARGV[3]) < tonumber(streams) or not string.find(ARGV[6], '|' .. (state or '') .. '|', 1, true) then
   return answer('ignored')
 end
-redis.call('HSET', KEYS[1], 'token', ARGV[4], 'token_until_ms', string.format('%d', now_ms() + ARGV[5]))
+local until_ms = string.format('%d', now_ms() + ARGV[5])
+redis.call('HSET', KEYS[1], 'token', ARGV[4], 'token_stream', ARGV[3], 'token_until_ms', until_ms)
 return answer('ok')
 """
 )
@@ -136,17 +138,17 @@ return answer('ok')
 CONSUME: Final = Script(
     _TRANSFER
     + """
-local schema, state, streams, token, until_ms, consumed_by = unpack(redis.call(
-  'HMGET', KEYS[1], 'schema', 'state', 'streams', 'token', 'token_until_ms', 'consumed_by'))
+local schema, state, streams, token, stream, until_ms, consumed_by = unpack(redis.call(
+  'HMGET', KEYS[1], 'schema', 'state', 'streams', 'token', 'token_stream', 'token_until_ms', 'consumed_by'))
 if not schema and redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
 if schema ~= ARGV[1] or not is_whole(streams) then return answer('unreadable') end
 if consumed_by == ARGV[3] then return answer('ok') end
-if token ~= ARGV[2] or not is_whole(until_ms) or tonumber(until_ms) <= now_ms()
+if token ~= ARGV[2] or not is_whole(stream) or not is_whole(until_ms) or tonumber(until_ms) <= now_ms()
   or not string.find(ARGV[4], '|' .. (state or '') .. '|', 1, true) then
   return answer('ignored')
 end
-redis.call('HDEL', KEYS[1], 'token', 'token_until_ms')
-redis.call('HSET', KEYS[1], 'streams', string.format('%d', streams + 1), 'consumed_by', ARGV[3])
+redis.call('HDEL', KEYS[1], 'token', 'token_stream', 'token_until_ms')
+redis.call('HSET', KEYS[1], 'streams', string.format('%d', stream + 1), 'consumed_by', ARGV[3])
 return answer('ok')
 """
 )

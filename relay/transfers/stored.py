@@ -25,7 +25,7 @@ CHANGEABLE: Final = frozenset({"provider_call_id", "provider_code"})
 """What an event may bring with it."""
 LIVE_STATES: Final = f"|{'|'.join(sorted(LIVE))}|"
 """As the scripts MINT and CONSUME read them."""
-_STORE_ONLY: Final = frozenset({"token", "token_until_ms", "consumed_by"})
+_STORE_ONLY: Final = frozenset({"token", "token_stream", "token_until_ms", "consumed_by"})
 _TIMES: Final = {f"at:{state}": state for state in State}
 
 

@@ -26,7 +26,7 @@ HOLDERS = st.sampled_from([new_transfer().transfer_id for _ in range(2)])
 # Mostly what the owner does, so that there is something for the others to break.
 EVENT_IDS = st.sampled_from(["", "", "a", "b"])
 EPOCH_STEPS = st.sampled_from([0] * 8 + [-1, 1])
-STREAM_STEPS = st.sampled_from([0] * 8 + [-1, 1])
+STREAM_STEPS = st.sampled_from([0] * 8 + [-1, 1, 2])
 TOKENS = st.sampled_from(["t", "u"])
 
 
@@ -43,6 +43,7 @@ class Model:
     reconnecting: bool = False
     streams: int = 0
     token: str | None = None
+    token_stream: int = 0
     seen: set[str] = field(default_factory=set)
     log: list[tuple[int, Event | None, State]] = field(default_factory=lambda: [(1, None, State.REQUESTED)])
 
@@ -69,16 +70,16 @@ class Model:
     def mint(self, *, epoch: int, stream: int, token: str) -> Answer:
         if epoch != self.epoch:
             return Answer.FENCED
-        if self.state in TERMINAL or stream != self.streams:
+        if self.state in TERMINAL or stream < self.streams:
             return Answer.IGNORED
-        self.token = token
+        self.token, self.token_stream = token, stream
         return Answer.OK
 
     def consume(self, token: str) -> Answer:
         if self.state in TERMINAL or token != self.token:
             return Answer.IGNORED
         self.token = None
-        self.streams += 1
+        self.streams = self.token_stream + 1
         return Answer.OK
 
 

@@ -42,6 +42,22 @@ async def test_a_newer_token_replaces_an_older_one(open_store: OpenStore) -> Non
         assert await consume(store, transfer.transfer_id, "b") is Answer.OK
 
 
+async def test_a_stream_that_was_never_opened_is_passed_over(open_store: OpenStore) -> None:
+    """Its socket failed, and the carrier asks for the next one."""
+    async with open_store() as store:
+        transfer = await stored_in(store, State.RINGING)
+        await mint(store, transfer.transfer_id, "a")
+        assert await mint(store, transfer.transfer_id, "c", stream=2) is Answer.OK
+        assert await consume(store, transfer.transfer_id, "a") is Answer.IGNORED
+        assert await consume(store, transfer.transfer_id, "c") is Answer.OK
+        after = await store.get(transfer.transfer_id)
+        assert after is not None
+        assert after.streams == 3
+        for stream in range(3):
+            assert await mint(store, transfer.transfer_id, "d", stream=stream) is Answer.IGNORED
+        assert await mint(store, transfer.transfer_id, "d", stream=3) is Answer.OK
+
+
 async def test_a_token_that_is_minted_again_is_good_for_longer(open_store: OpenStore) -> None:
     async with open_store() as store:
         transfer = await stored_in(store, State.RINGING)
