@@ -47,7 +47,8 @@ _IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(pattern="^[ -~]{1,255}$")] | SkipJsonSchema[None],
     Header(
         alias="Idempotency-Key",
-        description="The same key with the same body gets the first answer again, for a day; with another body, 422.",
+        description="The same key with the same body gets the first answer again, as long as the transfer can be read; "
+        "with another body, 422.",
     ),
 ]
 _LastEventId = Annotated[

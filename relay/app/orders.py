@@ -64,7 +64,7 @@ class TransferRequest(BaseModel):
             "example": {
                 "room_url": "https://example.daily.co/support-42",
                 "destination": "billing",
-                "customer_id": "c-1138",
+                "bot_id": "Bot",
                 "metadata": {"topic": "invoice"},
             },
             "oneOf": [_one_of_two("destination", "to"), _one_of_two("to", "destination")],
@@ -86,8 +86,17 @@ class TransferRequest(BaseModel):
         description="The number that the agent sees, in E.164; else the destination's, or the carrier's default.",
     )
     room_token: _Token | None = Field(default=None, description="To enter the room with. Never stored and never shown.")
-    customer_id: _Id | None = Field(default=None, description="Of the customer in the room. Comes back as it is.")
-    bot_id: _Id | None = Field(default=None, description="Of the bot in the room. Comes back as it is.")
+    customer_id: _Id | None = Field(
+        default=None,
+        description="The customer's participant id or display name in the room: only who has it is the customer then. "
+        "One that nobody has is as none.",
+    )
+    bot_id: _Id | None = Field(
+        default=None,
+        description="The bot's participant id or display name in the room: it is no customer. Without this and "
+        "`customer_id`, a bot that stays in the room passes for the customer, and it is not noticed when the customer "
+        "leaves.",
+    )
     ring_timeout_s: Annotated[float, Field(strict=True, ge=5, le=120)] | None = Field(
         default=None, description="How long the phone rings; else as the destination or the service has it."
     )

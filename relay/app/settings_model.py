@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         default=30.0, description="How long a phone rings before it is given up."
     )
     answer_timeout_s: Annotated[float, number(0.1, 60, "seconds")] = Field(
-        default=10.0, description="How long after the answer agent and customer may take to hear each other."
+        default=10.0, description="How long the carrier may take from the answer to its media stream."
     )
     accept_timeout_s: Annotated[float, number(1, 120, "seconds")] = Field(
         default=20.0, description="How long an agent may take to press the key, or the carrier to detect a person."

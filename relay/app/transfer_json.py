@@ -24,8 +24,8 @@ _EXAMPLE: Final[dict[str, JsonValue]] = {
     "destination": "billing",
     "to": "+*********23",
     "room_url": "https://example.daily.co/support-42",
-    "customer_id": "c-1138",
-    "bot_id": None,
+    "customer_id": None,
+    "bot_id": "Bot",
     "accept": "none",
     "ring_timeout_s": 30.0,
     "max_duration_s": 14400.0,
@@ -62,8 +62,8 @@ class TransferJson(BaseModel):
     destination: str | None
     to: str = Field(description="The number that is dialled, masked.")
     room_url: str
-    customer_id: str | None
-    bot_id: str | None
+    customer_id: str | None = Field(description="As in the request.")
+    bot_id: str | None = Field(description="As in the request.")
     accept: Accept
     ring_timeout_s: float
     max_duration_s: float

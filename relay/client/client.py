@@ -102,12 +102,14 @@ class RelayClient:
             provider: the carrier; None: the destination's, or relay's default.
             from_number: the number that the agent sees; None: the carrier's default.
             room_token: to enter the room with, if relay does not make its own.
-            customer_id: the bot's own name for the customer; comes back with the transfer.
-            bot_id: its name for itself; comes back too.
+            customer_id: the customer's participant id or display name in the room; if somebody has it, nobody else is
+                the customer.
+            bot_id: the bot's. None, and no ``customer_id``: a bot that stays in the room passes for the customer, and
+                it is not noticed when the customer leaves.
             ring_timeout_s: from the dial to the answer.
             max_duration_s: of the phone call.
             accept: what shows that a person is on the phone; None: the destination's choice.
-            metadata: comes back too.
+            metadata: comes back with the transfer.
             idempotency_key: asked twice with one key is asked once; a tool call's id is one. None: a new one.
 
         Raises:
