@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from relay.errors import Overloaded
+from relay.errors import Overloaded, StoreUnavailable
 from relay.transfers.claims import RequestClaims, RequestKey, RoomClaims
 from relay.transfers.clock import CallLater, pause
 from relay.transfers.course import CourseSettings
@@ -112,7 +112,9 @@ class Coordinator:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._beginning: set[str] = set()
         self._late = LateCalls(carriers, call_later=self._call_later)
-        self._orphans = Orphans(store, self._late, is_live=self._is_live, on_change=on_change)
+        self._orphans = Orphans(
+            store, self._late, is_live=self._is_live, on_change=on_change, call_later=self._call_later
+        )
         close_if_lost = self._orphans.close_if_lost
         self._requests = RequestClaims(store, ttl_s=self._settings.request_ttl_s, close_if_lost=close_if_lost)
         self._rooms = RoomClaims(store, is_live=self._is_live, close_if_lost=close_if_lost)
@@ -163,13 +165,13 @@ class Coordinator:
             ttl_s = order.ring_timeout_s + order.max_duration_s + _MARGIN_S
             await self._rooms.claim(order.room_url, transfer_id, ttl_s=ttl_s)
             taken.push_async_callback(self._rooms.release, order.room_url, transfer_id)
-            await self._take_allowance(caller.allowance)
             live = self._make(order, transfer_id)
             bridge = await self._bridges.acquire(
                 transfer_id, order, held=order.accept is not Accept.NONE, on_event=live.take_bridge_event
             )
             taken.push_async_callback(bridge.release, Reason.INTERNAL_ERROR)
-            transfer = await self._store.create(live.transfer)
+            await self._take_allowance(caller.allowance)  # last: what is refused takes nothing
+            transfer = await self._create(live.transfer)
             if not self._is_open:  # meanwhile; nobody would wait for its end
                 await self._orphans.close(transfer, Reason.NODE_SHUTDOWN)
                 self._check_open()
@@ -180,6 +182,13 @@ class Coordinator:
         task = self._tasks[transfer_id] = asyncio.create_task(self._run(live, bridge))
         task.add_done_callback(lambda _: self._tasks.pop(transfer_id))
         return transfer
+
+    async def _create(self, transfer: Transfer) -> Transfer:
+        try:
+            return await self._store.create(transfer)
+        except StoreUnavailable:
+            self._orphans.look_later(transfer.transfer_id)  # it may be stored all the same
+            raise
 
     def _make(self, order: TransferOrder, transfer_id: str) -> LiveTransfer:
         transfer = Transfer(
@@ -306,6 +315,7 @@ class Coordinator:
         while tasks := [*self._tasks.values(), *self._late.ending]:
             await asyncio.wait(tasks)
         giving_up.cancel()
+        await self._orphans.stop()
 
     def _close_all(self, *, joined: bool) -> None:
         for live in self._live.values():

@@ -46,13 +46,13 @@ class CourseSettings:
     """How long a transfer waits for each thing that must happen next."""
 
     answer_timeout_s: float = 10.0
-    """From the answer to the carrier's media stream."""
+    """From the answer to the carrier's media stream, what the agent is told first apart."""
     accept_timeout_s: float = 20.0
     """From the media stream to the agent's acceptance, where one is asked for."""
     join_timeout_s: float = 20.0
     """From the media stream, or the acceptance, to both being heard."""
     token_ttl_s: float = 30.0
-    """From the answer webhook to the media stream's upgrade."""
+    """From the answer webhook to the media stream's upgrade, likewise."""
     ringback: bool = True
     """Let the customer hear that the phone rings."""
 
@@ -66,10 +66,15 @@ class Dialed:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """It is to end; ``code`` is the carrier's own, if it has refused something."""
+    """
+    It is to end.
+
+    ``code`` is the carrier's own, if it has refused something; ``is_told``: an agent on the line has heard so already.
+    """
 
     reason: Reason
     code: str = ""
+    is_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +225,7 @@ class Course:
         if self._state in (State.DIALING, State.RINGING) and await self._ledger.write(
             Event.ANSWERED, event_id=event_id
         ):
-            self._expect(self._settings.answer_timeout_s, lambda: Reason.MEDIA_TIMEOUT)
+            self._expect(self._settings.answer_timeout_s + self._order.say_s, lambda: Reason.MEDIA_TIMEOUT)
 
     def _on_detected(self, *, is_machine: bool) -> Close | None:
         if self._is_admitted or self._order.accept is not Accept.DETECTION:
@@ -253,7 +258,7 @@ class Course:
             case KeyPressed(digit):
                 return self._on_key(digit)
             case BridgeEnded(reason):
-                return Close(reason)
+                return Close(reason, is_told=True)
             case BothHeard():
                 if await self._ledger.write(Event.JOINED):
                     self.expect_nothing()

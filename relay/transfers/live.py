@@ -63,7 +63,7 @@ class LiveTransfer:
         self._is_closing = False
         self._ended = asyncio.Event()
         self._tokens = MediaTokens(
-            store, transfer.transfer_id, epoch=transfer.epoch, key=token_key, ttl_s=settings.token_ttl_s
+            store, transfer.transfer_id, epoch=transfer.epoch, key=token_key, ttl_s=settings.token_ttl_s + order.say_s
         )
         self._ledger = Ledger(
             store,
@@ -203,7 +203,7 @@ class LiveTransfer:
         self._refuse_what_waits()
         writing = asyncio.create_task(self._write_end(close))
         releasing = asyncio.create_task(bridge.release(close.reason))
-        if course.has_media:
+        if course.has_media and not close.is_told:
             released = asyncio.Event()
             releasing.add_done_callback(lambda _: released.set())
             await pause(self._call_later, RELEASE_MAX_S, released)

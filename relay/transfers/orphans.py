@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import structlog
 
 from relay.errors import StoreUnavailable
+from relay.transfers.clock import CallLater, pause
 from relay.transfers.late_calls import LateCalls
 from relay.transfers.ports import PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
 from relay.transfers.states import closing_event
 from relay.transfers.store import Answer, TransferStore
+
+LOOK_AGAIN_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 240.0)
+"""Pauses before a store that was away is looked into again; then whoever comes upon the transfer ends it."""
 
 
 class Orphans:
@@ -25,6 +31,7 @@ class Orphans:
         late: ends the phones.
         is_live: whether a transfer is going on here.
         on_change: told of each new version of each record.
+        call_later: the clock.
     """
 
     def __init__(
@@ -34,11 +41,14 @@ class Orphans:
         *,
         is_live: Callable[[str], bool],
         on_change: Callable[[Transfer], None],
+        call_later: CallLater,
     ) -> None:
         self._store = store
         self._late = late
         self._is_live = is_live
         self._on_change = on_change
+        self._call_later = call_later
+        self._looking: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger()
 
     async def close(self, transfer: Transfer, reason: Reason) -> Transfer | None:
@@ -67,6 +77,18 @@ class Orphans:
         if not transfer.is_terminal and not self._is_live(transfer.transfer_id):
             await self.close(transfer, Reason.NODE_LOST)
 
+    def look_later(self, transfer_id: str) -> None:
+        """End a transfer, when the store is back, that may have been stored though nobody was told so."""
+        looking = asyncio.create_task(self._look_again(transfer_id))
+        self._looking.add(looking)
+        looking.add_done_callback(self._looking.discard)
+
+    async def stop(self) -> None:
+        """Look for nothing any longer."""
+        for looking in self._looking:
+            looking.cancel()
+        await asyncio.gather(*self._looking, return_exceptions=True)
+
     async def take_report(self, transfer_id: str, provider: str, report: PhoneReport) -> None:
         """A callback of a call whose transfer is not going on here."""
         if isinstance(report.news, PhoneEnded):
@@ -80,6 +102,15 @@ class Orphans:
         self._log.warning("unwanted_call", transfer_id=transfer_id)
         self._late.end(provider, call_id, transfer_id=transfer_id)
         await self._look(transfer_id, provider)
+
+    async def _look_again(self, transfer_id: str) -> None:
+        for pause_s in LOOK_AGAIN_S:
+            await pause(self._call_later, pause_s, asyncio.Event())
+            with suppress(StoreUnavailable):
+                transfer = await self._store.get(transfer_id)
+                if transfer is not None:
+                    await self.close_if_lost(transfer)
+                return
 
     async def _look(self, transfer_id: str, provider: str) -> None:
         with suppress(StoreUnavailable):  # the phone is what matters; the record waits for the next to look

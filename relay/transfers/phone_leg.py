@@ -24,6 +24,8 @@ REDIAL_S: Final = (0.5, 1.0, 2.0, 4.0)
 """Pauses before a dial that the carrier did not take is sent again; the last one for ever. None is shorter."""
 ASK_AGAIN_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Pauses before a carrier that did not do what it must is asked again; then it is given up, loudly."""
+EMPTY_LISTS: Final = 4
+"""A carrier's list of calls may lag behind its dials: so often one without a call is not believed."""
 
 
 class PhoneLeg:
@@ -165,8 +167,9 @@ class PhoneLeg:
         """Look for a call that the carrier may have made without saying so."""
         self._go_on.clear()
         found = await self._ask_for_calls()
-        for pause_s in ASK_AGAIN_S:
-            if found is not None or self.call_id is not None:
+        for tries, pause_s in enumerate(ASK_AGAIN_S):
+            is_believed = found is not None and (bool(found) or tries >= EMPTY_LISTS)
+            if is_believed or self.call_id is not None:
                 break
             await pause(self._call_later, pause_s, self._go_on)
             found = await self._ask_for_calls()

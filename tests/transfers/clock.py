@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from relay.dev.until import Changes
@@ -63,3 +64,19 @@ class ManualClock:
         """Wait until somebody waits for so long, and let that time pass."""
         await self.until_pause(delay_s)
         self.advance(delay_s)
+
+    async def run(self, task: asyncio.Task[None], pauses_s: Sequence[float]) -> None:
+        """Wait for a task, and let the time pass whenever somebody waits for one of these pauses."""
+        task.add_done_callback(lambda _: self._changes.changed())
+        while not task.done():
+            waiting = [delay_s for delay_s in self.delays_s if delay_s in pauses_s]
+            if waiting:
+                self.advance(min(waiting))
+                await asyncio.sleep(0)
+            else:
+                await self._changes.until(
+                    lambda: task.done() or any(delay_s in pauses_s for delay_s in self.delays_s),
+                    "clock: the task's end, or a pause",
+                    timeout_s=TIMEOUT_S,
+                )
+        await task

@@ -14,6 +14,7 @@ import structlog
 from relay.dev.until import Changes
 from relay.transfers.claims import RequestKey
 from relay.transfers.coordinator import Caller, Coordinator, CoordinatorSettings, Grant, Requested
+from relay.transfers.phone_leg import ASK_AGAIN_S
 from relay.transfers.ports import MediaStarted, PhoneEnded, PhoneNews, PhoneRang, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import LoggedEvent, Transfer, TransferOrder
@@ -156,12 +157,17 @@ class Case:
     def logged(self, event: str) -> int:
         return sum(log["event"] == event for log in self.logs)
 
+    async def shut_down(self) -> None:
+        """As a node that ends; carriers that must be asked again are."""
+        ending = asyncio.create_task(self.coordinator.shut_down(drain_timeout_s=0))
+        await self.clock.run(ending, ASK_AGAIN_S)
+
     async def check(self) -> None:
         """The five invariants: every end there is leads here."""
         mine = self.latest.keys() - self.lost
         for transfer_id in mine:
             await self.ended(transfer_id)
-        await self.coordinator.shut_down(drain_timeout_s=0)
+        await self.shut_down()
         assert self.carrier.alive == {}
         assert self.bridges.taken == []
         assert self.coordinator.live_count == 0

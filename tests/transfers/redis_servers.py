@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from relay.app.embedded_store import valkey_binary
@@ -57,6 +60,25 @@ class RedisServer:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Within the block it takes everything, and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def pause(self) -> None:
+        """It goes on taking connections and commands, as the kernel does that, and answers none."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def remove(self) -> None:
         self.kill()

@@ -164,6 +164,16 @@ async def test_no_more_transfers_than_a_caller_may_ask_for(store_url: str) -> No
         await end_all(case)
 
 
+async def test_what_is_refused_takes_nothing_from_what_a_caller_may_ask_for(store_url: str) -> None:
+    async with coordinated(store_url, CoordinatorSettings(transfers_per_minute=1)) as case:
+        case.bridges.refusal = Overloaded("no bridge", retry_after_s=5)
+        with pytest.raises(Overloaded, match="no bridge"):
+            await case.request()
+        case.bridges.refusal = None
+        await case.request()
+        await end_all(case)
+
+
 async def test_what_is_told_of_a_transfer_is_what_was_asked_for_and_no_number(store_url: str) -> None:
     async with coordinated(store_url) as case:
         order = order_for(destination="billing", customer_id="c", bot_id="b", metadata={"ticket": "17"})

@@ -95,7 +95,7 @@ async def test_f7_an_unclear_dial_without_a_callback_is_unknown_at_the_deadline(
         await case.clock.until_pause(30.0)
         case.clock.advance(30.0)
         assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.DIAL_UNKNOWN)
-        await case.coordinator.shut_down(drain_timeout_s=0)
+        await case.shut_down()
         assert (case.carrier.hang_ups, len(case.carrier.dials)) == (alive, 1)
 
 

@@ -146,3 +146,14 @@ async def test_the_customer_hears_that_it_rings_once(store_url: str, ringback: b
         await case.report(transfer_id, PhoneRang(), event_id="again")
         await case.coordinator.cancel(transfer_id)
         assert case.bridge(transfer_id).rings == int(ringback)
+
+
+async def test_what_the_agent_is_told_first_takes_its_time_before_the_stream_is_missed(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.begin(say=200 * "a")
+        await case.answer(transfer_id)
+        await case.until_state(transfer_id, State.ANSWERED)
+        case.clock.advance(10 + 200 / 8 - 0.1)
+        assert not case.latest[transfer_id].is_terminal
+        case.clock.advance(0.1)
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.MEDIA_TIMEOUT)

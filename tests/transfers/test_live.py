@@ -89,7 +89,7 @@ async def test_a_call_that_turns_up_when_the_transfer_is_gone_is_hung_up(store_u
         case.carrier.script(Unclear("time-out"))
         transfer_id = await case.begin()
         await case.coordinator.cancel(transfer_id)
-        await case.coordinator.shut_down(drain_timeout_s=0)
+        await case.shut_down()
         assert case.logged("dial_unknown") == 1
         case.carrier.alive["CA1"] = case.carrier.dials[0]
         assert await case.answer(transfer_id) is None
@@ -224,6 +224,18 @@ async def test_a_bridge_that_does_not_end_keeps_the_phone_for_less_than_a_second
         await case.clock.pass_pause(RELEASE_MAX_S)
         await case.carrier.until(lambda carrier: carrier.alive == {})
         case.bridge(transfer_id).may_release.set()
+
+
+async def test_f13_a_phone_does_not_wait_for_a_bridge_that_has_said_it_is_over(store_url: str) -> None:
+    """Closing handshake and leaving may take seconds: the agent has heard all there is to hear."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        bridge = case.bridge(transfer_id)
+        bridge.may_release.clear()
+        bridge.emit(BridgeEnded(Reason.CUSTOMER_LEFT, "no customer in the room"))
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        assert case.clock.delays_s == []
+        bridge.may_release.set()
 
 
 # Defects

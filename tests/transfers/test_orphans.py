@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from relay.transfers.late_calls import LateCalls
-from relay.transfers.orphans import Orphans
+from relay.transfers.orphans import LOOK_AGAIN_S, Orphans
 from relay.transfers.ports import DialOrder, PhoneAlive, PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
@@ -17,6 +17,7 @@ from relay.transfers.states import Event, State
 from relay.transfers.store import TransferStore
 from tests.transfers.clock import ManualClock
 from tests.transfers.coordinated import came_to
+from tests.transfers.redis_servers import RedisServer
 from tests.transfers.simulated import SimulatedCarrier
 from tests.transfers.stores import OpenStore, stored_in
 
@@ -34,9 +35,14 @@ class Case:
         self.carrier = SimulatedCarrier()
         self.carrier.alive["CA1"] = ORDER
         self.told: list[Transfer] = []
-        self.late = LateCalls({"twilio": self.carrier}, call_later=ManualClock().call_later)
+        self.clock = ManualClock()
+        self.late = LateCalls({"twilio": self.carrier}, call_later=self.clock.call_later)
         self.orphans = Orphans(
-            store, self.late, is_live=lambda transfer_id: transfer_id in live, on_change=self.told.append
+            store,
+            self.late,
+            is_live=lambda transfer_id: transfer_id in live,
+            on_change=self.told.append,
+            call_later=self.clock.call_later,
         )
 
     async def stored(self) -> Transfer:
@@ -123,3 +129,36 @@ async def test_a_phone_is_hung_up_though_the_store_is_away(open_store: OpenStore
         await case.store.close()
         await case.orphans.take_report(case.transfer_id, "twilio", ALIVE)
         await case.carrier.until(lambda carrier: carrier.alive == {})
+
+
+async def test_what_may_have_been_stored_is_looked_for_until_the_store_is_back(own_server: RedisServer) -> None:
+    open_store = OpenStore(own_server.url, "relay")
+    async with orphan_in(open_store, State.REQUESTED) as case:
+        with own_server.frozen():
+            case.orphans.look_later(case.transfer_id)
+            await case.clock.pass_pause(LOOK_AGAIN_S[0])
+            await case.clock.until_pause(LOOK_AGAIN_S[1])  # it did not answer
+        case.clock.advance(LOOK_AGAIN_S[1])
+        stored = await case.store.wait(case.transfer_id, lambda transfer: transfer.is_terminal, timeout_s=10)
+        assert stored is not None
+        assert came_to(stored) == (State.FAILED, Reason.NODE_LOST)
+        await case.orphans.stop()
+
+
+async def test_what_was_not_stored_is_looked_for_once(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.REQUESTED) as case:
+        case.orphans.look_later("tr_" + 32 * "0")
+        await case.clock.pass_pause(LOOK_AGAIN_S[0])
+        await case.store.ping()
+        await case.orphans.stop()
+        assert case.clock.delays_s == []
+        assert case.told == []
+
+
+async def test_who_stops_looks_for_nothing_any_longer(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.REQUESTED) as case:
+        case.orphans.look_later(case.transfer_id)
+        await case.clock.until_pause(LOOK_AGAIN_S[0])
+        await case.orphans.stop()
+        assert case.clock.delays_s == []
+        assert came_to(await case.stored()) == (State.REQUESTED, None)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 import structlog
 
-from relay.transfers.phone_leg import ASK_AGAIN_S, REDIAL_S, PhoneLeg
+from relay.transfers.phone_leg import ASK_AGAIN_S, EMPTY_LISTS, REDIAL_S, PhoneLeg
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
@@ -272,7 +272,10 @@ async def test_f7_a_call_that_may_have_been_made_is_looked_for(
     case.carrier.alive.update(dict.fromkeys(alive, ORDER))
     await case.dial()
     with structlog.testing.capture_logs() as logs:
-        await case.phone.hang_up()
+        hanging_up = asyncio.create_task(case.phone.hang_up())
+        for pause_s in () if alive else ASK_AGAIN_S[:EMPTY_LISTS]:
+            await case.clock.pass_pause(pause_s)
+        await hanging_up
     assert case.carrier.hang_ups == hung_up
     assert [log["event"] for log in logs] == ([] if hung_up else ["dial_unknown"])
 
@@ -290,6 +293,18 @@ async def test_f7_a_carrier_that_cannot_be_asked_for_its_calls_is_asked_again() 
     case.clock.advance(ASK_AGAIN_S[2])
     await hanging_up
     assert case.carrier.alive == {}
+
+
+async def test_f7_a_list_that_lags_behind_the_dial_is_asked_for_again() -> None:
+    case = Case()
+    case.carrier.script(Unclear("time-out"))
+    await case.dial()
+    hanging_up = asyncio.create_task(case.phone.hang_up())
+    await case.clock.until_pause(ASK_AGAIN_S[0])
+    case.carrier.alive["CA1"] = ORDER
+    case.clock.advance(ASK_AGAIN_S[0])
+    await hanging_up
+    assert (case.carrier.alive, case.carrier.hang_ups) == ({}, ["CA1"])
 
 
 async def test_f7_a_callback_ends_the_search_for_its_call() -> None:
