@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from relay import client
+from relay.app.settings_model import Settings
 from relay.client import ClientError, RelayClient
+from relay.transfers.course import CourseSettings
 from tests.client.conftest import MakeCase
-from tests.client.stand_in import TRANSFER_ID, event_text, refuses, run, says, streams, transfer_json
+from tests.client.stand_in import TRANSFER_ID, Answer, event_text, is_silent, refuses, run, says, streams, transfer_json
 
-PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "client.md").read_text()
+EXAMPLE = (ROOT / "examples" / "pipecat_bot.py").read_text()
 ROOM = "https://acme.daily.co/room"
 
 
@@ -23,6 +27,12 @@ def function(name: str) -> Any:
     return namespace[name]
 
 
+def after_the_ringing_s(text: str) -> list[float]:
+    """The times that an example adds to the ring time-out, one by one."""
+    (added,) = re.findall(r"(\d+(?: \+ \d+)+)$", text, re.MULTILINE)
+    return [float(each) for each in added.split(" + ")]
+
+
 @pytest.mark.parametrize(
     ("state", "sentence"), [("joined", None), ("failed", "I'm sorry, the line is busy right now.")]
 )
@@ -31,8 +41,9 @@ def test_the_example_leaves_or_has_something_to_say(case: MakeCase, state: str, 
         async with case() as c:
             c.relay.on("POST /v1/transfers", says(transfer_json(), 201))
             c.relay.on(f"GET /v1/transfers/{TRANSFER_ID}", says(transfer_json(state, sentence=sentence)))
-            assert await function("connect")(c.client, ROOM, "call_7") == sentence
+            assert await function("connect")(c.client, ROOM, "Bot", "call_7") == sentence
             assert c.relay.keys() == [f"{ROOM}#call_7"]
+            assert c.relay.asked[0].body == {"room_url": ROOM, "destination": "billing", "bot_id": "Bot"}
 
     run(scenario())
 
@@ -41,9 +52,32 @@ def test_the_example_has_something_to_say_when_relay_is_full(case: MakeCase) -> 
     async def scenario() -> None:
         async with case() as c:
             c.relay.on("POST /v1/transfers", refuses(503, "overloaded"))
-            assert await function("connect")(c.client, ROOM, "call_7") == "I'm sorry, all lines are busy right now."
+            assert (
+                await function("connect")(c.client, ROOM, "Bot", "call_7") == "I'm sorry, all lines are busy right now."
+            )
 
     run(scenario())
+
+
+@pytest.mark.parametrize("waited", [is_silent, refuses(404, "not-found")], ids=["timed out", "refused"])
+def test_the_example_cancels_what_it_waits_for_no_longer(case: MakeCase, waited: Answer) -> None:
+    async def scenario() -> None:
+        async with case() as c:
+            ring_timeout_s = 0.3 - sum(after_the_ringing_s(PAGE))
+            c.relay.on("POST /v1/transfers", says(transfer_json(ring_timeout_s=ring_timeout_s), 201))
+            c.relay.on(f"GET /v1/transfers/{TRANSFER_ID}", waited)
+            sentence = await function("connect")(c.client, ROOM, "Bot", "call_7")
+            assert sentence == "I'm sorry, a technical problem kept me from connecting you."
+            assert c.relay.asked[-1].line == f"DELETE /v1/transfers/{TRANSFER_ID}"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("text", [PAGE, EXAMPLE], ids=["page", "example"])
+def test_the_examples_wait_for_as_long_as_relay_may_be_set_to(text: str) -> None:
+    (answer, accept) = (Settings.model_fields[name].metadata[0] for name in ("answer_timeout_s", "accept_timeout_s"))
+    longest_s = [float(form.expected.rpartition(" to ")[2]) for form in (answer, accept)]
+    assert after_the_ringing_s(text) == [*longest_s, CourseSettings().join_timeout_s]
 
 
 def test_the_example_follows_a_transfer(case: MakeCase, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from relay.client import RelayClient
-from tests.client.stand_in import TRANSFER_ID, Answer, StandIn, refuses, run, says, stand_in, transfer_json
+from tests.client.stand_in import TRANSFER_ID, Answer, StandIn, is_silent, refuses, run, says, stand_in, transfer_json
 from tests.examples.stand_in_model import StandInModel, stand_in_model
 
 with warnings.catch_warnings():
@@ -30,10 +30,10 @@ with warnings.catch_warnings():
     from pipecat.services.openai.llm import OpenAILLMService
     from pipecat.workers.runner import WorkerRunner
 
-    from examples.pipecat_bot import Call, end_with_the_customer, live_agent_tool
+    from examples.pipecat_bot import AFTER_THE_RINGING_S, BOT_NAME, Call, end_with_the_customer, live_agent_tool
 
 ROOM = "https://acme.daily.co/room"
-POST, GET = "POST /v1/transfers", f"GET /v1/transfers/{TRANSFER_ID}"
+POST, GET, DELETE = "POST /v1/transfers", f"GET /v1/transfers/{TRANSFER_ID}", f"DELETE /v1/transfers/{TRANSFER_ID}"
 ACCEPTED = says(transfer_json(), 201)
 
 
@@ -134,7 +134,7 @@ def test_relay_is_asked_for_this_room_with_the_tool_calls_id() -> None:
         async with bot(waited=says(transfer_json("joined"))) as stage:
             await stage.has_left()
             assert stage.relay.keys() == [f"{ROOM}#call_1"]
-            assert stage.relay.asked[0].body == {"room_url": ROOM, "destination": "billing"}
+            assert stage.relay.asked[0].body == {"room_url": ROOM, "destination": "billing", "bot_id": BOT_NAME}
 
     run(scenario())
 
@@ -191,6 +191,35 @@ def test_a_call_that_is_over_at_once_is_no_reason_to_leave() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("canceled", [says(transfer_json("canceled")), refuses(500, "internal-error")])
+@pytest.mark.parametrize("waited", [is_silent, refuses(404, "not-found")], ids=["timed out", "refused"])
+def test_who_is_not_waited_for_any_longer_is_not_called_any_longer(waited: Answer, canceled: Answer) -> None:
+    """The customer is told that nobody comes, so nobody may come later."""
+    timeout_s = 0.3
+    accepted = says(transfer_json(ring_timeout_s=timeout_s - AFTER_THE_RINGING_S), 201)
+
+    async def scenario() -> None:
+        async with bot(asked=accepted, waited=waited) as stage:
+            stage.relay.on(DELETE, canceled)
+            await stage.model.was_asked(2)
+            assert [asked.line for asked in stage.relay.asked] == [POST, GET, DELETE]
+            assert result_of(stage)["tell_the_customer"].startswith("I'm sorry")
+
+    run(scenario())
+
+
+def test_while_an_agent_is_being_called_nothing_else_is_offered() -> None:
+    async def scenario() -> None:
+        async with bot(asked=refuses(409, "transfer-conflict", transfer_id="tr_live"), waited=says({})) as stage:
+            await stage.model.was_asked(2)
+            result = result_of(stage)
+            assert result["tell_the_customer"] == "I am already calling someone for you."
+            assert "Offer" not in result["then"]
+            assert [asked.line for asked in stage.relay.asked] == [POST], "the live transfer is another's"
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
@@ -217,6 +246,18 @@ class Transport:
 
     def add_event_handler(self, name: str, handler: Any) -> None:
         self.handlers[name] = handler
+
+
+def test_the_bot_says_which_participant_it_is_once_it_has_an_id() -> None:
+    async def scenario() -> None:
+        async with RelayClient("http://127.0.0.1:9") as relay:
+            call, transport = Call(relay, ROOM), Transport()
+            call.learn_bot_id(transport)
+            assert call.bot_id == BOT_NAME
+            await transport.handlers["on_joined"](transport, {"participants": {"local": {"id": "p-1"}}})
+            assert call.bot_id == "p-1"
+
+    run(scenario())
 
 
 def test_the_bot_ends_with_the_customer_and_not_with_relay() -> None:
