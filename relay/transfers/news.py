@@ -24,7 +24,7 @@ Readout: TypeAlias = Transfer | StoreUnavailable | None
 
 SYNC_S: Final = 1.0
 """How often the reader, however busy or idle, makes sure that Redis takes writes and has not lost the stream."""
-ANSWER_S: Final = 1.0
+ANSWER_S: Final = 1.25
 RETRY_S: Final = 0.2
 PACE_S: Final = 0.002
 """Between hints: in a busy second many travel together, and cost the loop a tenth. Nobody notices 2 ms."""
@@ -103,9 +103,10 @@ class News:
         node: names this node among all that share a Redis.
         write: asks over a connection that is shared with others.
         read: asks over a connection of the reader's own.
+        on_met: called when Redis may be there, or be there again; ``StoreUnavailable``: it is not.
     """
 
-    def __init__(self, prefix: str, *, node: str, write: Ask, read: Ask) -> None:
+    def __init__(self, prefix: str, *, node: str, write: Ask, read: Ask, on_met: Callable[[], Awaitable[None]]) -> None:
         self.subscriptions = Subscriptions()
         self._prefix = prefix
         self._stream = f"{prefix}:news"
@@ -113,6 +114,7 @@ class News:
         self._probe: Command = ("SET", f"{prefix}:alive:{node}", 1, "EX", ALIVE_TTL_S, "GET")
         self._write = write
         self._read = read
+        self._on_met = on_met
         self._untold: dict[str, Transfer] = {}
         self._something_untold = asyncio.Event()
         self._tried = asyncio.Event()
@@ -137,7 +139,7 @@ class News:
             self.subscriptions.tell(transfer_id, StoreUnavailable("the store was closed"))
 
     def tell(self, transfer: Transfer) -> None:
-        """Tell all nodes of what this one has just written."""
+        """Tell all nodes of what this one has just written, or found written."""
         if not self.subscriptions.know(transfer.transfer_id, transfer.version):
             self.subscriptions.tell(transfer.transfer_id, transfer)
         self._untold[transfer.transfer_id] = transfer
@@ -182,6 +184,7 @@ class News:
 
     async def _follow_while_answered(self) -> None:
         """Everything that is waited for is read first: hints were missed."""
+        await self._on_met()
         position = await self._synchronise(None)
         self._tried.set()
         now_s = asyncio.get_running_loop().time
@@ -193,7 +196,8 @@ class News:
 
     async def _synchronise(self, position: tuple[int, int] | None) -> tuple[int, int]:
         """Check that Redis takes writes, and still has what it had when the stream was read to ``position``."""
-        before, last = await self._read([self._probe, ("XREVRANGE", self._stream, "+", "-", "COUNT", 1)], ANSWER_S)
+        (before,) = await self._write([self._probe], ANSWER_S)  # over a connection of those who write: it is theirs
+        (last,) = await self._read([("XREVRANGE", self._stream, "+", "-", "COUNT", 1)], ANSWER_S)
         newest = _position(last[0][0]) if last else (0, 0)
         if position is None or before is None or newest < position:
             await self._read_again(self.subscriptions.ids())

@@ -28,7 +28,8 @@ from relay.errors import StoreUnavailable
 from relay.transfers import scripts, stored
 from relay.transfers.answer import Answer, Applied
 from relay.transfers.clock import Patience
-from relay.transfers.eviction import warn_of_eviction
+from relay.transfers.eviction import EvictionCheck
+from relay.transfers.health import Health
 from relay.transfers.news import ANSWER_S, Command, News, Subscription
 from relay.transfers.reasons import Reason
 from relay.transfers.recent import RecentTransfers
@@ -42,9 +43,11 @@ __all__ = ["Answer", "Applied", "Claim", "Subscription", "TransferStore"]
 KEEP_S: Final = 3600
 LIVE_S: Final = 48 * 3600
 """Twice as long as carriers let a call be (24 h): a live transfer does not expire, one whose node died does."""
-# A server on the same network answers in a millisecond: 250 ms are silence. Three tries fit into ANSWER_S.
+# A server on the same network answers in a millisecond, one across an ocean in 150: 250 ms are silence. Three tries fit
+# into ANSWER_S, and so does one when a connection is made first, which is three to five times there and back.
 _SILENCE_S: Final = 0.25
-_IDLE_S: Final = 5
+_CONNECT_S: Final = 1.0
+_READING: Final = ("HGETALL", "XRANGE", "ZREVRANGE", "INFO")  # a replica answers these
 _BROKEN: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 _TRIES: Final = Retry(ExponentialBackoff(cap=0.1, base=0.02), 2, _BROKEN)  # type: ignore[arg-type]  # any error will do
 _NO_RETRY: Final = Retry(NoBackoff(), 0)
@@ -74,15 +77,14 @@ class TransferStore(ClaimStore):
         numbers = itertools.count()
         super().__init__(prefix, run=self._door.run, new_attempt=lambda: f"{name}:{next(numbers)}")
         self._live_s = live_s
-        self._news = News(prefix, node=name, write=self._door.ask, read=self._door.ask_as_reader)
+        check = EvictionCheck(self._door.ask, refusal=ResponseError)
+        self._news = News(prefix, node=name, write=self._door.ask, read=self._door.ask_as_reader, on_met=check.look)
         self._recent = RecentTransfers(prefix, ask=self._door.ask)
         self._sources = {event: stored.sources_text(event, keep_s=keep_s, live_s=live_s) for event in Event}
 
     async def open(self) -> None:
         """Try to reach Redis and begin to follow the news; does not raise if it cannot be reached."""
         await self._news.open()
-        if self.is_available:
-            await warn_of_eviction(self._door.ask)
 
     async def close(self) -> None:
         """Let go of Redis. Whoever still waits gets ``StoreUnavailable``."""
@@ -92,7 +94,7 @@ class TransferStore(ClaimStore):
     @property
     def is_available(self) -> bool:
         """Whether Redis answered, and took a write, when it was used last: that is within a second or so."""
-        return self._door.is_available
+        return self._door.health.is_good
 
     async def ping(self) -> bool:
         """Return whether Redis answers and takes a write now."""
@@ -145,16 +147,8 @@ class TransferStore(ClaimStore):
             raise ValueError(f"expected changes of {sorted(stored.CHANGEABLE)}, got {sorted(changes)}")
         attempt = self._new_attempt()
         seen_as = f"event:{event_id}" if event_id else f"attempt:{attempt}"
-        head = (
-            stored.SCHEMA,
-            epoch,
-            seen_as,
-            attempt,
-            event,
-            reason or "",
-            stored.reconnecting_text(event),
-            self._sources[event],
-        )
+        changed = (reason or "", stored.reconnecting_text(event), self._sources[event])
+        head = (stored.SCHEMA, epoch, seen_as, attempt, event, *changed)
         pairs = itertools.chain.from_iterable(changes.items())
         return await self._transition(scripts.APPLY, transfer_id, (*head, *pairs))
 
@@ -207,13 +201,14 @@ class TransferStore(ClaimStore):
         """
         Let a token open the transfer's media stream of this number, once, within ``ttl_s``; an earlier token no more.
 
-        Ignored if the transfer is over, or this is not its next stream. The same token again is good for longer.
+        Ignored if the transfer is over, or has had this stream or a later one. Numbers may be left out: a stream that
+        could not be opened is not asked for again. The same token again is good for longer.
         """
         arguments = (stored.SCHEMA, epoch, stream, token_sha256, max(1, round(ttl_s * 1000)), stored.LIVE_STATES)
         return (await self._transition(scripts.MINT, transfer_id, arguments)).answer
 
     async def consume(self, transfer_id: str, *, token_sha256: str) -> Answer:
-        """Use a token up. Ignored if it is wrong, used or too old, or the transfer is over."""
+        """Use a token up: its stream is the last one then. Ignored if it is wrong, used or too old, or all is over."""
         arguments = (stored.SCHEMA, token_sha256, self._new_attempt(), stored.LIVE_STATES)
         return (await self._transition(scripts.CONSUME, transfer_id, arguments)).answer
 
@@ -225,17 +220,17 @@ class TransferStore(ClaimStore):
         key = stored.transfer_key(self._prefix, transfer_id)
         answer, flat = await self._door.run(script, (key, f"{key}:events", f"{key}:seen"), arguments, also=also)
         transfer = stored.read_transfer(transfer_id, flat)  # raises for all that is "unreadable"
-        applied = Applied(Answer(answer.decode()), transfer)
-        if applied.answer is Answer.OK and transfer is not None:
+        if transfer is not None:  # "duplicate" and "ignored", too: what was done then may have been told to nobody
             self._news.tell(transfer)
-        return applied
+        return Applied(Answer(answer.decode()), transfer)
 
 
 class _Door:
     """What connects to one Redis, and what its failures are called."""
 
     def __init__(self, url: str, connections: int) -> None:
-        self.is_available = False
+        self.health = Health("store")
+        self._reader_health = Health("news")
         self._is_closed = False
         self._lines = _Lines(url, connections)
         self._reader = _Lines(url, 1)
@@ -253,40 +248,37 @@ class _Door:
 
     async def ask(self, commands: Sequence[Command], timeout_s: float = ANSWER_S) -> list[Any]:
         """Send commands, and return what they answer."""
-        return await self._watched(self._lines.ask(commands, tries=_TRIES, silence_s=_SILENCE_S), timeout_s)
+        asking = self._lines.ask(commands, tries=_TRIES, silence_s=_SILENCE_S)
+        replies = await self._watched(asking, timeout_s, self.health)
+        if commands[0][0] not in _READING:
+            self.health.note(None)
+        return replies
 
     async def ask_as_reader(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
         """Send commands over the reader's connection, and return what they answer, however long that takes."""
-        return await self._watched(self._reader.ask(commands, tries=_NO_RETRY, silence_s=timeout_s), timeout_s)
+        asking = self._reader.ask(commands, tries=_NO_RETRY, silence_s=timeout_s)
+        replies = await self._watched(asking, timeout_s, self._reader_health)
+        self._reader_health.note(None)
+        return replies
 
     async def close(self) -> None:
         self._is_closed = True
         await self._lines.close()
         await self._reader.close()
 
-    async def _watched(self, asking: Coroutine[Any, Any, list[Any]], timeout_s: float) -> list[Any]:
+    async def _watched(self, asking: Coroutine[Any, Any, list[Any]], timeout_s: float, health: Health) -> list[Any]:
         if self._is_closed:
             asking.close()
             raise StoreUnavailable("the store was closed")
         try:
             async with Patience(timeout_s):
-                replies = await asking
+                return await asking
         except NoScriptError:
             raise
         except (RedisError, OSError) as error:
             if not _is_of_one_key(error):
-                self._note(error)
+                health.note(error)
             raise StoreUnavailable(f"Redis: {type(error).__name__} {error}") from error
-        self._note(None)
-        return replies
-
-    def _note(self, error: Exception | None) -> None:
-        if self.is_available != (error is None):
-            self.is_available = error is None
-            if error is None:
-                _log.info("store_available")
-            else:
-                _log.warning("store_unavailable", error=f"{type(error).__name__} {error}")
 
 
 class _Lines:
@@ -300,10 +292,9 @@ class _Lines:
     def __init__(self, url: str, count: int) -> None:
         pool = ConnectionPool.from_url(
             url,
-            socket_connect_timeout=_SILENCE_S,
+            socket_connect_timeout=_CONNECT_S,
             socket_timeout=None,  # one bound is enough, see _try
             retry=_NO_RETRY,
-            health_check_interval=_IDLE_S,
             protocol=2,
         )
         self._all = [pool.make_connection() for _ in range(count)]  # type: ignore[no-untyped-call]  # by redis-py
@@ -332,6 +323,9 @@ class _Lines:
             await connection.disconnect()
 
     async def _try(self, connection: AbstractConnection, commands: Sequence[Command], silence_s: float) -> list[Any]:
+        if not connection.is_connected:
+            async with Patience(_CONNECT_S):  # TLS, AUTH and SELECT are answered one after the other
+                await connection.connect()  # type: ignore[no-untyped-call]  # by redis-py
         async with Patience(silence_s):
             await connection.send_packed_command(connection.pack_commands(commands))
             return [await _reply(connection) for _ in commands]

@@ -12,30 +12,38 @@ from tests.transfers.redis_servers import RedisServer
 
 
 class RedisProxy:
-    """Passes everything on, but for answers that are to be lost, and nothing while it is silent."""
+    """
+    Passes everything on, but for answers that are to be lost.
+
+    ``is_silent``: what comes is not passed on, unless something of ``silent_but_for`` is in it.
+    ``one_way_s``: how far the server is.
+    """
 
     def __init__(self, server: RedisServer, socket: Path) -> None:
         self._server = server
-        self._socket = socket
+        self.socket = socket
         self._tasks: set[asyncio.Task[None]] = set()
-        self._losing: bytes | None = None
+        self._losing = b""
+        self._to_lose = 0
         self.lost = 0
         self.is_silent = False
+        self.silent_but_for: tuple[bytes, ...] = ()
+        self.one_way_s = 0.0
 
     @property
     def url(self) -> str:
-        return f"unix://{self._socket}?db=0"
+        return f"unix://{self.socket}?db=0"
 
-    def lose_answer_to(self, command: bytes) -> None:
+    def lose_answer_to(self, command: bytes, *, times: int = 1) -> None:
         """Break the connection when the server has done the next command with this in it, before it is answered."""
-        self._losing = command
+        self._losing, self._to_lose = command, times
 
     @classmethod
     @contextlib.asynccontextmanager
     async def before(cls, server: RedisServer) -> AsyncIterator[RedisProxy]:
         with tempfile.TemporaryDirectory(prefix="relay-test-") as directory:
             proxy = cls(server, Path(directory) / "socket")
-            listener = await asyncio.start_unix_server(proxy._serve, proxy._socket)
+            listener = await asyncio.start_unix_server(proxy._serve, proxy.socket)
             try:
                 yield proxy
             finally:
@@ -65,11 +73,11 @@ class RedisProxy:
         self, from_client: asyncio.StreamReader, to_server: asyncio.StreamWriter, is_losing: asyncio.Event
     ) -> None:
         while data := await from_client.read(65_536):
-            if self._losing is not None and self._losing in data:
-                self._losing = None
+            if self._to_lose and self._losing in data:
+                self._to_lose -= 1
                 is_losing.set()
-            if not self.is_silent:
-                to_server.write(data)
+            if not self.is_silent or any(command in data for command in self.silent_but_for):
+                self._write(to_server, data)
         raise EOFError
 
     async def _pass_answers(
@@ -79,5 +87,16 @@ class RedisProxy:
             if is_losing.is_set():
                 self.lost += 1
                 break
-            to_client.write(data)
+            self._write(to_client, data)
         raise EOFError
+
+    def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        if not self.one_way_s:
+            writer.write(data)
+        else:
+            asyncio.get_running_loop().call_later(self.one_way_s, _write_if_open, writer, data)
+
+
+def _write_if_open(writer: asyncio.StreamWriter, data: bytes) -> None:
+    if not writer.is_closing():
+        writer.write(data)

@@ -71,15 +71,6 @@ class RedisServer:
         finally:
             self._process.send_signal(signal.SIGCONT)
 
-    def pause(self) -> None:
-        """It goes on taking connections and commands, as the kernel does that, and answers none."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
     def remove(self) -> None:
         self.kill()
         self._directory.cleanup()

@@ -10,11 +10,17 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from relay.transfers.health import Health
 from relay.transfers.record import Transfer, new_transfer_id
 from relay.transfers.states import TRANSITIONS, Event, State
 from relay.transfers.store import Answer, TransferStore
 from relay.transfers.stored import transfer_key
 
+_ONCE = Retry(NoBackoff(), 0)
+_RAW_MAX_S = 25.0
 _clock_ms = itertools.count(1_795_697_000_000)
 
 
@@ -106,6 +112,8 @@ async def consume(store: TransferStore, transfer_id: str, token: str) -> Answer:
 
 
 async def raw(store: TransferStore, *command: str | int) -> Any:
-    """Do to Redis what only somebody else would."""
-    (reply,) = await store._door.ask([command])
+    """Do to Redis what only somebody else would: once, however long it takes, as it may be nothing to do twice."""
+    door = store._door
+    asking = door._lines.ask([command], tries=_ONCE, silence_s=_RAW_MAX_S)
+    (reply,) = await door._watched(asking, _RAW_MAX_S, Health("somebody"))
     return reply

@@ -11,15 +11,16 @@ import structlog.testing
 
 from relay.errors import StoreUnavailable
 from relay.transfers import scripts
+from relay.transfers.record import Transfer
 from relay.transfers.states import Event, State
 from relay.transfers.store import Answer, TransferStore
 from tests.transfers.redis_proxy import RedisProxy
 from tests.transfers.redis_servers import RedisServer
 from tests.transfers.store_uses import USES
-from tests.transfers.stores import OpenStore, new_transfer, raw, started_wait, stored_in
+from tests.transfers.stores import OpenStore, key_of, new_transfer, raw, started_wait, stored_in
 
-PAGE = Path(__file__).parents[2] / "docs" / "transfers.md"
-ABOUT_A_SECOND_S = 1.6
+PAGE = Path(__file__).parents[2] / "docs" / "going-live.md"
+ABOUT_A_SECOND_S = 2.0
 
 
 async def is_back(store: TransferStore) -> None:
@@ -109,7 +110,32 @@ async def test_a_closed_store_is_unavailable_and_lets_go_of_who_waits(open_store
             await store.get(transfer.transfer_id)
 
 
-# Silent, full, a replica
+async def test_whether_it_is_available_is_what_those_who_write_find(redis_server: RedisServer, prefix: str) -> None:
+    """A reader that is answered all the while says nothing of that."""
+    async with RedisProxy.before(redis_server) as proxy, OpenStore(proxy.url, prefix)() as store:
+        proxy.silent_but_for = (b"XREAD", b"HGETALL")
+        proxy.is_silent = True
+        assert not await store.ping()
+        assert await store._door.ask_as_reader([("HGETALL", prefix)], 5) == [[]]
+        assert not store.is_available
+
+
+# Far, silent, full, a replica
+
+
+async def test_a_server_across_an_ocean_works(redis_server: RedisServer, prefix: str) -> None:
+    """To connect takes longer than a command may: AUTH and SELECT are answered one after the other."""
+    async with RedisProxy.before(redis_server) as proxy:
+        proxy.one_way_s = 0.06
+        async with OpenStore(f"unix://default:any@{proxy.socket}?db=1", prefix)() as store:
+            assert store.is_available
+            transfer = await stored_in(store, State.RINGING)
+            waiting = await started_wait(store, transfer.transfer_id, lambda found: found.is_terminal)
+            ended = await store.apply(transfer.transfer_id, Event.ENDED, epoch=1)
+            assert await waiting == ended.transfer
+            for use in USES.values():
+                await use(store, transfer.transfer_id)
+            assert store.is_available
 
 
 @pytest.mark.parametrize("redis_server", ["valkey"], indirect=True)
@@ -145,7 +171,8 @@ async def test_a_server_that_takes_no_writes_is_unavailable_until_it_does(
         with pytest.raises(StoreUnavailable):
             await store.apply(transfer.transfer_id, Event.ANSWERED, epoch=1)
         assert not await store.ping()
-        assert not store.is_available
+        assert await store.get(transfer.transfer_id) == transfer
+        assert not store.is_available, "it can be read, which is not enough"
         await raw(store, *whole)
         await is_back(store)
         assert await store.get(transfer.transfer_id) == transfer, "and nothing was half done"
@@ -183,6 +210,50 @@ async def test_an_event_whose_answer_was_lost_has_happened_once(redis_server: Re
             assert applied.transfer is not None
             assert applied.transfer.version == before.version + 1
         assert proxy.lost == 2
+
+
+@pytest.mark.parametrize(("event_id", "answer"), [("rang", Answer.DUPLICATE), ("", Answer.IGNORED)])
+async def test_who_waits_for_what_had_no_answer_is_told_when_it_is_tried_again(
+    redis_server: RedisServer, prefix: str, event_id: str, answer: Answer
+) -> None:
+    open_store = OpenStore(redis_server.url, prefix)
+    async with RedisProxy.before(redis_server) as proxy, OpenStore(proxy.url, prefix)() as store, open_store() as other:
+        transfer = await stored_in(store, State.DIALING)
+        waiting = [
+            await started_wait(one, transfer.transfer_id, lambda found: found.state is State.RINGING)
+            for one in (store, other)
+        ]
+        await both_know_the_latest(store, other, transfer)  # so that nothing is read for an earlier hint
+        proxy.lose_answer_to(scripts.APPLY.sha1.encode(), times=3)
+        with pytest.raises(StoreUnavailable):
+            await store.apply(transfer.transfer_id, Event.RANG, epoch=1, event_id=event_id)
+        assert proxy.lost == 3
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in waiting)
+        again = await store.apply(transfer.transfer_id, Event.RANG, epoch=1, event_id=event_id)
+        assert again.answer is answer
+        async with asyncio.timeout(5):
+            assert [await task for task in waiting] == [again.transfer] * 2
+
+
+async def both_know_the_latest(store: TransferStore, other: TransferStore, transfer: Transfer) -> None:
+    async with other.news(transfer.transfer_id) as news:
+        placed = await store.apply(transfer.transfer_id, Event.PLACED, epoch=1)
+        while news.latest != placed.transfer:
+            assert await news.changed(5)
+
+
+async def test_who_waits_is_told_of_what_a_server_did_that_stood_still(own_server: RedisServer) -> None:
+    async with OpenStore(own_server.url, "relay")() as store:
+        transfer = await stored_in(store, State.DIALING)
+        waiting = await started_wait(store, transfer.transfer_id, lambda found: found.state is State.RINGING)
+        with own_server.frozen(), pytest.raises(StoreUnavailable):
+            await store.apply(transfer.transfer_id, Event.RANG, epoch=1, event_id="rang")
+        await is_back(store)
+        again = await store.apply(transfer.transfer_id, Event.RANG, epoch=1, event_id="rang")
+        assert again.answer in (Answer.OK, Answer.DUPLICATE), "it may have read what it was sent, or not"
+        async with asyncio.timeout(5):
+            assert await waiting == again.transfer
 
 
 async def test_a_transfer_whose_creation_was_not_answered_was_made(redis_server: RedisServer, prefix: str) -> None:
@@ -240,10 +311,27 @@ async def test_a_redis_that_may_forget_live_transfers_is_warned_of(own_server: R
     assert [entry["maxmemory_policy"] for entry in logs if entry["event"] == "store_may_evict"] == ["allkeys-lru"]
 
 
+async def test_a_redis_that_may_forget_is_warned_of_though_it_comes_late(own_server: RedisServer) -> None:
+    async with OpenStore(own_server.url, "relay")() as store:
+        await raw(store, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    with structlog.testing.capture_logs() as logs:
+        async with RedisProxy.before(own_server) as proxy:
+            proxy.is_silent = True
+            async with OpenStore(proxy.url, "relay")() as store:
+                assert "store_may_evict" not in {entry["event"] for entry in logs}
+                proxy.is_silent = False
+                transfer = await store.create(new_transfer())
+                waiting = await started_wait(store, transfer.transfer_id)
+                await raw(store, "DEL", key_of(store, transfer.transfer_id))
+                await raw(store, "XADD", "relay:news", "*", "id", transfer.transfer_id, "version", 2)
+                assert await waiting is None, "the reader is at work, who has met Redis before"
+    assert "store_may_evict" in {entry["event"] for entry in logs}
+
+
 async def test_the_user_that_the_docs_make_for_a_shared_redis_may_do_all_that_is_needed(
     own_server: RedisServer,
 ) -> None:
-    rules = re.search(r"`ACL SETUSER relay on >\.\.\. (.*?)`", PAGE.read_text())
+    rules = re.search(r"^user relay on >\S+ (.*)$", PAGE.read_text(), re.MULTILINE)
     assert rules is not None
     async with OpenStore(own_server.url, "relay")() as store:
         await raw(store, "ACL", "SETUSER", "relay", "on", ">word", *rules[1].split())
