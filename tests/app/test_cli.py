@@ -237,7 +237,8 @@ async def call(folder: Path, script: Script) -> AsyncIterator[Call]:
         customer = await Person.enter(rooms.room_url("blue"), "customer")
         stack.push_async_callback(customer.leave)
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        service = await stack.enter_async_context(started(folder, settings_with(carrier, rooms)))
+        settings = settings_with(carrier, rooms)
+        service = await stack.enter_async_context(started(folder, settings, TMPDIR=str(folder)))
         base_url = (await service.until("serving"))["url"]
         body = {"room_url": rooms.room_url("blue"), "destination": "billing"}
         async with http.post(f"{base_url}/v1/transfers", json=body) as answer:
@@ -273,6 +274,20 @@ def test_f29_a_second_sigterm_ends_the_call_and_the_service(folder: Path) -> Non
             await on.service.until("draining")
             on.service.process.send_signal(signal.SIGTERM)
             assert await on.service.ended(within_s=10) == 0
+            assert on.carrier.live_calls == []
+
+    run(scenario())
+
+
+def test_a_service_whose_store_ends_by_itself_hangs_up_and_ends_with_1(folder: Path) -> None:
+    """Nothing can go on without it: whoever runs the service starts it anew."""
+
+    async def scenario() -> None:
+        async with call(folder, ANSWERED) as on:
+            await on.is_at("joined")
+            (store,) = await asyncio.to_thread(lambda: list(folder.glob("relay-store-*")))
+            os.kill(await _pid_of_store(store / "socket"), signal.SIGKILL)
+            assert await on.service.ended(within_s=15) == 1
             assert on.carrier.live_calls == []
 
     run(scenario())

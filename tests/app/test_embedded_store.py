@@ -130,6 +130,21 @@ def short_directory(path: Path) -> Path:
     return path if len(str(path)) < 60 else Path(tempfile.gettempdir())
 
 
+def test_who_uses_it_is_told_when_it_ends_by_itself() -> None:
+    async def test() -> None:
+        lost = asyncio.Event()
+        async with EmbeddedStore(on_lost=lost.set) as server:
+            os.kill(int(await info(server.url, "process_id")), signal.SIGKILL)
+            async with asyncio.timeout(10):
+                await lost.wait()
+        lost.clear()
+        async with EmbeddedStore(on_lost=lost.set):
+            pass
+        assert not lost.is_set(), "it was stopped on purpose"
+
+    uvloop.run(test())
+
+
 def test_signals_for_the_service_do_not_reach_it() -> None:
     """Control-C goes to every process in the terminal's foreground; the service still needs its store to drain."""
 
