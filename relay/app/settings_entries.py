@@ -142,5 +142,7 @@ class Destination(BaseModel):
         default=None, description="Instead of the service's `ring_timeout_s`."
     )
     say: Annotated[str, SAY] | None = Field(
-        default=None, description="Spoken to the agent first; with `press_1`, it should name the key, which counts from the tones after it on."
+        default=None,
+        description="Spoken to the agent first; with `press_1`, it should name the key, which counts from the tones "
+        "after it on.",
     )
