@@ -11,6 +11,7 @@ import aiohttp
 
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.metrics import Metrics
+from relay.errors import LocalProtocolError
 from relay.providers.control import (
     AnsweredBy,
     CallOrder,
@@ -101,7 +102,11 @@ class CarrierAccount:
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial."""
         try:
-            reply = await self._send("dial", self._control.dial(self._call(order)))
+            request = self._control.dial(self._call(order))
+        except LocalProtocolError as error:  # what no carrier takes: nothing has been sent
+            return Refused(Reason.PROVIDER_ERROR, "", f"{error.field}: expected {error.expected}")
+        try:
+            reply = await self._send("dial", request)
         except aiohttp.ClientConnectorCertificateError:  # that will be no better a moment later
             return Refused(Reason.PROVIDER_ERROR, "", "expected a certificate that this system trusts, got another")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:  # nothing has been sent

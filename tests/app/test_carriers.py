@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import socket
-import ssl
-import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 import uvloop
 
-from relay.app.carrier_urls import CarrierUrls
-from relay.app.carriers import REPLY_MAX_BYTES, CarrierAccount, carrier_session, phone_reports
-from relay.app.metrics import Metrics
-from relay.dev.carrier import SimulatedCarrier
-from relay.dev.carrier_outcomes import SILENT, LosesReply, Loss, Outcome
+from relay.app.carriers import REPLY_MAX_BYTES, CarrierAccount, phone_reports
 from relay.providers.control import AnsweredBy, CallReport, CallStatus
-from relay.providers.twilio_control import TwilioControl
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
@@ -39,57 +27,21 @@ from relay.transfers.ports import (
     Unclear,
 )
 from relay.transfers.reasons import Reason
-from tests.app.stand_in_rest import Answer, StandInRest, nothing, raw, reply, reset
-
-CALL, OTHER = "CA" + "1" * 32, "CA" + "2" * 32
-ACCOUNT, TOKEN = "AC" + "0" * 32, "c" * 32
-TRANSFER = "tr_" + "0" * 32
-PUBLIC = "https://relay.example.com"
-TIMEOUT_S = 0.3
-CALLS = f"/2010-04-01/Accounts/{ACCOUNT}/Calls"
-NO_CALL = {"code": 20404}
-
-
-def order(*, ring_timeout_s: float = 30.0, max_duration_s: float = 3600.0, detect_machine: bool = False) -> DialOrder:
-    return DialOrder(TRANSFER, "+14155550123", "+14155550100", ring_timeout_s, max_duration_s, detect_machine)
-
-
-def error(code: int) -> dict[str, Any]:
-    return {"code": code, "message": "+14155550123 is quoted here", "status": 400}
-
-
-@asynccontextmanager
-async def account(
-    api_url: str, *, auth_token: str = TOKEN, account_sid: str = ACCOUNT, timeout_s: float = TIMEOUT_S
-) -> AsyncIterator[tuple[CarrierAccount, Metrics]]:
-    metrics = Metrics()
-    control = TwilioControl(account_sid=account_sid, auth_token=auth_token, api_url=api_url)
-    async with carrier_session() as session:
-        yield CarrierAccount(control, session, CarrierUrls(PUBLIC), metrics=metrics, timeout_s=timeout_s), metrics
-
-
-def counted(metrics: Metrics) -> dict[tuple[str, str], float]:
-    """Requests by operation and outcome."""
-    samples = [each for metric in metrics.registry.collect() for each in metric.samples]
-    return {
-        (each.labels["operation"], each.labels["outcome"]): each.value
-        for each in samples
-        if each.name == "relay_carrier_request_seconds_count"
-    }
-
-
-def ask(
-    answer: Answer, asking: Callable[[CarrierAccount], Awaitable[Any]], *, timeout_s: float = 5.0
-) -> tuple[Any, StandInRest]:
-    """What comes of asking a carrier that answers so, and all that the carrier got."""
-
-    async def scenario() -> tuple[Any, StandInRest]:
-        async with StandInRest() as rest, account(rest.url, timeout_s=timeout_s) as (carrier, _):
-            rest.answer = answer
-            return await asking(carrier), rest
-
-    return uvloop.run(scenario())
-
+from tests.app.accounts import (
+    CALL,
+    CALLS,
+    NO_CALL,
+    OTHER,
+    PUBLIC,
+    TIMEOUT_S,
+    TRANSFER,
+    account,
+    ask,
+    counted,
+    error,
+    order,
+)
+from tests.app.stand_in_rest import Answer, nothing, raw, reply, reset
 
 # --- Dialling ---
 
@@ -142,6 +94,15 @@ def test_a_carrier_that_does_not_answer_is_waited_for_no_longer_than_set() -> No
 
     came, rest = ask(nothing, dial, timeout_s=TIMEOUT_S)
     assert (came, len(rest.requests)) == (Unclear("TimeoutError"), 1)
+
+
+def test_an_order_that_no_carrier_takes_is_refused_and_not_sent() -> None:
+    wrong = DialOrder(TRANSFER, "not a number", "+14155550100", 30.0, 3600.0, detect_machine=False)
+    answer, rest = ask(nothing, lambda carrier: carrier.dial(wrong))
+    assert isinstance(answer, Refused)
+    assert answer.reason is Reason.PROVIDER_ERROR
+    assert "not a number" not in answer.detail
+    assert rest.requests == []
 
 
 def test_a_carrier_that_is_not_there_has_made_no_call() -> None:
@@ -303,110 +264,6 @@ def test_calls_are_found_once_each_or_not_at_all(answers: tuple[Answer, ...], fo
     assert came == found
     assert {each.method for each in rest.requests} == {"GET"}
     assert all("To=%2B14155550123" in each.target for each in rest.requests)
-
-
-# --- Connections ---
-
-
-def test_each_request_has_a_connection_of_its_own_and_brings_no_cookie_along() -> None:
-    """By its name: cookies of mere addresses are kept by nobody."""
-
-    async def scenario() -> None:
-        async with StandInRest() as rest, account(rest.url.replace("127.0.0.1", "localhost")) as (carrier, _):
-            rest.answer = reply(200, {}, Set_Cookie="a=b")
-            for _ in range(3):
-                assert await carrier.hang_up(CALL)
-        assert (len(rest.requests), rest.connections) == (3, 3)
-        assert [each.headers.get("cookie") for each in rest.requests] == [None] * 3
-
-    uvloop.run(scenario())
-
-
-def test_dials_that_hang_keep_no_phone_from_being_hung_up() -> None:
-    async def scenario() -> None:
-        async with StandInRest() as rest, account(rest.url, timeout_s=10) as (carrier, _):
-            rest.answer = nothing
-            dials = [asyncio.create_task(carrier.dial(order())) for _ in range(150)]
-            await rest.until(len(dials))
-            rest.answer = reply(200, {})
-            assert await carrier.hang_up(CALL)
-            for dial in dials:
-                dial.cancel()
-            await asyncio.gather(*dials, return_exceptions=True)
-
-    uvloop.run(scenario())
-
-
-def test_a_proxy_that_the_environment_names_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario() -> None:
-        async with StandInRest() as proxy, StandInRest() as rest, account(rest.url) as (carrier, _):
-            for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-                monkeypatch.setenv(name, proxy.url)
-                monkeypatch.setenv(name.lower(), proxy.url)
-            rest.answer = reply(200, {})
-            assert await carrier.hang_up(CALL)
-            assert proxy.connections == 0
-
-    uvloop.run(scenario())
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl, which makes the certificate")
-def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", *kind, *name, "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
-
-    async def scenario() -> None:
-        async with StandInRest(tls) as rest, account(rest.url, timeout_s=5) as (carrier, _):
-            came = await carrier.dial(order())
-            assert isinstance(came, Refused)
-            assert (came.reason, came.code) == (Reason.PROVIDER_ERROR, "")
-            assert not await carrier.hang_up(CALL)
-            assert rest.requests == []
-
-    uvloop.run(scenario())
-
-
-def test_every_request_is_counted_by_what_came_of_it() -> None:
-    async def scenario() -> None:
-        async with StandInRest() as rest, account(rest.url) as (carrier, metrics):
-            for answer in (reply(201, {"sid": CALL}), reply(429), reset, nothing):
-                rest.answer = answer
-                await carrier.dial(order())
-            rest.answer = reply(404, NO_CALL)
-            await carrier.hang_up(CALL)
-        assert counted(metrics) == {
-            ("dial", "2xx"): 1.0,
-            ("dial", "4xx"): 1.0,
-            ("dial", "failed"): 2.0,
-            ("hang_up", "4xx"): 1.0,
-        }
-
-    uvloop.run(scenario())
-
-
-# --- The simulated carrier ---
-
-
-def test_a_call_whose_answer_was_lost_is_found_at_the_carrier_and_hung_up() -> None:
-    async def scenario() -> None:
-        script = Outcome(reply=LosesReply(how=Loss.RESET), callee=SILENT.callee, delivery=SILENT.delivery)
-        async with SimulatedCarrier(script=script) as simulated:
-            its = {"account_sid": simulated.account_sid, "auth_token": simulated.auth_token}
-            async with account(simulated.api_url, timeout_s=5, **its) as (carrier, _):
-                assert isinstance(await carrier.dial(order()), Unclear)
-                call = await simulated.until_call()
-                assert await carrier.find_calls(order()) == [call.sid]
-                assert await carrier.hang_up(call.sid)
-                assert await carrier.hang_up(call.sid), "it was over before"
-                assert await carrier.find_calls(order()) == []
-            assert (simulated.dials, simulated.violations, call.violations) == (1, [], [])
-
-    uvloop.run(scenario())
 
 
 # --- Reports ---
