@@ -104,6 +104,7 @@ async def test_f10_agent_hears_a_notice_when_the_customer_leaves_before_they_are
         assert leaving.hung_up_ms(on.call) < HUNG_UP_MS
 
 
+@pytest.mark.long
 async def test_f10_customer_who_leaves_at_any_moment_leaves_no_phone(set_stage: SetStage) -> None:
     numbers = [f"+1415555{number:04}" for number in range(4000, 4000 + ENTRIES)]
     async with set_stage(Outcome(callee=Answers(after_s=0.1, says=AGENT_SAYS)), customer_grace_s=0.0) as stage:

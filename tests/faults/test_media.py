@@ -20,8 +20,8 @@ from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, OnCall, Stage,
 
 TAIL_MS = 100
 """How long an agent who has hung up may still be heard."""
-GAP_MS = 400
-"""From the last of a stream to the first of the next, if the carrier brings it at once."""
+GAP_MS = 1000
+"""From the last of a stream to the first of the next. Measured: 50 to 120 ms, and up to 500 ms on a busy machine."""
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 COMES_BACK = Outcome(callee=Answers(says=AGENT_SAYS, reconnects=True))
 MEDIA_URL = re.compile(r'url="([^"]+)"')
@@ -78,12 +78,13 @@ async def test_f14_black_hole_is_noticed_within_the_real_bounds(set_stage: SetSt
 async def check_reconnects(stage: Stage, how: HangUp, *, unheard_ms: float) -> None:
     on = await stage.on_call()
     await until_heard(stage, on.phone)
+    breaking = Stopwatch()
     on.phone.hang_up(how)
     await until_reconnecting(stage, on.transfer_id, value=True)
     await until_reconnecting(stage, on.transfer_id, value=False)
     await on.call.until(lambda call: len(call.phones) == 2, "the next stream")
     await until_heard(stage, on.call.phones[1])
-    gap_ms = longest_gap_ms(stage.customer, AGENT_HZ)
+    gap_ms = longest_gap_ms(stage.customer, AGENT_HZ, breaking.began_ns)
     print(f"F14 {how.name}: the agent was not heard for {gap_ms:.0f} ms")
     assert gap_ms < GAP_MS + unheard_ms
     first_url, second_url = (MEDIA_URL.search(document)[1] for document in on.call.answer_documents)  # type: ignore[index]
@@ -137,15 +138,15 @@ async def test_f15_stream_without_media_from_the_start_is_no_call(set_stage: Set
 async def test_f15_stream_whose_media_stops_is_replaced(set_stage: SetStage, soon: None) -> None:
     async with set_stage(SPEAKS) as stage:
         on = await stage.on_call()
+        withholding = Stopwatch()
         on.phone.withhold_media()
         await until_reconnecting(stage, on.transfer_id, value=True)
         await until_reconnecting(stage, on.transfer_id, value=False)
         assert len(on.call.phones) == 2
         await until_heard(stage, on.call.phones[1])
-        print(
-            f"F15: the agent was not heard for {longest_gap_ms(stage.customer, AGENT_HZ):.0f} ms, 600 of them waiting"
-        )
-        assert longest_gap_ms(stage.customer, AGENT_HZ) < 600 + GAP_MS
+        gap_ms = longest_gap_ms(stage.customer, AGENT_HZ, withholding.began_ns)
+        print(f"F15: the agent was not heard for {gap_ms:.0f} ms, 600 of them waiting")
+        assert gap_ms < 600 + GAP_MS
         on.call.phones[1].stop()
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
