@@ -19,6 +19,7 @@ from relay.app.carrier_urls import CarrierUrls
 from relay.app.carriers import CarrierAccount, carrier_session
 from relay.app.embedded_store import EmbeddedStore
 from relay.app.http_app import create_app
+from relay.app.http_protocol import BoundedHttp
 from relay.app.media_upgrade import media_upgrade
 from relay.app.metrics import Metrics
 from relay.app.numbers import NumberPolicy
@@ -144,7 +145,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         server = _Server(
             uvicorn.Config(
                 create_app(services),
-                http="httptools",  # the one that the tests have tried, and a third less work than h11
+                http=BoundedHttp,
                 ws=media_upgrade(services),
                 loop="none",
                 lifespan="off",

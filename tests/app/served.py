@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.http_app import create_app
+from relay.app.http_protocol import BoundedHttp
 from relay.app.media_upgrade import media_upgrade
 from relay.app.metrics import Metrics
 from relay.app.numbers import NumberPolicy
@@ -229,6 +230,7 @@ async def listening(app: Any, *, ws: type[asyncio.Protocol] | None = None) -> As
         server = _Server(
             uvicorn.Config(
                 app,
+                http=BoundedHttp,
                 ws=ws or "none",
                 loop="none",
                 lifespan="off",

@@ -53,6 +53,11 @@ class Connection:
         """Write."""
         self._writer.write(data)
 
+    async def drained(self) -> None:
+        """Return when little is left to be written, or the service has gone."""
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()
+
     async def head(self) -> bytes:
         """The head of the next answer; what there is of it if the connection ends before."""
         try:
