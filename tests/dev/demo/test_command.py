@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from relay.__main__ import app
+from relay.__main__ import _commands
 from relay.client import Reason, State
 from relay.dev.demo.expectations import ends
 from relay.dev.demo.scenarios import BY_NAME, SCENARIOS
+
+app = _commands(["demo"])
 
 
 def test_list_names_each_scenario_with_a_line() -> None:
