@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from pathlib import Path
 
@@ -223,7 +224,7 @@ async def test_who_waits_for_what_had_no_answer_is_told_when_it_is_tried_again(
             await started_wait(one, transfer.transfer_id, lambda found: found.state is State.RINGING)
             for one in (store, other)
         ]
-        await both_know_the_latest(store, other, transfer)  # so that nothing is read for an earlier hint
+        await has_been_read_by(store, other, transfer=transfer)  # so that nothing is read for an earlier hint
         proxy.lose_answer_to(scripts.APPLY.sha1.encode(), times=3)
         with pytest.raises(StoreUnavailable):
             await store.apply(transfer.transfer_id, Event.RANG, epoch=1, event_id=event_id)
@@ -236,11 +237,16 @@ async def test_who_waits_for_what_had_no_answer_is_told_when_it_is_tried_again(
             assert [await task for task in waiting] == [again.transfer] * 2
 
 
-async def both_know_the_latest(store: TransferStore, other: TransferStore, transfer: Transfer) -> None:
-    async with other.news(transfer.transfer_id) as news:
-        placed = await store.apply(transfer.transfer_id, Event.PLACED, epoch=1)
-        while news.latest != placed.transfer:
-            assert await news.changed(5)
+async def has_been_read_by(*stores: TransferStore, transfer: Transfer) -> None:
+    """Let something happen, and return when the readers of these have come to it, and are done with all before."""
+    async with contextlib.AsyncExitStack() as stack:
+        all_news = [await stack.enter_async_context(store.news(transfer.transfer_id)) for store in stores]
+        await raw(stores[0], "HSET", key_of(stores[0], transfer.transfer_id), "version", 17)
+        hint = ("id", transfer.transfer_id, "version", 17)
+        await raw(stores[0], "XADD", f"{stores[0]._prefix}:news", "*", *hint)
+        for news in all_news:
+            while not (isinstance(news.latest, Transfer) and news.latest.version == 17):
+                assert await news.changed(5)
 
 
 async def test_who_waits_is_told_of_what_a_server_did_that_stood_still(own_server: RedisServer) -> None:
