@@ -28,10 +28,12 @@ class Application:
 
     def __init__(self) -> None:
         self.may_answer = asyncio.Semaphore(100)
+        self.headers: list[tuple[bytes, bytes]] = []
         self.left = asyncio.Event()
         """A client went before its request was whole."""
 
-    async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.headers = scope["headers"]
         size_bytes, more = 0, True
         while more:
             message = await receive()
@@ -120,6 +122,16 @@ def test_headers_below_the_bound_and_bodies_of_any_size_are_read() -> None:
                 await client.drained()
             assert await client.status() == 200
             assert await client.reader.readexactly(6) == str(size_bytes).encode()
+
+    run(scenario)
+
+
+def test_spaces_around_a_header_are_no_part_of_it() -> None:
+    async def scenario(port: int, app: Application) -> None:
+        async with connected(port) as client:
+            client.send(b"GET / HTTP/1.1\r\nHost: relay\r\nX-Spaces: \t a b \t \r\nX-None:\r\n\r\n")
+            assert await client.status() == 200
+        assert app.headers == [(b"host", b"relay"), (b"x-spaces", b"a b"), (b"x-none", b"")]
 
     run(scenario)
 
