@@ -14,6 +14,7 @@ from relay.transfers.ports import (
     MediaBack,
     MediaLost,
     MediaStarted,
+    PhoneEnded,
     PhoneRang,
     RoomJoined,
 )
@@ -39,6 +40,27 @@ async def test_f14_media_that_is_lost_comes_back_over_one_new_stream(store_url: 
         assert case.latest[transfer_id].state is State.JOINED
         assert await case.answer(transfer_id, 1) is None
         bridge.emit(BridgeEnded(Reason.MEDIA_LOST, "reset again, for too long"))
+        assert came_to(await case.ended(transfer_id)) == (State.DISCONNECTED, Reason.MEDIA_LOST)
+
+
+async def test_f14_phone_whose_stream_is_lost_is_hung_up_at_once_when_it_is_over(store_url: str) -> None:
+    """Nobody would hear the notice, so that the bridge's own end is not waited for."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        bridge = case.bridge(transfer_id)
+        bridge.emit(MediaLost("reset"))
+        await case.until(lambda: case.latest[transfer_id].reconnecting, "reconnecting")
+        bridge.may_release.clear()
+        await case.coordinator.cancel(transfer_id)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        bridge.may_release.set()
+
+
+async def test_f14_carrier_that_ends_the_call_with_the_stream_it_lost_has_lost_the_media(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        case.bridge(transfer_id).emit(MediaLost("reset"))
+        await case.hang_up_phone(transfer_id, PhoneEnded(Reason.AGENT_HUNG_UP))
         assert came_to(await case.ended(transfer_id)) == (State.DISCONNECTED, Reason.MEDIA_LOST)
 
 
