@@ -26,7 +26,7 @@ from relay.app.transfer_json import (
 )
 from relay.transfers.claims import RequestKey
 from relay.transfers.coordinator import Caller
-from relay.transfers.record import TRANSFER_ID, Transfer, digest
+from relay.transfers.record import TRANSFER_ID, Transfer
 from relay.transfers.states import State
 
 WAIT_MAX_S: Final = 60.0
@@ -169,7 +169,7 @@ class Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._store = services.store
-        self._fingerprint_key = services.settings.derived_key("fingerprints of requests")
+        self._request_key = services.settings.derived_key("requests that may come again")
         self._orders = Orders(
             services.settings, numbers=services.numbers, rooms=services.rooms, carriers=services.controls.keys()
         )
@@ -182,14 +182,19 @@ class Api:
         again = None
         if idempotency_key is not None:
             # Keyed: who reads the store could try out all numbers against a digest, and callers' keys can be guessed.
-            said = hmac.digest(self._fingerprint_key, f"{idempotency_key}:{body.fingerprint()}".encode(), "sha256")
-            again = RequestKey(key=digest(f"{principal.key_id}:{idempotency_key}"), fingerprint=said.hex())
+            again = RequestKey(
+                key=self._keyed(f"{principal.key_id}:{idempotency_key}"),
+                fingerprint=self._keyed(f"{idempotency_key}:{body.fingerprint()}"),
+            )
         caller = Caller(allowance=principal.key_id, request=again)
         requested = await self._services.coordinator.request(self._orders.resolve(body), caller)
         response.headers["Location"] = f"/v1/transfers/{requested.transfer.transfer_id}"
         if requested.is_replay:
             response.headers[REPLAYED] = "true"
         return transfer_json(requested.transfer)
+
+    def _keyed(self, text: str) -> str:
+        return hmac.digest(self._request_key, text.encode(), "sha256").hex()
 
     async def latest(self, limit: _Limit = 20) -> TransferListJson:
         """The latest transfers, newest first."""
