@@ -50,7 +50,7 @@ def test_a_request_is_one_line_without_path_query_and_headers(run_served: RunSer
             await served.ask("GET", f"/v1/transfers/{NOBODY}?wait_s=0&secret=s3cret", Cookie="s3cret")
             await served.ask("POST", f"/carriers/twilio/{NOBODY}/answer/0?secret=s3cret", b"secret=s3cret")
             await served.ask("GET", "/s3cret", key="s3cret" * 4)
-            await served.ask("BREW", "/v1/transfers", key=None)
+            await served.ask("PROPFIND", "/v1/transfers", key=None)
         shown = [(line["method"], line["route"], line["status"], line["key_id"]) for line in lines_of(logged)]
         key_id = digest(ADMIN_KEY)[:8]
         assert shown == [
@@ -125,7 +125,7 @@ def test_waiting_requests_do_not_count_as_slow_ones(run_served: RunServed) -> No
         await served.ask("GET", f"/v1/transfers/{transfer_id}?wait_s=0.01")
         await served.ask("DELETE", f"/v1/transfers/{transfer_id}")
         await served.ask("GET", f"/v1/transfers/{transfer_id}/events")
-        await served.ask("BREW", "/v1/transfers")
+        await served.ask("PROPFIND", "/v1/transfers")
         counted = (await served.ask("GET", "/metrics")).text
         assert 'method="DELETE",route="/v1/transfers/{transfer_id}",status="200"' in counted
         assert 'method="other",route="/v1/transfers",status="405"' in counted
