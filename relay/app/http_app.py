@@ -44,11 +44,11 @@ def create_app(services: Services) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its spans have whole paths, and errors' texts
     )
     keys = Keys(services.settings.api_keys)
-    routers = (
+    routers = (  # the most asked for first: they are tried one after the other
+        carrier_router(services),
         api_router(services, keys),
         health_router(services),
         metrics_router(services, keys),
-        carrier_router(services),
     )
     for router in routers:
         app.include_router(router)

@@ -55,6 +55,8 @@ def _field(part: bytes) -> tuple[str, str]:
 
 
 def _text(quoted: bytes) -> str:
+    if b"%" not in quoted:  # most: and a webhook has sixty
+        return quoted.replace(b"+", b" ").decode()
     if _BAD_ESCAPE.search(quoted):
         raise ValueError("form: expected two hexadecimal digits after every '%', got others")
     return unquote_to_bytes(quoted.replace(b"+", b" ")).decode()
