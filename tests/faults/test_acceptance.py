@@ -47,7 +47,7 @@ async def until_heard(stage: Stage) -> None:
 
 
 async def test_f3_voicemail_presses_nothing_and_is_never_heard(set_stage: SetStage) -> None:
-    async with set_stage(greets(), accept_timeout_s=1.0) as stage:
+    async with set_stage(greets(), accept_timeout_s=0.6) as stage:
         transfer_id = await stage.ask(accept="press_1")
         await stage.until(transfer_id, State.ANSWERED)
         view = await stage.ended(transfer_id, State.FAILED, Reason.VOICEMAIL, within_s=3)
@@ -95,7 +95,7 @@ async def test_f3_human_whom_the_carrier_detects_is_heard_and_not_before(set_sta
 
 @pytest.mark.long
 async def test_f3_detection_that_never_comes_lets_nobody_in(set_stage: SetStage) -> None:
-    async with set_stage(greets(detected=None), accept_timeout_s=1.0) as stage:
+    async with set_stage(greets(detected=None), accept_timeout_s=0.6) as stage:
         transfer_id = await stage.ask(accept="detection")
         await stage.ended(transfer_id, State.FAILED, Reason.VOICEMAIL, within_s=3)
         assert await unheard_dbfs(stage) < UNHEARD_DBFS

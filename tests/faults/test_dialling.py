@@ -31,7 +31,7 @@ UNHEARD = Delivery(copies=0)
 """No status callback ever comes."""
 LOSSES = {f"+141555500{number:02}": how for number, how in enumerate(Loss)}
 """A number for each way not to learn what became of its dial."""
-RUNS_AT_ONCE = 10
+RUNS_AT_ONCE = 20
 
 
 async def test_f1_busy_agent_leaves_the_customer_with_the_bot(set_stage: SetStage) -> None:
@@ -131,7 +131,7 @@ async def test_f7_phone_that_nobody_told_us_of_is_found_and_hung_up(set_stage: S
     script = {
         number: Outcome(reply=LosesReply(how=how), callee=Rings(), delivery=UNHEARD) for number, how in LOSSES.items()
     }
-    async with set_stage(script, ring_timeout_s=1.0, dial_timeout_s=0.5) as stage:
+    async with set_stage(script, ring_timeout_s=0.6, dial_timeout_s=0.4) as stage:
         ids = await asyncio.gather(*(stage.ask(room=number[1:], to=number) for number in LOSSES))
         for transfer_id in ids:
             await stage.ended(transfer_id, State.FAILED, Reason.DIAL_UNKNOWN)
