@@ -219,7 +219,8 @@ def test_relay_may_do_all_that_it_does(acl_urls: tuple[str, str]) -> None:
 
     run(scenario())
     with Redis.from_url(acl_urls[1]) as redis:
-        assert redis.acl_log() == []
+        refused = {entry["object"] for entry in redis.acl_log()}
+    assert refused <= {"client|setinfo"}, "which redis-py asks for, does without, and Redis 7.0 cannot allow"
 
 
 def test_relay_may_do_nothing_else(acl_urls: tuple[str, str]) -> None:
