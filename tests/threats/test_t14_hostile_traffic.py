@@ -120,7 +120,7 @@ def test_t15_compression_is_not_agreed_to_and_a_bomb_is_not_unpacked(on_stage: O
 
 
 def test_t16_requests_that_are_never_finished_keep_nobody_else_waiting(on_stage: OnStage) -> None:
-    """How long they may stay is not bounded yet: that is left to the proxy."""
+    """How long they may stay is bounded, see ``test_http_protocol``; how many there may be is left to the proxy."""
 
     async def scenario(stage: Stage) -> None:
         path = f"/carriers/twilio/tr_{'0' * 32}/media/{'a' * 43}"
