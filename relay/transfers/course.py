@@ -241,8 +241,12 @@ class Course:
             await self._ledger.write(Event.PLACED, changes={"provider_call_id": call_id})
 
     def _may_stream(self, stream: int) -> bool:
-        """Whether the carrier may ask for its ``stream``-th stream now; that it is the next one, the store sees to."""
-        return self._state is State.JOINED if stream else self._state in UNJOINED
+        """
+        Whether the carrier may ask for its ``stream``-th stream now; that it is the next one, the store sees to.
+
+        A later one than the first follows a stream that broke, or could not be opened: the call has been answered.
+        """
+        return self._state in (State.ANSWERED, State.JOINED) if stream else self._state in UNJOINED
 
     def _why_unanswered(self) -> Reason:
         if self._phone.call_id is not None:
@@ -273,9 +277,11 @@ class Course:
         if call_id != self._phone.call_id:
             self._log.error("media_of_another_call", detail="expected the call of the signed webhook, got another")
             return Close(Reason.PROVIDER_ERROR)
+        is_first = not self.has_media
         self.has_media = True
         await self._answered("")
-        self._expect_audience()
+        if is_first:  # streams that come to nothing, one after the other, do not make the wait longer
+            self._expect_audience()
         return None
 
     def _on_key(self, digit: str) -> Close | None:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, CloseCode, Frame, Opcode
 
 from relay.dev.carrier_signature import SIGNATURE_HEADER, signature_of
 from relay.transfers.record import new_transfer_id
@@ -21,6 +21,8 @@ from tests.threats.stage import RINGS, Stage
 
 STORE_COMMANDS = ("evalsha", "eval", "hgetall")
 AUDIO = b"".join(Frame(Opcode.TEXT, message).serialize(mask=True) for message in (messages.start(), messages.media(1)))
+
+OUT_OF_THE_WAY = Frame(Opcode.CLOSE, Close(CloseCode.TRY_AGAIN_LATER, "media_lost").serialize()).serialize(mask=False)
 
 
 def guesses(count: int) -> Iterator[str]:
@@ -243,8 +245,14 @@ def test_t2_a_second_stream_comes_by_a_new_answer_webhook_only(on_stage: OnStage
             first.send(signed(stage, transfer_id, token))
             assert await first.status() == 101
             assert await stage.token(transfer_id, call) is None
-            assert await stage.token(transfer_id, call, stream=1) is None
-            assert await stage.token(transfer_id, call, stream=2) is None
-        assert (await stage.until(transfer_id, lambda _: True)).streams == 1
+            token = await stage.token(transfer_id, call, stream=1)
+            assert token is not None
+            async with connected(stage.port) as second:
+                second.send(signed(stage, transfer_id, token))
+                assert await second.status() == 101
+                assert await first.rest() == OUT_OF_THE_WAY
+                assert await stage.token(transfer_id, call) is None
+                assert await stage.token(transfer_id, call, stream=1) is None
+                assert (await stage.until(transfer_id, lambda _: True)).streams == 2
 
     on_stage(scenario, RINGS)

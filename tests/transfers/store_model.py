@@ -70,7 +70,7 @@ class Model:
     def mint(self, *, epoch: int, stream: int, token: str) -> Answer:
         if epoch != self.epoch:
             return Answer.FENCED
-        if self.state in TERMINAL or stream < self.streams:
+        if self.state in TERMINAL or stream < max(self.streams, self.token_stream):
             return Answer.IGNORED
         self.token, self.token_stream = token, stream
         return Answer.OK

@@ -58,6 +58,28 @@ async def test_a_stream_that_was_never_opened_is_passed_over(open_store: OpenSto
         assert await mint(store, transfer.transfer_id, "d", stream=3) is Answer.OK
 
 
+async def test_f32_a_late_copy_of_an_earlier_answer_leaves_the_later_streams_token_alone(open_store: OpenStore) -> None:
+    async with open_store() as store:
+        transfer = await stored_in(store, State.ANSWERED)
+        await mint(store, transfer.transfer_id, "a")
+        await mint(store, transfer.transfer_id, "b", stream=1)
+        assert await mint(store, transfer.transfer_id, "a") is Answer.IGNORED
+        assert await mint(store, transfer.transfer_id, "b", stream=1) is Answer.OK, "its own webhook, sent again"
+        assert await consume(store, transfer.transfer_id, "b") is Answer.OK
+        assert await mint(store, transfer.transfer_id, "c", stream=2) is Answer.OK
+
+
+async def test_a_stream_that_was_passed_over_stays_so_when_the_later_ones_token_is_too_old(
+    open_store: OpenStore,
+) -> None:
+    async with open_store() as store:
+        transfer = await stored_in(store, State.ANSWERED)
+        await mint(store, transfer.transfer_id, "b", stream=1, ttl_s=0.001)
+        await redis_time_passes(store)
+        assert await mint(store, transfer.transfer_id, "a") is Answer.IGNORED
+        assert await mint(store, transfer.transfer_id, "b", stream=1) is Answer.OK
+
+
 async def test_a_token_that_is_minted_again_is_good_for_longer(open_store: OpenStore) -> None:
     async with open_store() as store:
         transfer = await stored_in(store, State.RINGING)
