@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from relay.errors import StoreUnavailable
-from relay.transfers.news import Command
+from relay.transfers.lines import Command
 
 _log = structlog.get_logger(__name__)
 

@@ -2,21 +2,23 @@
 Who waits for news of which transfer, and how news travel between nodes.
 
 What a node writes wakes its own waiters at once. The other nodes learn of it by a hint in one short stream that all
-share: one blocking reader per node reads it, and reads again what a hint says is newer than what its waiters know.
+share, which is sent right behind what it is about: one blocking reader per node reads it, and reads again what its
+waiters wait for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from relay.errors import StoreUnavailable
+from relay.transfers.door import ANSWER_S
+from relay.transfers.lines import Command
 from relay.transfers.record import Transfer
 from relay.transfers.stored import read_transfer, transfer_key
 
-Command: TypeAlias = tuple[str | int, ...]
 Ask: TypeAlias = Callable[[Sequence[Command], float], Awaitable[list[Any]]]
 """Send commands over one connection; what they answer, or StoreUnavailable after so many seconds."""
 Readout: TypeAlias = Transfer | StoreUnavailable | None
@@ -24,10 +26,9 @@ Readout: TypeAlias = Transfer | StoreUnavailable | None
 
 SYNC_S: Final = 1.0
 """How often the reader, however busy or idle, makes sure that Redis takes writes and has not lost the stream."""
-ANSWER_S: Final = 1.25
 RETRY_S: Final = 0.2
 PACE_S: Final = 0.002
-"""Between hints: in a busy second many travel together, and cost the loop a tenth. Nobody notices 2 ms."""
+"""Before the reader reads on: in a busy second many hints are read together. Nobody notices 2 ms."""
 ALIVE_TTL_S: Final = 10
 HINTS_KEPT: Final = 10_000
 """The reader may be as many behind; what it misses, waiters find when their time is over."""
@@ -54,7 +55,10 @@ class Subscription:
         return True
 
     def tell(self, latest: Readout) -> None:
-        """Wake who waits."""
+        """Wake who waits, unless this is known already."""
+        known = self.latest
+        if isinstance(latest, Transfer) and isinstance(known, Transfer) and latest.version <= known.version:
+            return
         self.latest = latest
         self._changed.set()
 
@@ -82,11 +86,9 @@ class Subscriptions:
         """Return the transfers that somebody waits for."""
         return list(self._of)
 
-    def know(self, transfer_id: str, version: int) -> bool:
-        """Return whether all who wait for the transfer know this version of it, or a newer one."""
-        return all(
-            isinstance(one.latest, Transfer) and one.latest.version >= version for one in self._of.get(transfer_id, ())
-        )
+    def among(self, transfer_ids: Iterable[str]) -> list[str]:
+        """Return those that somebody waits for, each once."""
+        return [each for each in dict.fromkeys(transfer_ids) if each in self._of]
 
     def tell(self, transfer_id: str, latest: Readout) -> None:
         """Wake all who wait for the transfer."""
@@ -96,7 +98,7 @@ class Subscriptions:
 
 class News:
     """
-    The news of this node: its waiters, what it still has to tell the other nodes, and the reader of theirs.
+    The news of this node: its waiters, what it tells the other nodes, and the reader of theirs.
 
     Args:
         prefix: of the keys.
@@ -115,61 +117,38 @@ class News:
         self._write = write
         self._read = read
         self._on_met = on_met
-        self._untold: dict[str, Transfer] = {}
-        self._something_untold = asyncio.Event()
+        self._node = node
+        self._in_doubt: set[str] = set()
         self._tried = asyncio.Event()
         self._is_closing = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._following: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Start to read and to tell; return when the first attempt to read has come to something."""
-        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._tell_others())]
+        """Start to read; return when the first attempt has come to something."""
+        self._following = asyncio.create_task(self._follow())
         await self._tried.wait()
 
     async def close(self) -> None:
-        """Tell the others what they do not know yet, if Redis answers; then stop. Who still waits is told to stop."""
-        # Before Python 3.12, wait_for (redis-py sends through it) may swallow a cancellation: the tasks look here, too.
+        """Stop reading. Who still waits is told to stop."""
+        # Before Python 3.12, wait_for may swallow a cancellation: the task looks here, too.
         self._is_closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(StoreUnavailable):
-            await self._send_hints()
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
         for transfer_id in self.subscriptions.ids():
             self.subscriptions.tell(transfer_id, StoreUnavailable("the store was closed"))
 
     def tell(self, transfer: Transfer) -> None:
-        """Tell all nodes of what this one has just written, or found written."""
-        if not self.subscriptions.know(transfer.transfer_id, transfer.version):
-            self.subscriptions.tell(transfer.transfer_id, transfer)
-        self._untold[transfer.transfer_id] = transfer
-        self._something_untold.set()
+        """Tell this node's waiters of what it has just written, or found written."""
+        self.subscriptions.tell(transfer.transfer_id, transfer)
 
-    # Telling the other nodes
+    def doubt(self, transfer_id: str) -> None:
+        """Have a transfer looked up soon: it was written to, and there was no answer."""
+        self._in_doubt.add(transfer_id)
 
-    async def _tell_others(self) -> None:
-        while not self._is_closing:
-            await self._something_untold.wait()
-            try:
-                await self._send_hints()
-                await asyncio.sleep(PACE_S)
-            except StoreUnavailable:  # it is logged where it is raised; what could not be told is kept
-                await asyncio.sleep(RETRY_S)
-
-    async def _send_hints(self) -> None:
-        self._something_untold.clear()
-        hints, self._untold = self._untold, {}
-        if not hints:
-            return
-        try:
-            await self._write([self._hint(transfer) for transfer in hints.values()], ANSWER_S)
-        except BaseException:
-            self._untold = hints | self._untold
-            self._something_untold.set()
-            raise
-
-    def _hint(self, transfer: Transfer) -> Command:
-        fields = ("id", transfer.transfer_id, "version", transfer.version, "state", transfer.state)
+    def hint(self, transfer_id: str) -> Command:
+        """Return the command that tells the other nodes, to be sent right behind what it is about."""
+        fields = ("id", transfer_id, "node", self._node)
         return ("XADD", self._stream, "MAXLEN", "~", HINTS_KEPT, "*", *fields)
 
     # Reading what the other nodes tell
@@ -202,6 +181,8 @@ class News:
         if position is None or before is None or newest < position:
             await self._read_again(self.subscriptions.ids())
             return newest
+        in_doubt, self._in_doubt = self._in_doubt, set()
+        await self._read_again(self.subscriptions.among(in_doubt))
         return position
 
     async def _read_hints(self, position: tuple[int, int], *, block_s: float) -> tuple[int, int]:
@@ -212,19 +193,16 @@ class News:
         if not streams:
             return position
         entries = streams[0][1]
-        await self._read_again(self._newer(entries))
+        await self._read_again(self.subscriptions.among(self._of_others(entries)))
+        await asyncio.sleep(PACE_S)
         return _position(entries[-1][0])
 
-    def _newer(self, entries: Sequence[Any]) -> list[str]:
-        """Return the transfers that these hints say are newer than what their waiters know."""
-        versions: dict[str, int] = {}
+    def _of_others(self, entries: Sequence[Any]) -> Iterator[str]:
+        """Return the transfers of which other nodes tell."""
         for _, flat in entries:
             fields = dict(zip(flat[::2], flat[1::2], strict=False))
-            transfer_id = fields.get(b"id", b"").decode(errors="replace")
-            version = fields.get(b"version", b"")
-            if version.isdigit() and len(version) <= 15:  # else no hint of ours
-                versions[transfer_id] = max(versions.get(transfer_id, 0), int(version))
-        return [each for each, version in versions.items() if not self.subscriptions.know(each, version)]
+            if fields.get(b"node") != self._node.encode():
+                yield fields.get(b"id", b"").decode(errors="replace")
 
     async def _read_again(self, transfer_ids: Sequence[str]) -> None:
         for at in range(0, len(transfer_ids), READ_AT_ONCE):

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import structlog
 
 from relay.errors import StoreUnavailable
-from relay.transfers.news import Command
+from relay.transfers.lines import Command
 from relay.transfers.record import TRANSFER_ID, Transfer
 from relay.transfers.stored import read_transfer, transfer_key
 

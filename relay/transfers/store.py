@@ -12,25 +12,17 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
-
-import structlog
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from typing import Final
 
 from relay.errors import StoreUnavailable
 from relay.transfers import scripts, stored
 from relay.transfers.answer import Answer, Applied
-from relay.transfers.clock import Patience
+from relay.transfers.door import REFUSAL, Door
 from relay.transfers.eviction import EvictionCheck
-from relay.transfers.health import Health
-from relay.transfers.news import ANSWER_S, Command, News, Subscription
+from relay.transfers.lines import Command
+from relay.transfers.news import News, Subscription
 from relay.transfers.reasons import Reason
 from relay.transfers.recent import RecentTransfers
 from relay.transfers.record import TRANSFER_ID, LoggedEvent, Transfer
@@ -43,18 +35,8 @@ __all__ = ["Answer", "Applied", "Claim", "Subscription", "TransferStore"]
 KEEP_S: Final = 3600
 LIVE_S: Final = 48 * 3600
 """Twice as long as carriers let a call be (24 h): a live transfer does not expire, one whose node died does."""
-# A server on the same network answers in a millisecond, one across an ocean in 150: 250 ms are silence. Three tries fit
-# into ANSWER_S, and so does one when a connection is made first, which is three to five times there and back.
-_SILENCE_S: Final = 0.25
-_CONNECT_S: Final = 1.0
-_READING: Final = ("HGETALL", "XRANGE", "ZREVRANGE", "INFO")  # a replica answers these
-_BROKEN: Final = (RedisConnectionError, RedisTimeoutError, OSError)
-_TRIES: Final = Retry(ExponentialBackoff(cap=0.1, base=0.02), 2, _BROKEN)  # type: ignore[arg-type]  # any error will do
-_NO_RETRY: Final = Retry(NoBackoff(), 0)
 _ENTRY_ID: Final = re.compile(r"[0-9]{1,18}-[0-9]{1,18}")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
-_log = structlog.get_logger(__name__)
 
 
 class TransferStore(ClaimStore):
@@ -66,18 +48,15 @@ class TransferStore(ClaimStore):
         prefix: of all keys, for a Redis that is shared.
         keep_s: how long a transfer can be read after it is over.
         live_s: how long one can be read to which nothing happens any more.
-        connections: for commands. One more is held by the reader of the other nodes' news.
     """
 
-    def __init__(
-        self, url: str, *, prefix: str = "relay", keep_s: int = KEEP_S, live_s: int = LIVE_S, connections: int = 2
-    ) -> None:
-        self._door = _Door(url, connections)
+    def __init__(self, url: str, *, prefix: str = "relay", keep_s: int = KEEP_S, live_s: int = LIVE_S) -> None:
+        self._door = Door(url)
         name = os.urandom(8).hex()
         numbers = itertools.count()
         super().__init__(prefix, run=self._door.run, new_attempt=lambda: f"{name}:{next(numbers)}")
         self._live_s = live_s
-        check = EvictionCheck(self._door.ask, refusal=ResponseError)
+        check = EvictionCheck(self._door.ask, refusal=REFUSAL)
         self._news = News(prefix, node=name, write=self._door.ask, read=self._door.ask_as_reader, on_met=check.look)
         self._recent = RecentTransfers(prefix, ask=self._door.ask)
         self._sources = {event: stored.sources_text(event, keep_s=keep_s, live_s=live_s) for event in Event}
@@ -218,126 +197,14 @@ class TransferStore(ClaimStore):
         if not TRANSFER_ID.fullmatch(transfer_id):
             return Applied(Answer.MISSING, None)
         key = stored.transfer_key(self._prefix, transfer_id)
-        answer, flat = await self._door.run(script, (key, f"{key}:events", f"{key}:seen"), arguments, also=also)
+        keys = (key, f"{key}:events", f"{key}:seen")
+        also = (*also, self._news.hint(transfer_id))
+        try:
+            answer, flat = await self._door.run(script, keys, arguments, also=also)
+        except StoreUnavailable:
+            self._news.doubt(transfer_id)
+            raise
         transfer = stored.read_transfer(transfer_id, flat)  # raises for all that is "unreadable"
         if transfer is not None:  # "duplicate" and "ignored", too: what was done then may have been told to nobody
             self._news.tell(transfer)
         return Applied(Answer(answer.decode()), transfer)
-
-
-class _Door:
-    """What connects to one Redis, and what its failures are called."""
-
-    def __init__(self, url: str, connections: int) -> None:
-        self.health = Health("store")
-        self._reader_health = Health("news")
-        self._is_closed = False
-        self._lines = _Lines(url, connections)
-        self._reader = _Lines(url, 1)
-
-    async def run(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[str | int], *, also: Sequence[Command] = ()
-    ) -> Any:
-        """Run a script, and more commands right after it; return what the script answers."""
-        rest = (len(keys), *keys, *arguments)
-        try:
-            reply, *_ = await self.ask([("EVALSHA", script.sha1, *rest), *also])
-        except NoScriptError:  # Redis has been restarted, or has flushed its scripts
-            reply, *_ = await self.ask([("EVAL", script.text, *rest), *also])
-        return reply
-
-    async def ask(self, commands: Sequence[Command], timeout_s: float = ANSWER_S) -> list[Any]:
-        """Send commands, and return what they answer."""
-        asking = self._lines.ask(commands, tries=_TRIES, silence_s=_SILENCE_S)
-        replies = await self._watched(asking, timeout_s, self.health)
-        if commands[0][0] not in _READING:
-            self.health.note(None)
-        return replies
-
-    async def ask_as_reader(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
-        """Send commands over the reader's connection, and return what they answer, however long that takes."""
-        asking = self._reader.ask(commands, tries=_NO_RETRY, silence_s=timeout_s)
-        replies = await self._watched(asking, timeout_s, self._reader_health)
-        self._reader_health.note(None)
-        return replies
-
-    async def close(self) -> None:
-        self._is_closed = True
-        await self._lines.close()
-        await self._reader.close()
-
-    async def _watched(self, asking: Coroutine[Any, Any, list[Any]], timeout_s: float, health: Health) -> list[Any]:
-        if self._is_closed:
-            asking.close()
-            raise StoreUnavailable("the store was closed")
-        try:
-            async with Patience(timeout_s):
-                return await asking
-        except NoScriptError:
-            raise
-        except (RedisError, OSError) as error:
-            if not _is_of_one_key(error):
-                health.note(error)
-            raise StoreUnavailable(f"Redis: {type(error).__name__} {error}") from error
-
-
-class _Lines:
-    """
-    A few connections to one Redis, each for one who asks at a time; one that fails is made anew by who uses it next.
-
-    They are redis-py's, without its client and its pool: those look at a connection before each command whether it has
-    been closed meanwhile, which takes a third of a transition. Here the command itself finds out, and is sent again.
-    """
-
-    def __init__(self, url: str, count: int) -> None:
-        pool = ConnectionPool.from_url(
-            url,
-            socket_connect_timeout=_CONNECT_S,
-            socket_timeout=None,  # one bound is enough, see _try
-            retry=_NO_RETRY,
-            protocol=2,
-        )
-        self._all = [pool.make_connection() for _ in range(count)]  # type: ignore[no-untyped-call]  # by redis-py
-        self._idle: asyncio.LifoQueue[AbstractConnection] = asyncio.LifoQueue()
-        for connection in self._all:
-            self._idle.put_nowait(connection)
-
-    async def ask(self, commands: Sequence[Command], *, tries: Retry, silence_s: float) -> list[Any]:
-        connection = await self._idle.get()
-        try:
-            replies = await tries.call_with_retry(
-                lambda: self._try(connection, commands, silence_s), lambda _: connection.disconnect(nowait=True)
-            )
-        except BaseException:
-            await connection.disconnect(nowait=True)  # an answer that was not read would be taken for the next one's
-            raise
-        finally:
-            self._idle.put_nowait(connection)
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return replies
-
-    async def close(self) -> None:
-        for connection in self._all:
-            await connection.disconnect()
-
-    async def _try(self, connection: AbstractConnection, commands: Sequence[Command], silence_s: float) -> list[Any]:
-        if not connection.is_connected:
-            async with Patience(_CONNECT_S):  # TLS, AUTH and SELECT are answered one after the other
-                await connection.connect()  # type: ignore[no-untyped-call]  # by redis-py
-        async with Patience(silence_s):
-            await connection.send_packed_command(connection.pack_commands(commands))
-            return [await _reply(connection) for _ in commands]
-
-
-async def _reply(connection: AbstractConnection) -> Any:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
-
-
-def _is_of_one_key(error: Exception) -> bool:
-    """Return whether only the key that was asked for is bad, and not Redis: full, read-only, loading, ..."""
-    return isinstance(error, ResponseError) and str(error).startswith(("WRONGTYPE", "ERR", "NOPERM"))

@@ -10,16 +10,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
+from relay.transfers.door import _unavailable
 from relay.transfers.health import Health
+from relay.transfers.lines import NEVER
 from relay.transfers.record import Transfer, new_transfer_id
 from relay.transfers.states import TRANSITIONS, Event, State
 from relay.transfers.store import Answer, TransferStore
 from relay.transfers.stored import transfer_key
 
-_ONCE = Retry(NoBackoff(), 0)
 _RAW_MAX_S = 25.0
 _clock_ms = itertools.count(1_795_697_000_000)
 
@@ -114,6 +112,9 @@ async def consume(store: TransferStore, transfer_id: str, token: str) -> Answer:
 async def raw(store: TransferStore, *command: str | int) -> Any:
     """Do to Redis what only somebody else would: once, however long it takes, as it may be nothing to do twice."""
     door = store._door
-    asking = door._lines.ask([command], tries=_ONCE, silence_s=_RAW_MAX_S)
-    (reply,) = await door._watched(asking, _RAW_MAX_S, Health("somebody"))
+    asking = door._line.ask([command], tries=NEVER, silence_s=_RAW_MAX_S)
+    health = Health("somebody")
+    (reply,) = await door._bounded(asking, _RAW_MAX_S, health)
+    if isinstance(reply, Exception):
+        raise _unavailable(reply, health)
     return reply

@@ -50,6 +50,22 @@ async def test_an_answer_that_came_while_the_loop_stood_still_has_come_in_time()
         theirs.close()
 
 
+async def test_an_answer_that_is_read_only_long_after_its_time_has_come_in_time_on_a_busy_loop() -> None:
+    """The loop stands still for longer than the time-out, again and again: that is not the other side's silence."""
+    answered = asyncio.Event()
+
+    def be_busy(times: int) -> None:
+        time.sleep(0.03)
+        if times:
+            asyncio.get_running_loop().call_soon(be_busy, times - 1)
+        else:
+            answered.set()
+
+    async with Patience(0.02):
+        asyncio.get_running_loop().call_soon(be_busy, 5)
+        await answered.wait()
+
+
 def _stand_still(peer: socket.socket) -> None:
     time.sleep(0.05)
     peer.sendall(b"answer")

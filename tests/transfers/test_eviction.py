@@ -10,7 +10,7 @@ import structlog.testing
 
 from relay.errors import StoreUnavailable
 from relay.transfers.eviction import EvictionCheck
-from relay.transfers.news import Command
+from relay.transfers.lines import Command
 
 
 class Refused(Exception):

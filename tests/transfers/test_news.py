@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -64,14 +65,14 @@ async def test_one_node_tells_another_of_any_of_many_transfers(open_store: OpenS
         assert {found.state for task in waiting if (found := await task)} == {State.FAILED}
 
 
-async def test_waiters_of_a_node_share_three_connections(own_server: RedisServer) -> None:
+async def test_waiters_of_a_node_share_two_connections(own_server: RedisServer) -> None:
     async with OpenStore(own_server.url, "relay")() as store:
         transfers = [await stored_in(store, State.RINGING) for _ in range(100)]
         waiting = [await started_wait(store, one.transfer_id, lambda found: found.is_terminal) for one in transfers]
-        assert await connections(store) <= 3
+        assert await connections(store) <= 2
         await asyncio.gather(*(store.apply(one.transfer_id, Event.ENDED, epoch=1) for one in transfers))
         await asyncio.gather(*waiting)
-        assert await connections(store) == 3
+        assert await connections(store) == 2
 
 
 async def connections(store: TransferStore) -> int:
@@ -119,19 +120,29 @@ async def test_what_a_node_wrote_last_is_told_before_it_closes(open_store: OpenS
         assert (await waiting) is not None
 
 
-def test_who_knows_a_version_need_not_read_it_again() -> None:
+async def test_who_knows_a_version_is_not_woken_by_it_again() -> None:
     subscriptions = Subscriptions()
     transfer = new_transfer(version=3)
     with subscriptions.to(transfer.transfer_id) as one:
-        assert not subscriptions.know(transfer.transfer_id, 3), "nothing was read yet"
-        one.tell(transfer)
-        assert [subscriptions.know(transfer.transfer_id, version) for version in (2, 3, 4)] == [True, True, False]
-        with subscriptions.to(transfer.transfer_id):
-            assert not subscriptions.know(transfer.transfer_id, 3), "the newcomer does not"
+        subscriptions.tell(transfer.transfer_id, transfer)
+        assert await one.changed(0)
+        with subscriptions.to(transfer.transfer_id) as newcomer:
+            for version, (is_news, is_newcomers) in {2: (False, True), 3: (False, True), 4: (True, True)}.items():
+                subscriptions.tell(transfer.transfer_id, replace(transfer, version=version))
+                assert (await one.changed(0), await newcomer.changed(0)) == (is_news, is_newcomers), version
         one.tell(StoreUnavailable("x"))
-        assert not subscriptions.know(transfer.transfer_id, 1)
+        assert await one.changed(0)
+        one.tell(transfer)
+        assert await one.changed(0), "it was not known any more whether there is one"
     assert subscriptions.ids() == []
-    assert subscriptions.know(transfer.transfer_id, 9), "as nobody waits"
+
+
+def test_only_what_is_waited_for_is_read_again() -> None:
+    subscriptions = Subscriptions()
+    one, other = (new_transfer().transfer_id for _ in range(2))
+    with subscriptions.to(one):
+        assert subscriptions.among([other, one, one]) == [one]
+    assert subscriptions.among([other, one]) == []
 
 
 async def test_a_subscription_that_is_told_twice_wakes_once() -> None:
