@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import aiohttp
@@ -12,6 +12,7 @@ import aiohttp
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.metrics import Metrics
 from relay.errors import LocalProtocolError
+from relay.providers.call_ages import DatesCalls
 from relay.providers.control import (
     AnsweredBy,
     CallOrder,
@@ -57,6 +58,14 @@ DURATION_MAX_S: Final = 24 * 3600
 REPLY_MAX_BYTES: Final = 1 << 20
 """A list of fifty calls has a tenth of it."""
 CONNECT_TIMEOUT_S: Final = 5.0
+OLDER_S: Final = 5.0
+"""
+A call that the carrier says was made so long before our dial was sent is not of that dial.
+
+Both the call's age and the time since the dial are durations, one of them on the carrier's clock and one on ours, so
+that it does not matter what time it is on either. Dates of whole seconds make an age wrong by one, a carrier whose
+machines do not agree by one or two more.
+"""
 
 _NEWS: Final[dict[CallStatus, PhoneNews]] = {
     CallStatus.DIALING: PhoneAlive(),
@@ -105,6 +114,7 @@ class CarrierAccount:
             request = self._control.dial(self._call(order))
         except LocalProtocolError as error:  # what no carrier takes: nothing has been sent
             return Refused(Reason.PROVIDER_ERROR, "", f"{error.field}: expected {error.expected}")
+        sent_s = time.monotonic()
         try:
             reply = await self._send("dial", request)
         except aiohttp.ClientConnectorCertificateError:  # that will be no better a moment later
@@ -112,8 +122,8 @@ class CarrierAccount:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:  # nothing has been sent
             return TryLater(None, f"no connection to the carrier: {type(error).__name__}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Unclear(type(error).__name__)
-        return _dial_answer(self._control.read_dial(reply))
+            return Unclear(type(error).__name__, sent_s)
+        return _dial_answer(self._control.read_dial(reply), sent_s)
 
     async def hang_up(self, call_id: str) -> bool:
         """Ask once to end a call."""
@@ -122,18 +132,30 @@ class CarrierAccount:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
-    async def find_calls(self, order: DialOrder) -> Sequence[str] | None:
-        """Ask for the calls that may be this order's; one that goes on meanwhile may be in two lists."""
+    async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
+        """
+        Ask for the calls that may be this order's; one that goes on meanwhile may be in two lists.
+
+        Those that are older than the dial, by ``OLDER_S`` or more, are left out; one that has no age may be ours.
+        """
         found: dict[str, None] = {}
         for request in self._control.find_calls(self._call(order)):
             try:
-                calls = self._control.read_find_calls(await self._send("find_calls", request))
+                reply = await self._send("find_calls", request)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return None
+            calls = self._control.read_find_calls(reply)
             if calls is None:
                 return None
-            found |= dict.fromkeys(calls)
+            found |= dict.fromkeys(call_id for call_id in calls if call_id not in self._older(reply, sent_s))
         return list(found)
+
+    def _older(self, reply: HttpReply, sent_s: float | None) -> Collection[str]:
+        """The calls of a list that were made before the dial was sent."""
+        if sent_s is None or not isinstance(self._control, DatesCalls):
+            return ()
+        longest_s = time.monotonic() - sent_s + OLDER_S
+        return {call_id for call_id, age_s in self._control.read_ages(reply).items() if age_s >= longest_s}
 
     def _call(self, order: DialOrder) -> CallOrder:
         name, transfer_id = self._control.name, order.transfer_id
@@ -203,7 +225,7 @@ async def _start_of(content: aiohttp.StreamReader) -> bytes:
     return bytes(body[:REPLY_MAX_BYTES])
 
 
-def _dial_answer(reply: DialReply) -> DialAnswer:
+def _dial_answer(reply: DialReply, sent_s: float) -> DialAnswer:
     match reply:
         case CallPlaced(call_id):
             return Placed(call_id)
@@ -212,4 +234,4 @@ def _dial_answer(reply: DialReply) -> DialAnswer:
         case CarrierBusy(retry_after_s, detail):
             return TryLater(retry_after_s, detail)
         case CallUnclear(detail):
-            return Unclear(detail)
+            return Unclear(detail, sent_s)

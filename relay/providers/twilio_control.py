@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 from relay.errors import LocalProtocolError, RemoteProtocolError
+from relay.providers.call_ages import age_s
 from relay.providers.control import (
     CallOrder,
     CallPlaced,
@@ -142,11 +143,16 @@ class TwilioControl:
 
     def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
         """The ids of one list's calls, but for those that were not placed over REST."""
-        calls = reply_object(reply).get("calls")
-        if reply.status != 200 or not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+        calls = _listed(reply)
+        if calls is None:
             return None
-        ids = [call.get("sid") for call in calls if call.get("direction", "outbound-api") == "outbound-api"]
+        ids = [call.get("sid", "") for call in calls if call.get("direction", "outbound-api") == "outbound-api"]
         return ids if all(isinstance(each, str) and CALL_ID.fullmatch(each) for each in ids) else None
+
+    def read_ages(self, reply: HttpReply) -> Mapping[str, float]:
+        """How old one list's calls are, by their ``date_created``: see ``DatesCalls.read_ages``."""
+        ages_s = [(call.get("sid"), age_s(call.get("date_created"), reply)) for call in _listed(reply) or ()]
+        return {call_id: age for call_id, age in ages_s if isinstance(call_id, str) and age is not None}
 
     def verify(self, webhook: Webhook) -> bool:
         """Whether Twilio signed this webhook."""
@@ -196,6 +202,13 @@ class TwilioControl:
             return self._secret
         said = dict(part.strip().partition("=")[::2] for part in settings.split(","))
         return self._shared.get(said.get("key", "")) if said.get("algorithm") == "HMAC_SHA256" else None
+
+
+def _listed(reply: HttpReply) -> Sequence[Mapping[str, Any]] | None:
+    """The calls of a list; None if it is none."""
+    calls = reply_object(reply).get("calls")
+    is_list = reply.status == 200 and isinstance(calls, list) and all(isinstance(call, dict) for call in calls)
+    return calls if is_list else None
 
 
 def _signature(webhook: Webhook) -> str:

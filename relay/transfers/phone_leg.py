@@ -182,7 +182,8 @@ class PhoneLeg:
 
     async def _ask_for_calls(self) -> Sequence[str] | None:
         try:
-            return await self._carrier.find_calls(self._order)
+            sent_s = self.answer.sent_s if isinstance(self.answer, Unclear) else None
+            return await self._carrier.find_calls(self._order, sent_s=sent_s)
         except Exception:  # noqa: BLE001 - a defect here must not keep what is known from being hung up
             self._log.exception("find_calls_broke")
             return None

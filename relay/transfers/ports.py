@@ -156,9 +156,10 @@ class TryLater:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """There may be a call: never dial again."""
+    """There may be a call: never dial again. ``sent_s``: when the dial was sent, on the clock of who sent it."""
 
     detail: str
+    sent_s: float | None = field(default=None, compare=False)
 
 
 DialAnswer: TypeAlias = Placed | Refused | TryLater | Unclear
@@ -173,8 +174,15 @@ class Carrier(Protocol):
     async def hang_up(self, call_id: str) -> bool:
         """Ask once, bounded, to end a call; True: it is over, or was before. May be asked again."""
 
-    async def find_calls(self, order: DialOrder) -> Sequence[str] | None:
-        """Ids of calls that are alive and may be this order's; None: the carrier could not be asked."""
+    async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
+        """
+        Ids of calls that are alive and may be this order's; None: the carrier could not be asked.
+
+        Args:
+            order: what was dialled.
+            sent_s: of the ``Unclear`` that the dial came to: calls that are clearly older are somebody else's. None:
+                every call may be.
+        """
 
 
 # What a carrier's callbacks say

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 import uvloop
@@ -113,7 +116,7 @@ def test_a_carrier_that_is_not_there_has_made_no_call() -> None:
             came = await carrier.dial(order())
             assert came == TryLater(None, "no connection to the carrier: ClientConnectorError")
             assert not await carrier.hang_up(CALL)
-            assert await carrier.find_calls(order()) is None
+            assert await carrier.find_calls(order(), sent_s=None) is None
         assert counted(metrics) == {
             ("dial", "failed"): 1.0,
             ("hang_up", "failed"): 1.0,
@@ -260,10 +263,41 @@ def in_turn(*answers: Answer) -> Answer:
     ids=["none", "some", "one that goes on meanwhile", "an error", "a reset", "unreadable"],
 )
 def test_calls_are_found_once_each_or_not_at_all(answers: tuple[Answer, ...], found: list[str] | None) -> None:
-    came, rest = ask(in_turn(*answers), lambda carrier: carrier.find_calls(order()))
+    came, rest = ask(in_turn(*answers), lambda carrier: carrier.find_calls(order(), sent_s=None))
     assert came == found
     assert {each.method for each in rest.requests} == {"GET"}
     assert all("To=%2B14155550123" in each.target for each in rest.requests)
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "dialed_s_ago", "found"),
+    [
+        ([0, 3600], 0, [CALL]),
+        ([4, 6], 0, [CALL]),
+        ([33, 36], 30, [CALL]),
+        ([None, 36], 30, [CALL]),
+        ([33, -1], 30, [CALL, OTHER]),
+        ([36, 3600], None, [CALL, OTHER]),
+    ],
+    ids=["ours", "by a clock that goes wrong", "some time ago", "without a date", "younger", "nobody knows since when"],
+)
+def test_f7_a_call_that_is_older_than_the_dial_is_somebody_elses(
+    ages_s: list[int | None], dialed_s_ago: float | None, found: list[str]
+) -> None:
+    now = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)  # the carrier's; it need not be ours
+    made = [None if age_s is None else format_datetime(now - timedelta(seconds=age_s)) for age_s in ages_s]
+    listed = [{"sid": sid, "date_created": date} for sid, date in zip([CALL, OTHER], made, strict=True)]
+    answer = reply(200, {"calls": listed}, Date=format_datetime(now, usegmt=True))
+    sent_s = None if dialed_s_ago is None else time.monotonic() - dialed_s_ago
+    came, _ = ask(answer, lambda carrier: carrier.find_calls(order(), sent_s=sent_s))
+    assert came == found
+
+
+@pytest.mark.parametrize("answer", [reply(500), reply(201, b"{"), reset])
+def test_f7_an_unclear_dial_says_when_it_was_sent(answer: Answer) -> None:
+    before_s = time.monotonic()
+    came, _ = ask(answer, lambda carrier: carrier.dial(order()))
+    assert before_s < came.sent_s < time.monotonic()
 
 
 # --- Reports ---

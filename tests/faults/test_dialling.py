@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from relay.dev.carrier_call import EndedBy
+from relay.dev.carrier_order import order_of
 from relay.dev.carrier_outcomes import (
     BUSY,
     NO_ANSWER,
@@ -24,7 +26,7 @@ from relay.transfers.reasons import Reason
 from relay.transfers.states import State
 from tests.faults.conftest import SetStage
 from tests.faults.ears import UNHEARD_DBFS, Stopwatch, loudest_dbfs
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, BILLING, Stage
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, BILLING, FROM, Stage
 
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 UNHEARD = Delivery(copies=0)
@@ -157,6 +159,22 @@ async def test_f7_looking_for_a_phone_leaves_that_of_another_transfer_alone(set_
         await stage.until(on.transfer_id, State.JOINED)
         on.phone.stop()
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
+async def test_f7_phone_that_another_system_dialled_before_us_is_left_alone(set_stage: SetStage) -> None:
+    lost = Outcome(reply=LosesReply(), callee=Rings(), delivery=UNHEARD)
+    async with set_stage(lost, ring_timeout_s=1.0) as stage:
+        form = [("From", FROM), ("To", BILLING), ("Url", "http://127.0.0.1:9/not-relay")]
+        strangers = stage.carrier.place(order_of(form))
+        strangers.created_at -= timedelta(seconds=10)
+        transfer_id = await stage.ask()
+        await stage.carrier.until(lambda carrier: len(carrier.calls) == 2, "a call")
+        await stage.ended(transfer_id, State.FAILED, Reason.DIAL_UNKNOWN)
+        ours = stage.carrier.calls[1]
+        await ours.until(lambda call: not call.is_live, "hung up", timeout_s=1)
+        assert ours.hung_up_by is EndedBy.RELAY
+        assert strangers.is_live
+        strangers.hang_up(EndedBy.CARRIER)
 
 
 @pytest.mark.long

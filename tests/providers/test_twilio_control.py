@@ -167,6 +167,7 @@ def test_no_reply_whatever_raises(answer: HttpReply) -> None:
     assert typed().read_hang_up(answer) in {True, False}
     found = typed().read_find_calls(answer)
     assert found is None or all(each.startswith("CA") for each in found)
+    assert all(isinstance(age_s, float) for age_s in control().read_ages(answer).values())
 
 
 @given(st.integers(400, 599), st.sampled_from(["code", "message", "detail", "title"]))
@@ -221,6 +222,15 @@ def test_of_a_list_of_calls_those_placed_over_rest_are_found() -> None:
     calls = [{"sid": sid, **direction} for sid, direction in directions.items()]
     assert typed().read_find_calls(reply(200, {"calls": calls})) == [CALL_ID, other]
     assert typed().read_find_calls(reply(200, {"calls": []})) == []
+
+
+def test_f7_the_calls_of_a_list_are_as_old_as_twilio_says() -> None:
+    other, undated, inbound = (f"CA{digit * 32}" for digit in "def")
+    made = {CALL_ID: "Thu, 26 Nov 2026 14:59:00 +0000", other: "Thu, 26 Nov 2026 15:00:00 +0000", undated: None}
+    calls = [{"sid": sid, "date_created": date} for sid, date in made.items()]
+    listed = reply(200, {"calls": [*calls, {"sid": inbound}, {}]}, date="Thu, 26 Nov 2026 15:00:02 GMT")
+    assert control().read_ages(listed) == {CALL_ID: 62, other: 2}
+    assert control().read_ages(reply(500, {"calls": calls}, date="Thu, 26 Nov 2026 15:00:02 GMT")) == {}
 
 
 @pytest.mark.parametrize(

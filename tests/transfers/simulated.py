@@ -36,6 +36,8 @@ class SimulatedCarrier:
     def __init__(self) -> None:
         self.dials: list[DialOrder] = []
         self.hang_ups: list[str] = []
+        self.sought: list[float | None] = []
+        """For which dial calls were asked for: when it was sent."""
         self.made: list[tuple[str, DialOrder]] = []
         """Every call there ever was, and the dial that each comes from."""
         self.alive: dict[str, DialOrder] = {}
@@ -82,7 +84,8 @@ class SimulatedCarrier:
         self._changes.changed()
         return True
 
-    async def find_calls(self, order: DialOrder) -> Sequence[str] | None:
+    async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
+        self.sought.append(sent_s)
         if not self.lists_calls:
             return None
         return [call_id for call_id, its_order in self.alive.items() if its_order.to == order.to]

@@ -297,13 +297,14 @@ async def test_f7_a_carrier_that_cannot_be_asked_for_its_calls_is_asked_again() 
 
 async def test_f7_a_list_that_lags_behind_the_dial_is_asked_for_again() -> None:
     case = Case()
-    case.carrier.script(Unclear("time-out"))
+    case.carrier.script(Unclear("time-out", sent_s=7.0))
     await case.dial()
     hanging_up = asyncio.create_task(case.phone.hang_up())
     await case.clock.until_pause(ASK_AGAIN_S[0])
     case.carrier.alive["CA1"] = ORDER
     case.clock.advance(ASK_AGAIN_S[0])
     await hanging_up
+    assert case.carrier.sought == [7.0, 7.0], "calls of this dial"
     assert (case.carrier.alive, case.carrier.hang_ups) == ({}, ["CA1"])
 
 
