@@ -69,7 +69,12 @@ class MediaSocket:
 
     descriptor: int
     request: bytes
-    """The upgrade request as HTTP/1.1, and whatever came after it."""
+    """
+    The upgrade request as HTTP/1.1, names of headers in lower case.
+
+    A client waits for the answer before it sends anything (RFC 6455, 4.1). What one sends all the same, before the
+    connection is handed over, is here, too, but for what the HTTP server read together with the request: it drops that.
+    """
     provider: str
 
 

@@ -147,6 +147,20 @@ def test_an_admitted_connection_lives_on_in_the_bridges_hands(run_served: RunSer
     run_served(scenario)
 
 
+def test_what_came_in_one_piece_with_the_request_is_dropped(run_served: RunServed) -> None:
+    """Nobody may send before the answer (RFC 6455, 4.1); this is uvicorn's doing, and ``MediaSocket`` says so."""
+
+    async def scenario(served: Served) -> None:
+        transfer_id = await ringing(served)
+        async with connected(port_of(served)) as carrier:
+            carrier.send(signed_upgrade(await media_url(served, transfer_id), AUTH_TOKEN) + b"too early")
+            media = await handed(served)
+            os.close(media.descriptor)
+            assert media.request.endswith(b"\r\n\r\n")
+
+    run_served(scenario)
+
+
 @pytest.mark.parametrize("kept", ["", "/voice/eu"])
 def test_the_path_of_the_public_url_may_be_there_or_taken_off(run_served: RunServed, kept: str) -> None:
     async def scenario(served: Served) -> None:
