@@ -26,7 +26,8 @@ async def stored_transfer(store: TransferStore) -> str:
             room_url="https://example.daily.co/support-42",
             to_masked="+*********23",
             destination="billing",
-            customer_id="c-1138",
+            customer_id="6e0a2b9c-41d7-4c58-9a3f-d2f1b7705e84",  # rooms give their participants UUIDs
+            bot_id="Bot",
             ring_timeout_s=30.0,
             max_duration_s=14400.0,
             metadata={"topic": "invoice"},
