@@ -19,7 +19,7 @@ from relay.app.metrics import Metrics
 from relay.app.problems import ApiProblem, ProblemDocument, ProblemKind, add_problem_handlers, problem
 from relay.app.services import Services
 from relay.app.transfer_json import TransferEventJson
-from relay.app.webhooks import carrier_router
+from relay.app.webhooks import CarrierWebhooks
 
 BODY_MAX_BYTES: Final = 64 * 1024
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -44,8 +44,7 @@ def create_app(services: Services) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its spans have whole paths, and errors' texts
     )
     keys = Keys(services.settings.api_keys)
-    routers = (  # the most asked for first: they are tried one after the other
-        carrier_router(services),
+    routers = (
         api_router(services, keys),
         health_router(services),
         metrics_router(services, keys),
@@ -54,6 +53,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     routes = [route for router in routers for route in router.routes]
     add_problem_handlers(app, routes, is_open=lambda: services.coordinator.is_open)
+    app.add_middleware(CarrierWebhooks, services=services)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestLog, metrics=services.metrics)
     app.add_middleware(PublicPath, path=services.urls.path)
@@ -147,7 +147,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not announced.isdigit() or int(announced[:20]) > BODY_MAX_BYTES:
             refusal = problem(ProblemKind.BODY_TOO_LARGE, _TOO_LARGE, headers=_CLOSE)
             await refusal(scope, receive, send)

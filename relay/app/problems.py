@@ -157,7 +157,7 @@ def add_problem_handlers(app: FastAPI, routes: Sequence[BaseRoute], *, is_open: 
     """
 
     async def on_transfer_error(_: Request, error: Exception) -> Response:
-        return _of_transfer(cast("TransferError", error), is_open=is_open())
+        return transfer_problem(cast("TransferError", error), is_open=is_open())
 
     async def on_wrong_method(request: Request, error: Exception) -> Response:
         allowed = (
@@ -172,7 +172,8 @@ def add_problem_handlers(app: FastAPI, routes: Sequence[BaseRoute], *, is_open: 
     app.add_exception_handler(RequestValidationError, _on_invalid)
 
 
-def _of_transfer(error: TransferError, *, is_open: bool) -> Response:
+def transfer_problem(error: TransferError, *, is_open: bool) -> Response:
+    """The response that tells what a transfer failed of; ``is_open``: as in ``add_problem_handlers``."""
     if isinstance(error, Overloaded):
         kind = ProblemKind.OVERLOADED if is_open else ProblemKind.SHUTTING_DOWN
         kind = ProblemKind.ALLOWANCE_USED_UP if error.is_allowance else kind
@@ -189,10 +190,15 @@ def _of_transfer(error: TransferError, *, is_open: bool) -> Response:
     )
 
 
+def api_problem(error: ApiProblem) -> Response:
+    """The response that tells it."""
+    return problem(error.kind, error.detail, headers=error.headers, faults=error.faults)
+
+
 async def _on_http(_: Request, error: Exception) -> Response:
     http = cast("HTTPException", error)
     if isinstance(http, ApiProblem):
-        return problem(http.kind, http.detail, headers=http.headers, faults=http.faults)
+        return api_problem(http)
     kind = _BY_STATUS.get(http.status_code, ProblemKind.BAD_REQUEST)
     return problem(kind, http.detail, headers=http.headers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -45,10 +46,11 @@ class Redactor:
         known |= {quote(secret, safe="") for secret in known}
         longest_first = sorted(known, key=lambda secret: (-len(secret), secret))
         self._pattern = re.compile("|".join([*map(re.escape, longest_first), *_TOKENS, _NUMBER]))
+        self._key = functools.lru_cache(maxsize=256)(self.text)  # an event's names are the same all the time
 
     def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
         """The event without them."""
-        return {self.text(str(key)): self._value(value, DEPTH_MAX) for key, value in event.items()}
+        return {self._key(key): self._value(value, DEPTH_MAX) for key, value in event.items()}
 
     def text(self, text: str) -> str:
         """``text`` without them, and without what no encoding can write."""

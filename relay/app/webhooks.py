@@ -1,16 +1,21 @@
-"""The routes that carriers call: verified before anything of them is parsed."""
+"""What carriers call: verified before anything of it is parsed."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import re
+from dataclasses import dataclass
+from typing import Final
 
 import structlog
-from fastapi import APIRouter, Path, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relay.app.carrier_urls import PREFIX
 from relay.app.carriers import phone_reports
+from relay.app.problems import ApiProblem, ProblemKind, api_problem, problem, transfer_problem
 from relay.app.services import Services
-from relay.errors import RemoteProtocolError
+from relay.errors import RemoteProtocolError, TransferError
 from relay.providers.control import CallReport, CarrierControl, Document, Webhook
 from relay.transfers.ports import MachineDetected
 from relay.transfers.record import TRANSFER_ID
@@ -18,33 +23,70 @@ from relay.transfers.record import TRANSFER_ID
 STREAMS_MAX: Final = 999
 """A stream that breaks so often is no call any longer."""
 
-TransferId = Annotated[str, Path(pattern=f"^{TRANSFER_ID.pattern}$")]
-Stream = Annotated[int, Path(ge=0, le=STREAMS_MAX)]
+_PATH: Final = re.compile(
+    rf"{PREFIX}/(?P<provider>[^/]+)/(?P<transfer_id>{TRANSFER_ID.pattern})"
+    r"/(?P<kind>answer(?=/)|status|detection)(?:(?<=answer)/(?P<stream>0|[1-9][0-9]{0,2}))?"
+)
 
 
-def carrier_router(services: Services) -> APIRouter:
-    """The routes of all configured carriers."""
-    router = APIRouter(prefix=f"{PREFIX}/{{provider}}/{{transfer_id}}", include_in_schema=False)
-    webhooks = CarrierWebhooks(services)
-    router.add_api_route("/answer/{stream}", webhooks.answer, methods=["POST"])
-    router.add_api_route("/status", webhooks.status, methods=["POST"])
-    router.add_api_route("/detection", webhooks.detection, methods=["POST"])
-    return router
+@dataclass(frozen=True, slots=True)
+class WebhookRoute:
+    """Which of the webhooks a request is for; ``path`` is for logs and metrics."""
+
+    path: str
+
+
+_ROUTES: Final = {
+    kind: WebhookRoute(f"{PREFIX}/{{provider}}/{{transfer_id}}/{path}")
+    for kind, path in {"answer": "answer/{stream}", "status": "status", "detection": "detection"}.items()
+}
 
 
 class CarrierWebhooks:
     """
-    Answers carriers' webhooks.
+    ASGI middleware: answers carriers, and passes on whatever else comes.
+
+    They ask more often than all others together, and are told apart by one pattern: what FastAPI does for a request
+    would take half of the time.
 
     A signature is of the URL that the carrier was given, which is made again from the configuration; what a request
     says of its own host and scheme counts for nothing.
+
+    Args:
+        app: serves the rest.
+        services: whose carriers and transfers.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, app: ASGIApp, *, services: Services) -> None:
+        self._app = app
         self._services = services
         self._log = structlog.get_logger()
 
-    async def answer(self, request: Request, provider: str, transfer_id: TransferId, stream: Stream) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = _ROUTES[found["kind"]]
+        response = await self._respond(Request(scope, receive), found)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request, found: re.Match[str]) -> Response:
+        if request.method != "POST":
+            detail = "expected POST, got another method"
+            return problem(ProblemKind.METHOD_NOT_ALLOWED, detail, headers={"Allow": "POST"})
+        provider, transfer_id = found["provider"], found["transfer_id"]
+        try:
+            if found["kind"] == "answer":
+                return await self._answer(request, provider, transfer_id, int(found["stream"]))
+            return await self._take(request, provider, transfer_id, found["kind"])
+        except TransferError as error:
+            return transfer_problem(error, is_open=self._services.coordinator.is_open)
+        except ApiProblem as error:
+            return api_problem(error)
+
+    async def _answer(self, request: Request, provider: str, transfer_id: str, stream: int) -> Response:
         """Say where the media of an answered call goes; a call that nobody wants any longer is hung up."""
         url = self._services.urls.answer(provider, transfer_id, stream)
         checked = await self._check(request, provider, "answer", url)
@@ -65,15 +107,8 @@ class CarrierWebhooks:
             )
         )
 
-    async def status(self, request: Request, provider: str, transfer_id: TransferId) -> Response:
-        """Take the call's progress."""
-        return await self._take(request, provider, transfer_id, "status")
-
-    async def detection(self, request: Request, provider: str, transfer_id: TransferId) -> Response:
-        """Take whether a machine picked up."""
-        return await self._take(request, provider, transfer_id, "detection")
-
     async def _take(self, request: Request, provider: str, transfer_id: str, kind: str) -> Response:
+        """Take the call's progress, or whether a machine picked up."""
         urls = self._services.urls
         url = urls.status(provider, transfer_id) if kind == "status" else urls.detection(provider, transfer_id)
         checked = await self._check(request, provider, kind, url)
@@ -91,8 +126,7 @@ class CarrierWebhooks:
         if control is None:
             return Response(status_code=404)
         query = request.scope["query_string"].decode("latin-1")
-        headers = {name: ",".join(request.headers.getlist(name)) for name in request.headers}
-        webhook = Webhook(request.method, f"{url}?{query}" if query else url, headers, await request.body())
+        webhook = Webhook(request.method, f"{url}?{query}" if query else url, _headers(request), await request.body())
         if not control.verify(webhook):
             self._refuse(provider, kind, "forged", "expected the carrier's signature of this URL and body")
             return Response(status_code=403)
@@ -107,6 +141,14 @@ class CarrierWebhooks:
     def _refuse(self, provider: str, kind: str, verdict: str, detail: str) -> None:
         self._services.metrics.webhook(provider, kind, verdict)
         self._log.warning("webhook_refused", provider=provider, kind=kind, verdict=verdict, detail=detail)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
 
 
 def _document(document: Document) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class Form:
         return values.pop() if len(values) == 1 else ""
 
 
+@functools.lru_cache(maxsize=1)  # a webhook is verified and then read: the second time is for nothing
 def parse_form(body: bytes) -> Form:
     """
     The form that ``body`` is.

@@ -18,7 +18,7 @@ from relay.app.problems import (
     problem_responses,
 )
 from tests.app.conftest import RunServed
-from tests.app.served import ROOM, Served, listening
+from tests.app.served import NOBODY, ROOM, Served, listening
 
 SECRET = "redis://:s3cret@host"  # noqa: S105 - opens nothing
 
@@ -164,7 +164,7 @@ def test_there_is_an_end_to_what_is_told(run_served: RunServed) -> None:
         ("PUT", "/v1/transfers", "GET, POST"),
         ("PATCH", "/v1/transfers/tr_1", "DELETE, GET"),
         ("POST", "/healthz", "GET"),
-        ("GET", "/carriers/twilio/tr_1/status", "POST"),
+        ("GET", f"/carriers/twilio/{NOBODY}/status", "POST"),
         ("POST", "/openapi.json", "GET, HEAD"),
     ],
 )

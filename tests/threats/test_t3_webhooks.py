@@ -198,7 +198,7 @@ def test_t3_other_methods_paths_and_sizes_are_refused_before_anything_is_verifie
             ("a slash", 404): written(stage, signed, target=f"{path}/"),
             ("two slashes", 404): written(stage, signed, target=f"/{path}"),
             ("another carrier", 404): written(stage, signed, target=path.replace("twilio", "telco")),
-            ("no transfer's id", 422): written(stage, signed, target=path.replace("tr_", "tr-")),
+            ("no transfer's id", 404): written(stage, signed, target=path.replace("tr_", "tr-")),
             ("huge", 413): written(stage, signed, body=huge),
             ("huge, they say", 413): written(stage, signed, headers={"Content-Length": "9" * 18}),
             ("huge in chunks", 413): written(
