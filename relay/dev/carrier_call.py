@@ -68,7 +68,7 @@ class SimulatedCall:
         self.phones: list[SimulatedPhone] = []
         """One for each media stream that was opened."""
         self.spoken: list[str] = []
-        """What documents had said to the agent; it takes no time."""
+        """What documents had said to the agent, the last of it perhaps not to its end yet."""
         self.webhooks: list[Webhook] = []
         """All that were sent, in the order in which they were answered."""
         self.over = Interruption()

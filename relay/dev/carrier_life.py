@@ -106,7 +106,7 @@ class _Life:
                 break
             match verb:
                 case Say(text):
-                    self._call.spoken.append(text)
+                    await self._speak(text, callee)
                 case Pause(duration_s):
                     await self._pass(duration_s)
                 case Stream():
@@ -116,6 +116,12 @@ class _Life:
                 case HangUp():
                     return None
         return None
+
+    async def _speak(self, text: str, callee: Answers) -> None:
+        self._call.spoken.append(text)
+        self._call.changed()
+        if callee.speech_characters_per_s is not None:
+            await self._pass(len(text) / callee.speech_characters_per_s)
 
     async def _fetch(self, url: str) -> tuple[Verb, ...]:
         """The verbs of the document there; none, with a violation, if it cannot be used: Twilio hangs up."""

@@ -88,6 +88,8 @@ class Answers:
         detected: what answering-machine detection finds; None: nothing, ever.
         media_for_s: how long a stream carries what the agent says; 0: not one frame; None: to its end.
         network: the path of the media.
+        speech_characters_per_s: how fast documents' ``Say`` is spoken; None: it takes no time. Twilio's voices speak
+            some 15. Keys pressed meanwhile are lost: without a media stream there is nobody to be told.
         reconnects: when a stream is lost, and not closed by the relay, the document goes on behind it. Twilio documents
             that for a close by the relay only; without it the call ends.
     """
@@ -99,6 +101,7 @@ class Answers:
     detected: Detection | None = Detection()
     media_for_s: float | None = None
     network: Network | None = None
+    speech_characters_per_s: float | None = None
     reconnects: bool = False
 
 

@@ -1,6 +1,7 @@
 """A call's media streams: what the agent says, presses and hears, and what is done when a stream ends."""
 
 import base64
+import time
 
 import pytest
 from aiohttp import web
@@ -103,6 +104,41 @@ def test_what_follows_a_stream_is_done_when_the_relay_closes_it(run_with_carrier
         assert (len(call.phones), call.spoken, call.hung_up_by) == (2, ["Goodbye."], "document")
         assert len({phone.call.stream_sid for phone in call.phones}) == 2
         assert call.violations == []
+
+    run_with_carrier(scenario)
+
+
+def test_f3_what_is_said_takes_its_time_and_keys_pressed_meanwhile_are_lost(run_with_carrier: RunWithCarrier) -> None:
+    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
+        carrier.script = answers(speech_characters_per_s=50.0)
+        said = "After the tones, press 1."
+        service.documents = [stream(service.media_url).replace("<Connect>", f"<Say>{said}</Say><Connect>")]
+        await service.dial()
+        call = await carrier.until_call()
+        await call.until(lambda call: call.spoken == [said])
+        began_s = time.monotonic()
+        call.press("1")
+        phone = await call.until_phone()
+        assert time.monotonic() - began_s > 0.9 * len(said) / 50
+        call.press("2")
+        await service.until(lambda service: service.events("dtmf") != [])
+        assert [event["dtmf"]["digit"] for event in service.events("dtmf")] == ["2"]
+        phone.stop()
+        await carrier.until_idle()
+
+    run_with_carrier(scenario)
+
+
+def test_a_call_that_ends_while_something_is_said_is_over_at_once(run_with_carrier: RunWithCarrier) -> None:
+    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
+        carrier.script = answers(speech_characters_per_s=0.001)
+        service.documents = [stream(service.media_url).replace("<Connect>", "<Say>For hours.</Say><Connect>")]
+        await service.dial()
+        call = await carrier.until_call()
+        await call.until(lambda call: call.spoken != [])
+        call.hang_up()
+        await carrier.until_idle()
+        assert (call.phones, service.statuses[-1]) == ([], "completed")
 
     run_with_carrier(scenario)
 

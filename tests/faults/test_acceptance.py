@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from relay.app.settings_entries import Destination
 from relay.dev.carrier_call import EndedBy
 from relay.dev.carrier_outcomes import Answers, Detection, Outcome, Press
 from relay.transfers.reasons import Reason
+from relay.transfers.record import Accept
 from relay.transfers.states import State
 from tests.faults.conftest import SetStage
 from tests.faults.ears import (
@@ -16,7 +18,7 @@ from tests.faults.ears import (
     until_heard_at_phone,
     until_heard_in_room,
 )
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, Stage
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, BILLING, CUSTOMER_HZ, Stage
 from tests.signals import dbfs, pcm, tone
 
 GREETING_HZ = 1500  # as the bot, who says nothing here
@@ -71,6 +73,24 @@ async def test_f3_agent_is_heard_after_pressing_1_and_not_before(set_stage: SetS
         assert max(before, after) < UNHEARD_DBFS
         on.phone.stop()
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
+async def test_f3_key_that_is_pressed_during_the_announcement_lets_nobody_in(set_stage: SetStage) -> None:
+    """The carrier speaks it, and tells of no key before it has opened the stream: the agent presses again."""
+    billing = Destination(to=BILLING, accept=Accept.PRESS_1, say="After the tones, press 1.")
+    async with set_stage(greets(speech_characters_per_s=50.0), destinations={"billing": billing}) as stage:
+        transfer_id = await stage.ask()
+        call = await stage.carrier.until_call()
+        await call.until(lambda call: call.spoken == [billing.say], "the announcement")
+        call.press("1")
+        await call.until_phone()
+        await stage.until(transfer_id, State.ANSWERED)
+        assert await unheard_dbfs(stage) < UNHEARD_DBFS
+        call.press("1")
+        await stage.until(transfer_id, State.JOINED)
+        await until_heard(stage)
+        call.hang_up()
+        await stage.ended(transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
 async def test_f3_machine_that_the_carrier_detects_is_never_heard(set_stage: SetStage) -> None:
