@@ -79,7 +79,7 @@ _OF_REQUEST: Final = (
 _CREATED: Final[dict[str, Any]] = {
     "description": "The transfer has begun; the phone rings soon.",
     "headers": {
-        "Location": {"description": "The transfer's own path.", "schema": {"type": "string"}},
+        "Location": {"description": "The transfer's own path, whole.", "schema": {"type": "string"}},
         REPLAYED: {
             "description": "`true`: this is the first answer again, and nothing was begun.",
             "schema": {"type": "string"},
@@ -188,10 +188,19 @@ class Api:
             )
         caller = Caller(allowance=principal.key_id, request=again)
         requested = await self._services.coordinator.request(self._orders.resolve(body), caller)
-        response.headers["Location"] = f"/v1/transfers/{requested.transfer.transfer_id}"
+        response.headers["Location"] = self._path(requested.transfer.transfer_id)
         if requested.is_replay:
             response.headers[REPLAYED] = "true"
         return transfer_json(requested.transfer)
+
+    def _path(self, transfer_id: str) -> str:
+        """
+        The transfer's path, below that of the public URL.
+
+        It is right behind a proxy that takes that path off, behind one that passes it on, and without any, as
+        ``PublicPath`` serves both. No relative one, which would be right, too: many clients append it to the origin.
+        """
+        return f"{self._services.urls.path}/v1/transfers/{transfer_id}"
 
     def _keyed(self, text: str) -> str:
         return hmac.digest(self._request_key, text.encode(), "sha256").hex()

@@ -1,14 +1,17 @@
 """The HTTP API: asking for a transfer, once or again, and what is refused."""
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
 
+from relay.app.carrier_urls import CarrierUrls
+from relay.app.http_app import create_app
 from relay.errors import Overloaded, RoomRefused
 from relay.transfers.coordinator import CoordinatorSettings
 from tests.app.conftest import RunServed
-from tests.app.served import BILLING_NUMBER, ROOM, TRIGGER_KEY, Served, assert_problem
+from tests.app.served import BILLING_NUMBER, ROOM, TRIGGER_KEY, Served, assert_problem, listening
 
 
 def path(transfer_id: str, more: str = "") -> str:
@@ -27,6 +30,22 @@ def test_a_request_is_answered_with_the_transfer_and_the_phone_is_called(run_ser
         (dial,) = served.carrier.dials
         assert (dial.transfer_id, dial.to, dial.ring_timeout_s) == (shown["id"], BILLING_NUMBER, 20)
         assert (await served.ask("GET", reply.headers["Location"])).json["id"] == shown["id"]
+
+    run_served(scenario)
+
+
+@pytest.mark.parametrize("passed_on", ["/voice", ""])
+def test_below_a_path_so_is_the_transfers_own(run_served: RunServed, passed_on: str) -> None:
+    """As the client sees it, whether its proxy passes the path on or takes it off."""
+
+    async def scenario(served: Served) -> None:
+        services = dataclasses.replace(served.services, urls=CarrierUrls("https://relay.example.com/voice/"))
+        async with listening(create_app(services)) as base_url:
+            below = dataclasses.replace(served, base_url=base_url)
+            request = {"room_url": ROOM, "destination": "billing"}
+            reply = await below.ask("POST", f"{passed_on}/v1/transfers", request)
+            assert reply.headers["Location"] == f"/voice{path(reply.json['id'])}"
+            assert (await below.ask("GET", reply.headers["Location"])).json["id"] == reply.json["id"]
 
     run_served(scenario)
 
