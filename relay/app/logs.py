@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from relay.app.redaction import Redactor, text_of
 from relay.app.settings_entries import LogFormat, LogLevel
@@ -17,6 +17,7 @@ from relay.app.settings_entries import LogFormat, LogLevel
 TALKATIVE: Final = ("aiohttp", "asyncio", "uvicorn", "websockets")
 """Libraries whose debug lines have whole requests, headers and frames in them: never below ``info``."""
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each line
 _LEVELS: Final = {level: logging.getLevelNamesMapping()[level.upper()] for level in LogLevel}
 
 
@@ -77,7 +78,7 @@ def _finishing(redactor: Redactor, *, is_console: bool, colors: bool) -> list[Pr
     if is_console:
         renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
     else:
-        renderer = structlog.processors.JSONRenderer(json.dumps, ensure_ascii=False)
+        renderer = _as_json
     return [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -85,6 +86,10 @@ def _finishing(redactor: Redactor, *, is_console: bool, colors: bool) -> list[Pr
         redactor,
         renderer,
     ]
+
+
+def _as_json(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
+    return _encode(event)  # the redactor has left nothing in it that JSON does not know
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -20,13 +20,16 @@ SECRET_MIN: Final = 6
 DEPTH_MAX: Final = 8
 """Of values in values; what is deeper is shown as its text."""
 
-_NUMBER: Final = r"(?P<plus>\+|%2[Bb])(?P<digits>[0-9]{7,})"
+_NUMBERS: Final = (r"\+([0-9]{7,})", r"%2[Bb]([0-9]{7,})")
 _TOKENS: Final = (
     r"eyJ[\w-]+\.[\w-]+\.[\w-]*",  # a JSON Web Token: rooms' tokens come with requests, and are not known before
-    r"(?<=/media/)[\w-]{16,}",  # the single-use token in a media URL's path
-    r"(?<=Bearer )[\w.~+/=-]+",
-    r"(?<=Basic )[\w+/=]+",
+    r"/media/[\w-]{16,}",  # the single-use token in a media URL's path
+    r"Bearer [\w.~+/=-]+",
+    r"Basic [\w+/=]+",
 )
+"""All begin with what they are: a text in which none of those letters is, as most are, is passed over at once."""
+_KEPT: Final = ("/media/", "Bearer ", "Basic ")
+"""What tokens are known by, and what is shown of them."""
 
 
 class Redactor:
@@ -45,7 +48,7 @@ class Redactor:
         known = {secret for secret in secrets if len(secret) >= SECRET_MIN}
         known |= {quote(secret, safe="") for secret in known}
         longest_first = sorted(known, key=lambda secret: (-len(secret), secret))
-        self._pattern = re.compile("|".join([*map(re.escape, longest_first), *_TOKENS, _NUMBER]))
+        self._pattern = re.compile("|".join([*map(re.escape, longest_first), *_NUMBERS, *_TOKENS]))
         self._key = functools.lru_cache(maxsize=256)(self.text)  # an event's names are the same all the time
 
     def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -59,6 +62,8 @@ class Redactor:
         return self._pattern.sub(_hidden, text)
 
     def _value(self, value: object, depth: int) -> object:
+        if type(value) is str:  # nearly all
+            return self.text(value)
         match value:
             case None | bool() | int():
                 return value
@@ -72,9 +77,9 @@ class Redactor:
 
 
 def _hidden(found: re.Match[str]) -> str:
-    if found["digits"] is None:
-        return HIDDEN
-    return mask_number("+" + found["digits"])
+    if found.lastindex is not None:
+        return mask_number(f"+{found[found.lastindex]}")
+    return next((kept for kept in _KEPT if found[0].startswith(kept)), "") + HIDDEN
 
 
 def text_of(value: object) -> str:

@@ -38,6 +38,8 @@ from relay.transfers.record import TransferOrder
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512
+GC_THRESHOLDS: Final = (5000, 20, 20)
+"""Most of what a transfer needs is gone within a second: collections that come later find less to look at."""
 HURRY_S: Final = 10
 """What carriers get to hang up when the service is asked to end for the second time."""
 LINGER_S: Final = 3
@@ -112,6 +114,7 @@ async def serve(settings: Settings) -> None:
     async with running(settings) as service:
         gc.collect()
         gc.freeze()  # a full collection later need not look at all that lives as long as the process
+        gc.set_threshold(*GC_THRESHOLDS)
         structlog.get_logger().info("serving", url=service.base_url, carriers=sorted(service.services.controls))
         stopping = asyncio.create_task(_stop_when_asked(service, asked))
         try:
