@@ -148,6 +148,6 @@ def test_routes_know_their_whole_template(run_served: RunServed) -> None:
 
     async def scenario(served: Served) -> None:
         assert all(isinstance(route, APIRoute) for route in served.api_routes)
-        assert f"{PREFIX}/{{provider}}/{{transfer_id}}/status" in {route.path for route in served.api_routes}
+        assert "/v1/transfers/{transfer_id}" in {route.path for route in served.api_routes}
 
     run_served(scenario)
