@@ -3,7 +3,8 @@ A Valkey server of the service's own, for who has no Redis: it lives and dies wi
 
 It keeps everything in memory and listens on one Unix socket, in a directory that only this user may enter. A shell
 watches over it, and holds the end of a pipe whose other end only the service has: when that closes, be it that the
-service has been killed, the shell kills the server and removes the directory.
+service has been killed, the shell kills the server and removes the directory. Should somebody kill the shell, Linux
+kills the server with it, if util-linux's ``setpriv`` is there to ask for that.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import tempfile
 from collections import deque
@@ -32,11 +34,13 @@ SOCKET_PATH_MAX: Final = 100
 """In bytes: the systems' bounds are 103 and more."""
 
 # $1 is the directory, the rest the server's command. The signals are for the service, which says what they mean. The
-# output is the server's alone, so that it ends with the server.
+# output is the server's alone, so that it ends with the server. Other programs of setpriv's name may not know the
+# option: it is tried first.
 _WATCH: Final = """
 trap '' HUP INT TERM
 directory=$1
 shift
+setpriv --pdeathsig KILL true </dev/null >/dev/null 2>&1 && set -- setpriv --pdeathsig KILL "$@"
 "$@" </dev/null 2>&1 &
 server=$!
 exec >/dev/null
@@ -105,6 +109,7 @@ class EmbeddedStore:
         except subprocess.TimeoutExpired:
             _log.error("embedded_store_not_stopped", pid=running.watch.pid)
             running.watch.kill()
+        shutil.rmtree(running.socket.parent, ignore_errors=True)  # a shell that was killed has left it
         self._reading.cancel()
         await asyncio.wait([self._reading])
 

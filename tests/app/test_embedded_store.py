@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -21,6 +22,7 @@ from relay.errors import StoreUnavailable
 from relay.transfers.store import TransferStore
 
 TEST_MAX_S = 20.0
+SETPRIV = shutil.which("setpriv")
 SERVICE = """
 import asyncio, sys, uvloop
 from relay.app.embedded_store import EmbeddedStore
@@ -143,6 +145,23 @@ def test_who_uses_it_is_told_when_it_ends_by_itself() -> None:
         assert not lost.is_set(), "it was stopped on purpose"
 
     uvloop.run(test())
+
+
+@pytest.mark.skipif(not SETPRIV, reason="setpriv of util-linux, which lets it die with its shell, is not here")
+def test_it_dies_with_the_shell_that_watches_over_it() -> None:
+    async def test() -> None:
+        lost = asyncio.Event()
+        async with EmbeddedStore(on_lost=lost.set) as server:
+            url = server.url
+            assert server._running is not None
+            server._running.watch.kill()
+            async with asyncio.timeout(10):
+                await lost.wait()
+            with pytest.raises(ConnectionRefusedError):
+                await ask(url, "PING")
+        assert not directory_of(url).exists()
+
+    uvloop.run(asyncio.wait_for(test(), TEST_MAX_S))
 
 
 def test_signals_for_the_service_do_not_reach_it() -> None:
