@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 from relay.dev.carrier_call import EndedBy
 from relay.dev.carrier_outcomes import Answers, Outcome
 from relay.dev.phone import HangUp, SimulatedPhone
+from relay.errors import StoreUnavailable
 from relay.transfers.reasons import Reason
 from relay.transfers.states import Event, State
 from tests.e2e.machine import AFTER_NS, LoopWatch
@@ -103,6 +104,26 @@ async def status_of_upgrade(stage: Stage, url: str) -> int:
         async with SimulatedPhone(url, headers=headers):
             pass
     return int(refused.value.response.status_code)
+
+
+async def test_f14_call_whose_first_stream_could_not_be_opened_goes_on_over_the_next(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with set_stage(COMES_BACK) as stage:
+        stage.expected.add("media: expected a WebSocket")
+        coordinator = stage.service.services.coordinator
+        admits = coordinator.admits
+
+        async def refuses_once(*upgrade: str) -> bool:
+            monkeypatch.setattr(coordinator, "admits", admits)
+            raise StoreUnavailable("a second in which nobody can say")
+
+        monkeypatch.setattr(coordinator, "admits", refuses_once)
+        on = await stage.on_call()
+        await until_heard(stage, on.phone)
+        assert (len(on.call.answer_documents), len(on.call.phones)) == (2, 1)
+        on.phone.stop()
+        await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
 async def test_f14_carrier_that_ends_the_call_with_its_stream_has_lost_it(set_stage: SetStage) -> None:
