@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from relay._codec import crossfade
 from relay.rooms.base import Participant
 from relay.rooms.outbox import Outbox
 from relay.rooms.wire import FRAME_BYTES
@@ -67,7 +68,10 @@ class Heard:
 
     def _trim(self, excess_bytes: int) -> None:
         if excess_bytes > 0:
+            going = self._queued[:STEP_BYTES]
             del self._queued[:excess_bytes]
+            if len(going) == STEP_BYTES <= len(self._queued):  # so that nobody hears a click that is not relay's
+                self._queued[:STEP_BYTES] = crossfade(going, self._queued[:STEP_BYTES])
             self.trimmed_bytes += excess_bytes
 
 

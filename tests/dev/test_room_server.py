@@ -18,7 +18,7 @@ from relay.errors import RoomEnded
 from relay.rooms.local import LocalRoom
 from relay.rooms.wire import FRAME_BYTES
 from tests.rooms.listener import Listener, level, run
-from tests.signals import samples_of
+from tests.signals import largest_step, pcm, samples_of, tone
 
 TONES_HZ = (400, 1000, 2200)
 UPGRADE = (
@@ -132,6 +132,21 @@ def test_a_burst_after_a_stall_leaves_no_lasting_delay() -> None:
     assert max(depths[-100:]) <= FRAME_BYTES + STEP_BYTES
     assert min(depths[-100:]) == STEP_BYTES
     assert heard.underruns == 0
+
+
+def test_what_is_trimmed_is_heard_as_no_click() -> None:
+    """A step is five and a half periods: without it the wave would jump to its opposite."""
+    said = pcm(tone(550, 16000, 4 * FRAME_BYTES // 2, amplitude=0.5))
+    frames = [said[at : at + FRAME_BYTES] for at in range(0, len(said), FRAME_BYTES)]
+    heard = Heard()
+    for frame in frames[:3]:
+        heard.push(frame)
+    played = [heard.pull(), heard.pull()]
+    heard.push(frames[3])
+    assert heard.trimmed_bytes == STEP_BYTES
+    played += [heard.pull() for _ in range(6)]
+    assert b"".join(filter(None, played))[:STEP_BYTES] == said[:STEP_BYTES]
+    assert largest_step(b"".join(filter(None, played))) <= 1.1 * largest_step(said)
 
 
 def test_a_frame_may_be_ten_milliseconds_late() -> None:
