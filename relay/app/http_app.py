@@ -57,7 +57,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestLog, metrics=services.metrics)
     app.add_middleware(PublicPath, path=services.urls.path)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
+    app.openapi = lambda: _openapi(app, services.urls.path or "/")  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
 
@@ -179,10 +179,16 @@ def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unmatched")
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
+def _openapi(app: FastAPI, path: str) -> dict[str, Any]:
     """FastAPI's document, with the schemas of what no route returns: problems, and the data of events."""
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=[{"url": path}],
+        )
         schemas = document["components"]["schemas"]
         for model in (ProblemDocument, TransferEventJson):
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")

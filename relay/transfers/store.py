@@ -1,5 +1,5 @@
 """
-The transfers in Redis: the only door to it, and everything that is asked through it.
+The transfers in Redis: everything that is written, read and waited for.
 
 Whatever goes wrong with Redis is ``StoreUnavailable``, within about a second: it is down, does not answer, takes no
 writes, or holds what relay has not written. It is used again by itself as soon as it answers.
@@ -180,8 +180,9 @@ class TransferStore(ClaimStore):
         """
         Let a token open the transfer's media stream of this number, once, within ``ttl_s``; an earlier token no more.
 
-        Ignored if the transfer is over, or has had this stream or a later one. Numbers may be left out: a stream that
-        could not be opened is not asked for again. The same token again is good for longer.
+        Ignored if the transfer is over, has had this stream or a later one, or has been asked for a later one. Numbers
+        may be left out: a stream that could not be opened is not asked for again. The same token again is good for
+        longer.
         """
         arguments = (stored.SCHEMA, epoch, stream, token_sha256, max(1, round(ttl_s * 1000)), stored.LIVE_STATES)
         return (await self._transition(scripts.MINT, transfer_id, arguments)).answer

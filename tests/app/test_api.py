@@ -46,6 +46,8 @@ def test_below_a_path_so_is_the_transfers_own(run_served: RunServed, passed_on: 
             reply = await below.ask("POST", f"{passed_on}/v1/transfers", request)
             assert reply.headers["Location"] == f"/voice{path(reply.json['id'])}"
             assert (await below.ask("GET", reply.headers["Location"])).json["id"] == reply.json["id"]
+            document = await below.ask("GET", f"{passed_on}/openapi.json", key=None)
+            assert document.json["servers"] == [{"url": "/voice"}]
 
     run_served(scenario)
 
