@@ -1,9 +1,10 @@
-"""scripts/setup and scripts/test: what they refuse, in which words, what they leave behind, when they install."""
+"""scripts/setup as test and demo begin with it: what it refuses, in which words, what it leaves, and installs when."""
 
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ class Checkout:
         for name in (
             "pyproject.toml",
             "setup.py",
+            "scripts/demo",
             "scripts/setup",
             "scripts/test",
             "relay/_codec.pyx",
@@ -46,10 +48,10 @@ class Checkout:
         start = f'"{sys.executable}" -c "{pretence}\nimport sys; exec(sys.argv.pop(1))"'
         self.add_command(name, f'[ "$1" = -c ] || exec "{sys.executable}" "$@"\nshift\nexec {start} "$@"')
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, script: str = "test", **environment: str) -> subprocess.CompletedProcess[str]:
         assert SHELL is not None
         return subprocess.run(
-            [SHELL, self.root / "scripts" / "test", *arguments],
+            [SHELL, self.root / "scripts" / script, *arguments],
             env={"PATH": str(self.path), **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -142,31 +144,105 @@ def test_venv_of_another_is_not_touched(checkout: Checkout) -> None:
 
 @pytest.fixture
 def calls(checkout: Checkout) -> Path:
-    """Let .venv be there with a Python that only records the modules it is to run, and return the record."""
+    """
+    Let .venv be there with a Python that only records the modules it is to run, and return the record. After a pip
+    come the requirements it was given; it fails if PIP_FAILS is set.
+    """
     record = checkout.root / "calls"
-    script = f'[ "$1" = -m ] || exec "{sys.executable}" "$@"\nshift\necho "$@" >>"{record}"'
+    script = f"""
+        [ "$1" = -m ] || exec "{sys.executable}" "$@"
+        shift
+        echo "$*" >>"{record}"
+        [ "$1" = pip ] || exit 0
+        for last; do :; done
+        [[ $last != /dev/* ]] || while read -r line; do echo "  $line"; done <"$last" >>"{record}"
+        [ -z "${{PIP_FAILS:-}}" ]"""
     checkout.add_command(str(checkout.root / ".venv/bin/python"), script)
     checkout.add_command("cc", "exit 0")
     return record
 
 
-def modules_run(checkout: Checkout, calls: Path, **environment: str) -> list[str]:
+def steps(calls: Path) -> list[str]:
+    """Return what was run since the last time; of pip, "install" is with requirements, "build" with relay itself."""
+    commands = [line for line in calls.read_text().splitlines() if not line.startswith(" ")]
     calls.write_text("")
-    result = checkout.run("tests/codec", "-x", CC="cc", **environment)
+    pips = {True: "build", False: "install"}
+    return [pips[line.endswith(" .")] if line.startswith("pip ") else line.split()[0] for line in commands]
+
+
+def steps_of_test(checkout: Checkout, calls: Path) -> list[str]:
+    result = checkout.run("tests/codec", "-x", CC="cc")
     assert result.returncode == 0, result
     assert "pytest only" in result.stdout
     assert calls.read_text().splitlines()[-1] == "pytest tests/codec -x"
-    return [line.split()[0] for line in calls.read_text().splitlines()]
+    return steps(calls)
+
+
+def steps_of_demo(checkout: Checkout, calls: Path) -> list[str]:
+    result = checkout.run("--json", script="demo", CC="cc")
+    assert result.returncode == 0, result
+    assert result.stdout == ""
+    assert calls.read_text().splitlines()[-1] == "relay demo --json"
+    return steps(calls)
 
 
 def test_second_run_only_runs_pytest(checkout: Checkout, calls: Path) -> None:
-    assert modules_run(checkout, calls) == ["pip", "pip", "pytest"]
-    assert modules_run(checkout, calls) == ["pytest"]
+    assert steps_of_test(checkout, calls) == ["install", "build", "pytest"]
+    assert steps_of_test(checkout, calls) == ["pytest"]
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "setup.py", "relay/_codec.pyx", "relay/native/kernels.c"])
 def test_changed_source_is_built_again(checkout: Checkout, calls: Path, name: str) -> None:
-    modules_run(checkout, calls)
+    steps_of_test(checkout, calls)
     with (checkout.root / name).open("a") as source:
         source.write("\n")
-    assert modules_run(checkout, calls) == ["pip", "pip", "pytest"]
+    assert steps_of_test(checkout, calls) == ["install", "build", "pytest"]
+
+
+@pytest.mark.parametrize(("script", "extras"), [("demo", []), ("test", ["test", "dev"])])
+def test_no_more_is_installed_than_is_asked_for(
+    checkout: Checkout, calls: Path, script: str, extras: list[str]
+) -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    parts = [config["build-system"]["requires"], config["project"]["dependencies"]]
+    parts += [config["project"]["optional-dependencies"][name] for name in extras]
+    assert checkout.run("-x", script=script, CC="cc").returncode == 0
+    given = [line.strip() for line in calls.read_text().splitlines() if line.startswith(" ")]
+    assert given == [requirement for part in parts for requirement in part]
+
+
+def test_what_the_demo_has_installed_the_tests_do_not_build_again(checkout: Checkout, calls: Path) -> None:
+    assert steps_of_demo(checkout, calls) == ["install", "build", "relay"]
+    assert steps_of_test(checkout, calls) == ["install", "pytest"]
+    assert steps_of_test(checkout, calls) == ["pytest"]
+
+
+def test_after_the_tests_the_demo_installs_nothing(checkout: Checkout, calls: Path) -> None:
+    steps_of_test(checkout, calls)
+    assert steps_of_demo(checkout, calls) == ["relay"]
+
+
+def test_extras_may_need_something_else_when_the_demo_has_built_a_changed_project(
+    checkout: Checkout, calls: Path
+) -> None:
+    steps_of_test(checkout, calls)
+    with (checkout.root / "pyproject.toml").open("a") as project:
+        project.write("\n")
+    assert steps_of_demo(checkout, calls) == ["install", "build", "relay"]
+    assert steps_of_test(checkout, calls) == ["install", "pytest"]
+
+
+def test_extras_that_could_not_be_installed_do_not_spoil_the_demo(checkout: Checkout, calls: Path) -> None:
+    steps_of_demo(checkout, calls)
+    assert checkout.run("-x", CC="cc", PIP_FAILS="1").returncode == 1
+    assert steps(calls) == ["install"]
+    assert steps_of_demo(checkout, calls) == ["relay"]
+    assert steps_of_test(checkout, calls) == ["install", "pytest"]
+
+
+def test_unknown_extra(checkout: Checkout, calls: Path) -> None:
+    result = checkout.run("tests", script="setup", CC="cc")
+    assert result.returncode == 1
+    assert result.stderr.startswith('scripts/setup: pyproject.toml has no extra "tests", only test, bench')
+    assert result.stderr.count("\n") == 1
+    assert not calls.exists()
