@@ -81,6 +81,7 @@ def test_help_loads_neither_the_service_nor_a_stand_in() -> None:
     assert {name for name in loaded if name.startswith("relay.")} == {"relay.__main__"}
 
 
+@pytest.mark.long
 def test_the_service_loads_no_stand_in() -> None:
     loaded = loaded_by("serve", "--help")
     assert "relay.app.service" in loaded
@@ -127,6 +128,7 @@ def test_f42_everything_that_is_wrong_with_the_settings_is_told_at_once_and_befo
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_is_told_as_a_setting_that_is_wrong(folder: Path) -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -138,6 +140,7 @@ def test_a_port_that_is_taken_is_told_as_a_setting_that_is_wrong(folder: Path) -
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_store_that_does_not_start_is_no_matter_of_settings(folder: Path) -> None:
     async def scenario() -> None:
         async with started(folder, settings_with(), ("-c", NO_STORE, "serve")) as service:
@@ -153,6 +156,7 @@ def test_a_store_that_does_not_start_is_no_matter_of_settings(folder: Path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+@pytest.mark.long
 def test_a_service_with_nothing_to_do_ends_at_once_with_0(folder: Path, number: signal.Signals) -> None:
     async def scenario() -> None:
         async with started(folder, settings_with()) as service:
@@ -164,6 +168,7 @@ def test_a_service_with_nothing_to_do_ends_at_once_with_0(folder: Path, number: 
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_service_that_is_asked_to_stop_while_it_starts_does_so(folder: Path) -> None:
     """Its store takes the connection, and says nothing for a while."""
 
@@ -266,6 +271,7 @@ def test_f29_sigterm_lets_a_call_go_on_and_nothing_else_begin(folder: Path) -> N
     run(scenario())
 
 
+@pytest.mark.long
 def test_f29_a_second_sigterm_ends_the_call_and_the_service(folder: Path) -> None:
     async def scenario() -> None:
         async with call(folder, ANSWERED) as on:
@@ -279,6 +285,7 @@ def test_f29_a_second_sigterm_ends_the_call_and_the_service(folder: Path) -> Non
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_service_whose_store_ends_by_itself_hangs_up_and_ends_with_1(folder: Path) -> None:
     """Nothing can go on without it: whoever runs the service starts it anew."""
 
@@ -293,6 +300,7 @@ def test_a_service_whose_store_ends_by_itself_hangs_up_and_ends_with_1(folder: P
     run(scenario())
 
 
+@pytest.mark.long
 def test_f29_sigterm_hangs_a_phone_up_that_rings(folder: Path) -> None:
     async def scenario() -> None:
         async with call(folder, NO_ANSWER) as on:

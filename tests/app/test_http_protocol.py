@@ -146,6 +146,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     "sent", [b"", b"GET / HTTP/1.1\r\n", GET[:-2], POST[:-1], b"\r\n"], ids=["nothing", "line", "head", "body", "CRLF"]
 )
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "second"])
+@pytest.mark.long
 def test_a_request_that_does_not_end_in_time_ends_the_connection(
     sent: bytes,
     is_first: bool,  # noqa: FBT001 - a parameter of the test

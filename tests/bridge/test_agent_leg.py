@@ -40,6 +40,7 @@ def test_few_bad_messages_are_counted_and_many_end_it(run: Run) -> None:
 
 
 @pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.long
 def test_half_open_is_a_carrier_that_answered_pings_and_stopped(run: Run, answers: bool) -> None:  # noqa: FBT001 - a case
     async def test() -> None:
         patient = BridgeSettings(tick_s=1000, media_timeout_s=10_000, room_timeout_s=10_000, customer_grace_s=10_000)
@@ -65,6 +66,7 @@ def test_half_open_is_a_carrier_that_answered_pings_and_stopped(run: Run, answer
 
 
 @pytest.mark.parametrize("started", [True, False])
+@pytest.mark.long
 def test_carrier_that_closes_has_hung_up_only_if_there_was_a_stream(run: Run, started: bool) -> None:  # noqa: FBT001 - a case
     async def test() -> None:
         async with bridged() as case:

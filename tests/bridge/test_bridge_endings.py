@@ -244,6 +244,7 @@ def test_f9_f10_customer_who_leaves_before_both_are_heard_ends_it_at_once(run: R
     run(test())
 
 
+@pytest.mark.long
 def test_server_that_stops_ends_its_bridges(run: Run) -> None:
     async def test() -> None:
         bridge = Bridge(LoopbackRoom(clock=ManualClock()), transfer_id="t", on_event=ignore)

@@ -90,6 +90,7 @@ def test_fragments_are_joined_with_control_frames_between(run: Run) -> None:
     run(test())
 
 
+@pytest.mark.long
 def test_t14_empty_fragments_without_end_are_refused(run: Run) -> None:
     async def test() -> None:
         async with relay() as served:
@@ -188,6 +189,7 @@ def test_f14_socket_that_drops_is_a_loss(run: Run, linger: bytes | None) -> None
     run(test())
 
 
+@pytest.mark.long
 def test_bytes_that_are_no_frame_are_the_carriers_fault(run: Run) -> None:
     async def test() -> None:
         async with relay() as served:

@@ -198,6 +198,7 @@ def test_f14_before_both_are_heard_a_break_ends_it(run: Run, sends: str) -> None
 
 
 @pytest.mark.parametrize("how", ["stop", "close"])
+@pytest.mark.long
 def test_f12_agent_who_hangs_up_is_not_waited_for(run: Run, how: str) -> None:
     async def test() -> None:
         async with bridged() as case:

@@ -50,6 +50,7 @@ def largest_step(signal: Any) -> float:
     signal=st.sampled_from(["noise", "square", "voice", "silence"]),
     pitch_hz=st.sampled_from(PITCHES_HZ),
 )
+@pytest.mark.long
 def test_output_is_the_twins_to_the_bit(
     rate_hz: int, steps: list[tuple[bool, int]], signal: str, pitch_hz: float
 ) -> None:

@@ -33,6 +33,7 @@ def source(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.long
 def test_what_is_compiled_is_what_the_scripts_write(name: str) -> None:
     assert source(name) == HEADERS[name](), f"run scripts/write_tables.py --write and rebuild: {name} is another"
 

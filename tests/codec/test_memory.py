@@ -81,6 +81,7 @@ def run(calls: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the process's size is read from Linux's /proc")
+@pytest.mark.long
 def test_a_million_frames_do_not_grow_the_process() -> None:
     run(1000)
     gc.collect()

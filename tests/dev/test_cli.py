@@ -43,6 +43,7 @@ async def hear_one_frame(room_url: str) -> None:
 
 @pytest.mark.parametrize("how", COMMANDS)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.long
 def test_the_server_runs_until_a_signal_and_ends_with_0(how: str, number: signal.Signals) -> None:
     if how == "relay" and not RELAY.exists():
         pytest.skip("the console script is made when the package is installed")
@@ -56,6 +57,7 @@ def test_the_server_runs_until_a_signal_and_ends_with_0(how: str, number: signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.long
 def test_the_simulated_carrier_runs_until_a_signal_and_ends_with_0(number: signal.Signals) -> None:
     with started([sys.executable, "-m", "relay", "dev", "carrier", "--port", "0"]) as (process, line):
         said = (
@@ -88,11 +90,13 @@ def test_a_port_in_use_is_one_line_and_2() -> None:
     assert "in use" in lines[0]
 
 
+@pytest.mark.long
 def test_a_bad_host_is_one_line_and_2() -> None:
     assert re.fullmatch(
         r"Cannot listen on no\.such\.host\.invalid:0: .+\n", refused("--host", "no.such.host.invalid", "--port", "0")
     )
 
 
+@pytest.mark.long
 def test_a_bad_port_is_a_usage_error() -> None:
     assert "65535" in refused("--port", "65536")  # the largest there is

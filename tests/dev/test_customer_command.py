@@ -43,6 +43,7 @@ async def customer(room_url: str, *options: str) -> AsyncIterator[Process]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.long
 def test_the_customer_is_heard_and_records_what_is_heard(tmp_path: Path, number: signal.Signals) -> None:
     wav = tmp_path / "customer.wav"
 
@@ -68,6 +69,7 @@ def test_the_customer_is_heard_and_records_what_is_heard(tmp_path: Path, number:
     assert level(whole, 1000) == pytest.approx(8000, rel=0.02)
 
 
+@pytest.mark.long
 def test_a_room_that_is_gone_is_told_and_is_1() -> None:
     async def scenario() -> None:
         async with RoomServer(port=0) as server, customer(server.room_url("x")) as process:
@@ -80,6 +82,7 @@ def test_a_room_that_is_gone_is_told_and_is_1() -> None:
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_room_that_cannot_be_joined_is_one_line_and_2() -> None:
     async def scenario() -> None:
         async with RoomServer(port=0) as server:

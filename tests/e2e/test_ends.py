@@ -76,6 +76,7 @@ async def canceled(call: Call, phone: SimulatedPhone) -> None:
     ],
     ids=lambda each: getattr(each, "__name__", each.value if isinstance(each, Reason) else None),
 )
+@pytest.mark.long
 def test_each_end_is_told_once_for_its_reason_and_leaves_nothing(end: End, reason: Reason, run: Run) -> None:
     async def scenario() -> None:
         async with Call(settings=QUICK) as call, call.phone(AGENT) as phone:

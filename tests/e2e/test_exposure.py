@@ -57,6 +57,7 @@ def test_f3_until_admitted_agent_and_customer_hear_nothing_of_each_other(run: Ru
     run(scenario())
 
 
+@pytest.mark.long
 def test_customer_hears_ringback_until_the_agent_and_then_only_the_agent(run: Run) -> None:
     async def scenario() -> None:
         async with Call({"customer": b""}) as call:
@@ -80,6 +81,7 @@ def test_customer_hears_ringback_until_the_agent_and_then_only_the_agent(run: Ru
 
 
 @pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.long
 def test_f10_f13_agent_hears_a_notice_and_the_phone_can_be_hung_up_within_a_second(run: Run, joined: bool) -> None:  # noqa: FBT001 - a case
     async def scenario() -> None:
         settings = BridgeSettings(customer_grace_s=0.3)

@@ -44,6 +44,7 @@ async def call_again(call: Call, second: SimulatedPhone) -> None:
 
 
 @pytest.mark.parametrize("how", [HangUp.RESET, HangUp.FIN, HangUp.SILENCE])
+@pytest.mark.long
 def test_f14_f15_call_goes_on_over_the_next_stream(run: Run, how: HangUp) -> None:
     async def scenario() -> None:
         async with Call({"customer": CUSTOMER}, settings=QUICK) as call, call.phone(FIRST) as first:

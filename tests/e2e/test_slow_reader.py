@@ -53,6 +53,7 @@ def test_a_phone_that_stops_reading_for_3_s_hears_in_time_afterwards(run: Run) -
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_phone_that_reads_nothing_more_is_lost(run: Run) -> None:
     async def scenario() -> None:
         settings = BridgeSettings(tick_s=0.1, write_stall_timeout_s=1.0, reconnect_timeout_s=0.3)

@@ -63,6 +63,7 @@ def test_each_of_three_hears_the_others_and_nothing_of_their_own(run: Run) -> No
     run(scenario())
 
 
+@pytest.mark.long
 def test_segments_of_one_byte_carry_the_same_audio(run: Run) -> None:
     """The phone writes them; on loopback what it reads comes as it was written, whatever it asks for."""
 

@@ -127,6 +127,7 @@ async def test_f10_customer_who_leaves_at_any_moment_leaves_no_phone(set_stage: 
         await asyncio.gather(*(leave_after(entries, number) for entries, number in enumerate(numbers, start=1)))
 
 
+@pytest.mark.long
 async def test_f11_transfer_goes_on_when_the_bot_dies(set_stage: SetStage) -> None:
     async with set_stage(Outcome(callee=Answers(after_s=1.0, says=AGENT_SAYS))) as stage:
         bot = await asyncio.create_subprocess_exec(
@@ -146,6 +147,7 @@ async def test_f11_transfer_goes_on_when_the_bot_dies(set_stage: SetStage) -> No
         await stage.ended(transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+@pytest.mark.long
 async def test_customer_whose_id_is_nobodys_in_the_room_is_not_taken_for_absent(set_stage: SetStage) -> None:
     grace_s = 0.2
     async with set_stage(

@@ -239,6 +239,7 @@ async def _lose(stage: Stage, turn: asyncio.Semaphore, number: str) -> None:
             assert (view.state, view.reason) == (State.FAILED, Reason.BUSY)
 
 
+@pytest.mark.long
 async def test_f8_call_is_joined_before_the_carrier_has_answered_the_dial(set_stage: SetStage) -> None:
     async with set_stage(Outcome(reply=Accepts(late_s=2.0), callee=Answers(says=AGENT_SAYS))) as stage:
         asked = Stopwatch()

@@ -134,6 +134,7 @@ async def test_f14_carrier_that_ends_the_call_with_its_stream_has_lost_it(set_st
         assert on.call.hung_up_by is EndedBy.NETWORK
 
 
+@pytest.mark.long
 async def test_f14_stream_that_does_not_come_back_is_waited_for_so_long_and_the_phone_hung_up(
     set_stage: SetStage, soon: None
 ) -> None:

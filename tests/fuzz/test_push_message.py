@@ -16,6 +16,7 @@ from tests.fuzz import push_message as target
 RUNS = 30_000
 
 
+@pytest.mark.long
 def test_the_fuzzer_finds_no_wrong_answer(tmp_path: Path) -> None:
     """A seed and a number of runs, not a time: the same inputs every time."""
     # No limit on memory: under AddressSanitizer, whose quarantine keeps what is freed, libFuzzer's would end the run.

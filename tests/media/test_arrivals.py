@@ -100,6 +100,7 @@ def test_the_delay_follows_the_jitter(pull_ms: int, delay: Delay, lateness_ms: f
 @pytest.mark.parametrize("delay", [None, uniform(20)], ids=["steady", "20 ms"])
 @pytest.mark.parametrize("drift_ppm", [-300, 300])
 @pytest.mark.parametrize("seconds", [600, pytest.param(3600, marks=pytest.mark.long)])
+@pytest.mark.long
 def test_drift_is_followed_without_an_underrun(
     *, pull_ms: int, delay: Delay | None, drift_ppm: float, seconds: int
 ) -> None:

@@ -60,6 +60,7 @@ def test_stray_module_breaks_the_layers(copy: Path) -> None:
         ("app/api.py", "import numpy", "What tests, benchmarks and carriers' SDKs bring is never imported"),
     ],
 )
+@pytest.mark.long
 def test_each_rule_fails_when_broken(copy: Path, name: str, text: str, contract: str) -> None:
     for package in ("bridge", "media", "transfers"):
         plant(copy, f"{package}/__init__.py", "")
@@ -76,6 +77,7 @@ def test_each_rule_fails_when_broken(copy: Path, name: str, text: str, contract:
         ("transfers/lines.py", "import asyncio, redis"),
     ],
 )
+@pytest.mark.long
 def test_what_the_design_allows_passes(copy: Path, name: str, text: str) -> None:
     for package in ("media", "rooms"):
         plant(copy, f"{package}/__init__.py", "")

@@ -115,6 +115,7 @@ def test_broken_compiler(checkout: Checkout) -> None:
     checkout.assert_refused("C compiler", "'broken-cc -pthread' does not work", CC="broken-cc -pthread")
 
 
+@pytest.mark.long
 def test_failed_installation_leaves_no_venv(checkout: Checkout) -> None:
     """The virtual environment is really made; pip then fails, having no index to look at."""
     checkout.add_python("python3")
@@ -192,6 +193,7 @@ def test_second_run_only_runs_pytest(checkout: Checkout, calls: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "setup.py", "relay/_codec.pyx", "relay/native/kernels.c"])
+@pytest.mark.long
 def test_changed_source_is_built_again(checkout: Checkout, calls: Path, name: str) -> None:
     steps_of_test(checkout, calls)
     with (checkout.root / name).open("a") as source:

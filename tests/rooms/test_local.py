@@ -232,6 +232,7 @@ def test_bad_messages_are_counted_and_the_rest_goes_on() -> None:
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_server_that_does_not_read_gets_the_newest_frames_and_leave_is_bounded() -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.send(JOINED)

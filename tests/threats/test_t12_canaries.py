@@ -295,6 +295,7 @@ def test_t12_t13_a_canary_that_does_come_out_is_found() -> None:
     assert {"summary", "number: to"} <= output.leaks()["logs"]
 
 
+@pytest.mark.long
 def test_t12_a_redactor_that_is_off_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stories do put canaries into log lines: without the last look at each they would come out."""
     monkeypatch.setattr("relay.app.redaction.Redactor.text", lambda _, text: text)

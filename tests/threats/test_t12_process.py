@@ -146,6 +146,7 @@ async def printed(folder: Path, url: str, *arguments: str, is_joined: bool = Tru
         return output
 
 
+@pytest.mark.long
 def test_t12_t13_a_service_that_works_prints_no_canary(tmp_path: Path) -> None:
     with running_valkey() as url:
         output = uvloop.run(printed(tmp_path, url, *AS_USERS_DO))
@@ -153,6 +154,7 @@ def test_t12_t13_a_service_that_works_prints_no_canary(tmp_path: Path) -> None:
     assert output.count('"http_request"') >= 4
 
 
+@pytest.mark.long
 def test_t12_t13_a_defect_that_quotes_everything_prints_no_canary(tmp_path: Path) -> None:
     with running_valkey() as url:
         output = uvloop.run(printed(tmp_path, url, "-c", DIAL_BREAKS, "serve", is_joined=False))

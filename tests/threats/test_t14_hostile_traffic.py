@@ -51,6 +51,7 @@ def test_t14_a_frame_that_is_too_large_ends_its_own_call_only(on_stage: OnStage)
     on_stage(scenario)
 
 
+@pytest.mark.long
 def test_t14_a_message_that_is_too_deep_costs_itself_only(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
         attacked = await stage.joined()

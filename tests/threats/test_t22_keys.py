@@ -124,6 +124,7 @@ def serve(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_t22_without_a_key_the_service_does_not_even_try_to_listen_to_others(tmp_path: Path, taken_port: int) -> None:
     ended = serve(tmp_path, LISTEN=f"0.0.0.0:{taken_port}", PUBLIC_URL="https://relay.example.com")
     assert ended.returncode == 2

@@ -290,6 +290,7 @@ def test_t4_the_schemes_own_port_may_be_signed_or_not(on_stage: OnStage, port: s
 
 @pytest.mark.parametrize("public_url", [f"{PUBLIC}/voice", f"{PUBLIC}/a/b.c/"])
 @pytest.mark.parametrize("proxy_does", ["strip", "keep"])
+@pytest.mark.long
 def test_t4_a_public_url_may_have_a_path_and_the_proxy_may_take_it_off(
     on_stage: OnStage, public_url: str, proxy_does: str
 ) -> None:

@@ -64,6 +64,7 @@ async def history(stage: Stage, transfer_id: str) -> list[Any]:
 
 @pytest.mark.parametrize("story", JOINED)
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 5))])
+@pytest.mark.long
 def test_t5_replayed_webhooks_change_nothing_of_a_call_that_was_joined(
     on_stage: OnStage, story: str, seed: int
 ) -> None:

@@ -32,7 +32,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-@pytest.fixture(scope="session", params=sorted(server_binaries()))
+SERVER_KINDS = [
+    pytest.param(kind, marks=() if kind == "valkey" else pytest.mark.long) for kind in sorted(server_binaries())
+]
+"""One of them is enough for a first look."""
+
+
+@pytest.fixture(scope="session", params=SERVER_KINDS)
 def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     """A server of each kind that there is here, for all tests."""
     server = RedisServer(server_binaries()[request.param])
@@ -46,7 +52,7 @@ def redis_url(redis_server: RedisServer) -> str:
     return redis_server.url
 
 
-@pytest.fixture(params=sorted(server_binaries()))
+@pytest.fixture(params=SERVER_KINDS)
 def own_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     """A server of each kind for this test alone, which may do to it what it likes. It keeps what it stores."""
     server = RedisServer(server_binaries()[request.param], keeps=True)

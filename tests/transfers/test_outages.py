@@ -87,6 +87,7 @@ async def test_f24_a_call_id_learnt_while_the_store_is_down_is_written_once(serv
         assert (await case.log_of(transfer_id)).count(Event.PLACED) == 1
 
 
+@pytest.mark.long
 async def test_f25_a_store_that_only_hangs_keeps_no_phone_and_gets_every_event_once(server: RedisServer) -> None:
     """It does take what it was sent, but only after it was given up, and sent again."""
     async with coordinated(server.url) as case:

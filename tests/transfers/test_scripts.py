@@ -83,6 +83,7 @@ def test_whatever_is_done_in_whatever_order_is_as_in_the_model(
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("redis_server", ["valkey"], indirect=True)
+@pytest.mark.long
 def test_the_check_sees_each_planted_fault(
     runner: asyncio.Runner, store: TransferStore, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:

@@ -121,6 +121,7 @@ async def test_whether_it_is_available_is_what_those_who_write_find(redis_server
 # Far, silent, full, a replica
 
 
+@pytest.mark.long
 async def test_a_server_across_an_ocean_works(redis_server: RedisServer, prefix: str) -> None:
     """To connect takes longer than a command may: AUTH and SELECT are answered one after the other."""
     async with RedisProxy.before(redis_server) as proxy:

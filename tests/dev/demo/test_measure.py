@@ -21,6 +21,7 @@ def carried(pcm: bytes, in_rate_hz: int, out_rate_hz: int) -> tuple[bytes, float
 
 @pytest.mark.parametrize("delay_ms", [63.4, 1987.3])
 @pytest.mark.parametrize(("in_rate_hz", "out_rate_hz"), [(8000, 16000), (16000, 8000)])
+@pytest.mark.long
 def test_a_known_delay_is_found(in_rate_hz: int, out_rate_hz: int, delay_ms: float) -> None:
     said = speech(3.0, seed=2, rate_hz=in_rate_hz)
     pcm, filters_ms = carried(said, in_rate_hz, out_rate_hz)

@@ -33,6 +33,7 @@ def wrong(scenario: Scenario, evidence: Evidence) -> list[str]:
 
 
 @pytest.mark.parametrize("scenario", each())
+@pytest.mark.long
 def test_the_scenario_ends_as_it_should(scenario: Scenario, tmp_path: Path) -> None:
     timeline = Timeline()
     evidence = measured(play(scenario, timeline, tmp_path / "log"))
