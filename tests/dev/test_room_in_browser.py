@@ -49,7 +49,7 @@ PAGE = """async ([url, toneHz, frames]) => {
 
 
 MISSING = 0.15
-"""Of half a second: a browser on a busy machine leaves out three frames of 20 ms at most. What is heard is not softer."""
+"""Of half a second: a browser on a busy machine may leave out three frames of 20 ms. What is heard is not softer."""
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
