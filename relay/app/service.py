@@ -38,7 +38,7 @@ from relay.transfers.record import TransferOrder
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512
-GC_THRESHOLDS: Final = (5000, 20, 20)
+GC_THRESHOLDS: Final = (3000, 8, 40)
 """Most of what a transfer needs is gone within a second: collections that come later find less to look at."""
 HURRY_S: Final = 10
 """What carriers get to hang up when the service is asked to end for the second time."""
