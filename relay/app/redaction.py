@@ -20,16 +20,17 @@ SECRET_MIN: Final = 6
 DEPTH_MAX: Final = 8
 """Of values in values; what is deeper is shown as its text."""
 
+_JWT: Final = r"eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JSON Web Token: rooms' come with requests, and are not known before
 _NUMBERS: Final = (r"\+([0-9]{7,})", r"%2[Bb]([0-9]{7,})")
+_SHOWN: Final = ("Bearer ", "Basic ", "/media/")
+"""What tokens are known by, which is shown: of a header, and the single-use token in a media URL's path."""
 _TOKENS: Final = (
-    r"eyJ[\w-]+\.[\w-]+\.[\w-]*",  # a JSON Web Token: rooms' tokens come with requests, and are not known before
-    r"/media/[\w-]{16,}",  # the single-use token in a media URL's path
-    r"Bearer [\w.~+/=-]+",
-    r"Basic [\w+/=]+",
+    *(rf"{kind} (?:(?:Bearer|Basic) )*[\w.~+/=*-]+" for kind in ("Bearer", "Basic")),
+    r"/media/[\w*-]{16,}",
 )
-"""All begin with what they are: a text in which none of those letters is, as most are, is passed over at once."""
-_KEPT: Final = ("/media/", "Bearer ", "Basic ")
-"""What tokens are known by, and what is shown of them."""
+# Each alternative begins with what it is: a text that has no such letter, as most have none, is passed over at once.
+# What is known is taken out first, as it may have characters in it that end a token.
+_UNKNOWN: Final = re.compile("|".join([*_NUMBERS, *_TOKENS]))
 
 
 class Redactor:
@@ -48,7 +49,7 @@ class Redactor:
         known = {secret for secret in secrets if len(secret) >= SECRET_MIN}
         known |= {quote(secret, safe="") for secret in known}
         longest_first = sorted(known, key=lambda secret: (-len(secret), secret))
-        self._pattern = re.compile("|".join([*map(re.escape, longest_first), *_NUMBERS, *_TOKENS]))
+        self._known = re.compile("|".join([*map(re.escape, longest_first), _JWT]))
         self._key = functools.lru_cache(maxsize=256)(self.text)  # an event's names are the same all the time
 
     def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -59,7 +60,7 @@ class Redactor:
         """``text`` without them, and without what no encoding can write."""
         if not text.isascii():
             text = text.encode("utf-8", "backslashreplace").decode()
-        return self._pattern.sub(_hidden, text)
+        return _UNKNOWN.sub(_hidden, self._known.sub(HIDDEN, text))
 
     def _value(self, value: object, depth: int) -> object:
         if type(value) is str:  # nearly all
@@ -79,7 +80,7 @@ class Redactor:
 def _hidden(found: re.Match[str]) -> str:
     if found.lastindex is not None:
         return mask_number(f"+{found[found.lastindex]}")
-    return next((kept for kept in _KEPT if found[0].startswith(kept)), "") + HIDDEN
+    return next(shown for shown in _SHOWN if found[0].startswith(shown)) + HIDDEN
 
 
 def text_of(value: object) -> str:

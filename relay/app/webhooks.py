@@ -25,7 +25,7 @@ STREAMS_MAX: Final = 999
 
 _PATH: Final = re.compile(
     rf"{PREFIX}/(?P<provider>[^/]+)/(?P<transfer_id>{TRANSFER_ID.pattern})"
-    r"/(?P<kind>answer(?=/)|status|detection)(?:(?<=answer)/(?P<stream>0|[1-9][0-9]{0,2}))?"
+    r"/(?P<kind>answer(?=/)|status|detection)(?:(?<=answer)/(?P<stream>0|[1-9][0-9]{0,8}))?"
 )
 
 
@@ -65,7 +65,7 @@ class CarrierWebhooks:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
+        if found is None or int(found["stream"] or 0) > STREAMS_MAX:
             await self._app(scope, receive, send)
             return
         scope["route"] = _ROUTES[found["kind"]]

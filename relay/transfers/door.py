@@ -14,10 +14,13 @@ from relay.transfers.lines import NEVER, TWICE, Command, Line
 from relay.transfers.scripts import Script
 
 ANSWER_S: Final = 1.25
+BLOCK_MAX_S: Final = 1.0
+"""What a command of the reader's may block in Redis."""
 REFUSAL: Final = ResponseError
 """Causes a ``StoreUnavailable`` when Redis has answered, but not with what was asked for."""
-# A server on the same network answers in a millisecond, one across an ocean in 150: 250 ms are silence. Three tries fit
-# into ANSWER_S, and so does one when a connection is made first, which is three to five times there and back.
+# A server on the same network answers in a millisecond, one across an ocean in 150: 250 ms without any answer are
+# silence. Three tries fit into ANSWER_S, and so does one when a connection is made first, which is three to five times
+# there and back; all who ask meanwhile wait for that one attempt.
 _SILENCE_S: Final = 0.25
 _READING: Final = ("HGETALL", "XRANGE", "ZREVRANGE", "INFO")  # a replica answers these
 
@@ -35,8 +38,8 @@ class Door:
         self._reader_health = Health("news")
         self._also_health = Health("store_notices")
         self._is_closed = False
-        self._line = Line(url)
-        self._reader = Line(url)
+        self._line = Line(url, silence_s=_SILENCE_S)
+        self._reader = Line(url, silence_s=BLOCK_MAX_S + ANSWER_S)
 
     async def run(
         self, script: Script, keys: Sequence[str], arguments: Sequence[str | int], *, also: Sequence[Command] = ()
@@ -73,7 +76,7 @@ class Door:
 
     async def ask_as_reader(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
         """Send commands over the reader's own connection, and return what they answer, however long that takes."""
-        asking = self._reader.ask(commands, tries=NEVER, silence_s=timeout_s)
+        asking = self._reader.ask(commands, tries=NEVER)
         replies = await self._bounded(asking, timeout_s, self._reader_health)
         if (error := _first_error(replies)) is not None:
             raise _unavailable(error, self._reader_health)
@@ -87,7 +90,7 @@ class Door:
         await self._reader.close()
 
     async def _answers(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
-        asking = self._line.ask(commands, tries=TWICE, silence_s=_SILENCE_S)
+        asking = self._line.ask(commands, tries=TWICE)
         return await self._bounded(asking, timeout_s, self.health)
 
     async def _bounded(self, asking: Coroutine[Any, Any, list[Any]], timeout_s: float, health: Health) -> list[Any]:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from relay.errors import StoreUnavailable
-from relay.transfers.door import ANSWER_S
+from relay.transfers.door import ANSWER_S, BLOCK_MAX_S
 from relay.transfers.lines import Command
 from relay.transfers.record import Transfer
 from relay.transfers.stored import read_transfer, transfer_key
@@ -24,7 +24,7 @@ Ask: TypeAlias = Callable[[Sequence[Command], float], Awaitable[list[Any]]]
 Readout: TypeAlias = Transfer | StoreUnavailable | None
 """A transfer as last read; why it cannot be read; None: there is none."""
 
-SYNC_S: Final = 1.0
+SYNC_S: Final = BLOCK_MAX_S
 """How often the reader, however busy or idle, makes sure that Redis takes writes and has not lost the stream."""
 RETRY_S: Final = 0.2
 PACE_S: Final = 0.004
@@ -56,8 +56,7 @@ class Subscription:
 
     def tell(self, latest: Readout) -> None:
         """Wake who waits, unless this is known already."""
-        known = self.latest
-        if isinstance(latest, Transfer) and isinstance(known, Transfer) and latest.version <= known.version:
+        if latest == self.latest and latest is not None:
             return
         self.latest = latest
         self._changed.set()
@@ -143,7 +142,7 @@ class News:
         self.subscriptions.tell(transfer.transfer_id, transfer)
 
     def doubt(self, transfer_id: str) -> None:
-        """Have a transfer looked up soon: it was written to, and there was no answer."""
+        """Have a transfer looked up soon, and told of: it was written to, and there was no answer."""
         self._in_doubt.add(transfer_id)
 
     def hint(self, transfer_id: str) -> Command:
@@ -181,9 +180,20 @@ class News:
         if position is None or before is None or newest < position:
             await self._read_again(self.subscriptions.ids())
             return newest
-        in_doubt, self._in_doubt = self._in_doubt, set()
-        await self._read_again(self.subscriptions.among(in_doubt))
+        await self._clear_doubts()
         return position
+
+    async def _clear_doubts(self) -> None:
+        """Tell of what may have been written and not been told of, here and elsewhere."""
+        in_doubt, self._in_doubt = self._in_doubt, set()
+        if not in_doubt:
+            return
+        try:
+            await self._write([self.hint(each) for each in in_doubt], ANSWER_S)
+        except StoreUnavailable:
+            self._in_doubt |= in_doubt
+            raise
+        await self._read_again(self.subscriptions.among(in_doubt))
 
     async def _read_hints(self, position: tuple[int, int], *, block_s: float) -> tuple[int, int]:
         block_ms = max(1, round(block_s * 1000))  # 0 would be for ever

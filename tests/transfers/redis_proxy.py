@@ -15,7 +15,8 @@ class RedisProxy:
     """
     Passes everything on, but for answers that are to be lost.
 
-    ``is_silent``: what comes is not passed on, unless something of ``silent_but_for`` is in it.
+    ``is_silent``: what comes is not passed on, unless something of ``silent_but_for`` is in it; a connection of which
+    something was kept back passes nothing on any more, ever, and is not closed either.
     ``one_way_s``: how far the server is.
     """
 
@@ -72,12 +73,15 @@ class RedisProxy:
     async def _pass_requests(
         self, from_client: asyncio.StreamReader, to_server: asyncio.StreamWriter, is_losing: asyncio.Event
     ) -> None:
+        is_dead = False
         while data := await from_client.read(65_536):
             if self._to_lose and self._losing in data:
                 self._to_lose -= 1
                 is_losing.set()
-            if not self.is_silent or any(command in data for command in self.silent_but_for):
+            if not is_dead and (not self.is_silent or any(command in data for command in self.silent_but_for)):
                 self._write(to_server, data)
+            else:
+                is_dead = True
         raise EOFError
 
     async def _pass_answers(

@@ -112,7 +112,7 @@ async def consume(store: TransferStore, transfer_id: str, token: str) -> Answer:
 async def raw(store: TransferStore, *command: str | int) -> Any:
     """Do to Redis what only somebody else would: once, however long it takes, as it may be nothing to do twice."""
     door = store._door
-    asking = door._line.ask([command], tries=NEVER, silence_s=_RAW_MAX_S)
+    asking = door._line.ask([command], tries=NEVER)
     health = Health("somebody")
     (reply,) = await door._bounded(asking, _RAW_MAX_S, health)
     if isinstance(reply, Exception):

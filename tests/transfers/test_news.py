@@ -120,21 +120,31 @@ async def test_what_a_node_wrote_last_is_told_before_it_closes(open_store: OpenS
         assert (await waiting) is not None
 
 
-async def test_who_knows_a_version_is_not_woken_by_it_again() -> None:
+async def test_who_knows_a_transfer_as_it_is_is_not_woken_by_it_again() -> None:
     subscriptions = Subscriptions()
-    transfer = new_transfer(version=3)
+    transfer = new_transfer(version=5)
     with subscriptions.to(transfer.transfer_id) as one:
         subscriptions.tell(transfer.transfer_id, transfer)
         assert await one.changed(0)
         with subscriptions.to(transfer.transfer_id) as newcomer:
-            for version, (is_news, is_newcomers) in {2: (False, True), 3: (False, True), 4: (True, True)}.items():
-                subscriptions.tell(transfer.transfer_id, replace(transfer, version=version))
-                assert (await one.changed(0), await newcomer.changed(0)) == (is_news, is_newcomers), version
-        one.tell(StoreUnavailable("x"))
-        assert await one.changed(0)
-        one.tell(transfer)
-        assert await one.changed(0), "it was not known any more whether there is one"
+            subscriptions.tell(transfer.transfer_id, replace(transfer))
+            assert (await one.changed(0), await newcomer.changed(0)) == (False, True)
+        for latest in (replace(transfer, version=6), StoreUnavailable("x"), transfer, None, transfer):
+            one.tell(latest)
+            assert await one.changed(0), latest
     assert subscriptions.ids() == []
+
+
+async def test_f26_who_waits_is_told_of_what_a_roll_back_made_of_the_transfer() -> None:
+    """The replica that is the server now had not got the last two: the next ones have versions that are known."""
+    transfer = new_transfer(version=5, state=State.RINGING)
+    subscription = Subscription()
+    subscription.tell(transfer)
+    assert await subscription.changed(0)
+    for after in (replace(transfer, version=3), replace(transfer, version=5, state=State.FAILED)):
+        subscription.tell(after)
+        assert await subscription.changed(0)
+        assert subscription.latest == after
 
 
 def test_only_what_is_waited_for_is_read_again() -> None:

@@ -141,6 +141,7 @@ async def test_a_server_across_an_ocean_works(redis_server: RedisServer, prefix:
 async def test_a_server_that_takes_commands_and_answers_none_is_told_within_a_second(redis_server: RedisServer) -> None:
     async with RedisProxy.before(redis_server) as proxy, OpenStore(proxy.url, "silent")() as store:
         transfer = await stored_in(store, State.RINGING)
+        waiting = await started_wait(store, transfer.transfer_id, lambda found: found.is_terminal)
         proxy.is_silent = True
         began_s = now_s()
         uses = (use(store, transfer.transfer_id) for use in USES.values())
@@ -151,6 +152,9 @@ async def test_a_server_that_takes_commands_and_answers_none_is_told_within_a_se
         proxy.is_silent = False
         await is_back(store)
         assert await store.get(transfer.transfer_id) == transfer
+        async with OpenStore(redis_server.url, "silent")() as other:  # the reader, too, has found itself a connection
+            await other.apply(transfer.transfer_id, Event.ENDED, epoch=1)
+            assert (await waiting) is not None
 
 
 @pytest.mark.parametrize(
