@@ -93,7 +93,7 @@ def test_leaving_hangs_up_and_tells_the_relay(run: Run) -> None:
                 await service.dial()
                 await (await carrier.until_call()).until_phone()
                 await carrier.__aexit__(None, None, None)
-                assert service.messages[-1]["event"] == "stop"
+                await service.until(lambda here: here.messages[-1:] == here.events("stop") != [])
                 assert service.statuses[-1] == "completed"
             assert carrier.calls[0].hung_up_by == "carrier"
 

@@ -125,7 +125,7 @@ def test_an_agent_hangs_up_after_a_while(run_with_carrier: RunWithCarrier) -> No
         service.documents = [stream(service.media_url, "/answer/1")]
         await service.whole_call()
         assert carrier.calls[0].hung_up_by == "agent"
-        assert service.messages[-1]["event"] == "stop"
+        await service.until(lambda here: here.messages[-1:] == here.events("stop") != [])
         assert len(service.at("/answer")) == 1  # what follows <Connect> is not for a call that has ended
 
     run_with_carrier(scenario)

@@ -41,7 +41,7 @@ def test_what_the_agent_says_and_hears_is_recorded(run_with_carrier: RunWithCarr
         assert HEARD in phone.heard.pcm
         start = service.events("start")[0]["start"]
         assert (start["callSid"], start["accountSid"]) == (call.sid, carrier.account_sid)
-        assert service.messages[-1]["event"] == "stop"
+        await service.until(lambda here: here.messages[-1:] == here.events("stop") != [])
 
     run_with_carrier(scenario)
 
