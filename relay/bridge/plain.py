@@ -54,13 +54,14 @@ def reader(hint: Any) -> Reader:
     Raises:
         TypeError: ``hint`` is no dataclass, and nothing that one may be made of here.
     """
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
         return functools.partial(_dataclass, hint)
-    if hint in _SCALARS:
-        return _SCALARS[hint]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return functools.partial(_word, {member.value: member for member in hint})
+    return _SCALARS[hint] if hint in _SCALARS else _reader_of(typing.get_origin(hint), typing.get_args(hint))
+
+
+def _reader_of(origin: Any, arguments: tuple[Any, ...]) -> Reader:
     if origin is typing.Literal:
         return functools.partial(_word, {word: word for word in arguments})
     if origin in {types.UnionType, typing.Union}:
@@ -69,7 +70,7 @@ def reader(hint: Any) -> Reader:
         return functools.partial(_tuple, reader(arguments[0]))
     if origin in {Mapping, dict} and arguments[0] is str:
         return functools.partial(_mapping, reader(arguments[1]))
-    raise TypeError(f"reader: expected a type that can be read back, got {hint}")
+    raise TypeError(f"reader: expected a type that can be read back, got {origin} of {arguments}")
 
 
 def _refuse(expected: str, value: object) -> ValueError:
