@@ -32,24 +32,6 @@ class Provider(StrEnum):
     TWILIO = "twilio"
 
 
-class LogLevel(StrEnum):
-    """From what on events are logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(StrEnum):
-    """How an event becomes a line."""
-
-    JSON = "json"
-    CONSOLE = "console"
-    AUTO = "auto"
-    """For people at a terminal, else JSON."""
-
-
 def _read_scopes(value: object) -> frozenset[Scope]:
     words = value.split("+") if isinstance(value, str) else value
     if not isinstance(words, list | tuple | set | frozenset) or not words:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from relay.app import settings_forms as forms
+from relay.app.log_words import LogFormat, LogLevel
 from relay.app.settings_entries import (
     DESTINATION,
     DESTINATION_NAME,
@@ -18,8 +19,6 @@ from relay.app.settings_entries import (
     RING_TIMEOUT,
     ApiKey,
     Destination,
-    LogFormat,
-    LogLevel,
     Provider,
 )
 from relay.app.settings_forms import ListenAddress, choice, number
@@ -129,6 +128,9 @@ class Settings(BaseSettings):
     )
     max_transfers: Annotated[int, number(1, 10_000, whole=True)] = Field(
         default=50, description="Transfers at the same time."
+    )
+    worker_spares: Annotated[int, number(0, 100, whole=True)] = Field(
+        default=2, description="Processes that are kept ready for the next transfers: each takes one."
     )
     transfers_per_minute: Annotated[int, number(1, 1_000_000, whole=True)] = Field(
         default=60, description="Transfers that each API key may make in a minute."

@@ -91,9 +91,7 @@ class Channel:
                 should. The pair is as before.
         """
         try:
-            encoded = encode(message)
-            if isinstance(message, HandOver) == (descriptor is None):
-                raise ValueError(f"send: expected a descriptor with a HandOver only, got another message")
+            encoded = _encoded(message, descriptor)
         except ValueError:
             _close([descriptor])
             raise
@@ -223,12 +221,20 @@ class Channel:
         self.is_closed = True
         self._loop.remove_reader(self._number)
         self._loop.remove_writer(self._number)
+        with contextlib.suppress(OSError):
+            self._pair.shutdown(socket.SHUT_RDWR)  # also if another thread waits for something on it
         self._pair.close()
         self._received.clear()
         _close(self._descriptors)
         self._descriptors.clear()
         self._drop_outbox()
         self._sent.set()
+
+
+def _encoded(message: Message, descriptor: int | None) -> bytes:
+    if isinstance(message, HandOver) == (descriptor is None):
+        raise ValueError(f"send: expected a descriptor with each HandOver, and no other, got {type(message).__name__}")
+    return encode(message)
 
 
 def _ancillary(descriptor: int | None) -> list[tuple[int, int, array.array[int]]]:
