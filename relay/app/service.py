@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import secrets
 import signal
@@ -15,11 +16,15 @@ from typing import Final
 import structlog
 import uvicorn
 
+from relay.app.acceptor import Acceptor
+from relay.app.admission import AdmittingBridges
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.carriers import CarrierAccount, carrier_session
 from relay.app.embedded_store import EmbeddedStore
 from relay.app.http_app import create_app
 from relay.app.http_protocol import BoundedHttp
+from relay.app.machine import Machine, check_descriptors
+from relay.app.machine_watch import watching
 from relay.app.media_upgrade import media_upgrade
 from relay.app.metrics import Metrics
 from relay.app.numbers import NumberPolicy
@@ -92,12 +97,24 @@ class Service:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, but for signals: it would cut every call at the first one."""
+    """
+    Uvicorn, but for signals: it would cut every call at the first one; and for connections, which the loop would take
+    and close when there are no descriptors for them.
+    """
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave signals to the service."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        await self.lifespan.startup()
+        protocol = functools.partial(
+            self.config.http_protocol_class, config=self.config, server_state=self.server_state, app_state={}
+        )
+        self.servers = [Acceptor(each, protocol) for each in sockets or ()]  # type: ignore[misc] # all it needs of them
+        self.started = True
 
 
 async def serve(settings: Settings) -> None:
@@ -105,7 +122,7 @@ async def serve(settings: Settings) -> None:
     Run the service until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: it cannot listen where it should.
+        ConfigurationError: as ``running``.
         StoreUnavailable: the embedded store did not start, or ended by itself.
     """
     asked: asyncio.Queue[None] = asyncio.Queue()
@@ -137,9 +154,10 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     A service that serves, within the block; leaving it ends every transfer.
 
     Raises:
-        ConfigurationError: it cannot listen where it should.
+        ConfigurationError: it cannot listen where it should, or may not have the descriptors that it needs.
         StoreUnavailable: the embedded store did not start.
     """
+    check_descriptors(settings.max_transfers)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(_listen(settings.listen)))
         base_url = _base_url(settings.listen, listener)
@@ -212,9 +230,10 @@ async def _assemble(
         on_statistics=metrics.bridge,
         on_ended=lambda transfer_id, ended: metrics.bridge_ended(transfer_id, ended.stats),
     )
+    admission = stack.enter_context(watching(metrics, Machine()))
     coordinator = Coordinator(
         store,
-        bridges,
+        AdmittingBridges(bridges, admission),
         carriers,
         node_id=secrets.token_hex(8),
         settings=_coordinator_settings(settings),
@@ -231,6 +250,7 @@ async def _assemble(
         rooms=rooms,
         numbers=NumberPolicy(settings.allowed_numbers, settings.denied_numbers),
         metrics=metrics,
+        admission=admission,
     )
 
 

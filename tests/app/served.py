@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from uvicorn.server import ServerState
 
+from relay.app.admission import Admission, AdmittingBridges
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.http_app import create_app
 from relay.app.http_protocol import BoundedHttp
@@ -198,8 +199,14 @@ async def serving(
         stack.push_async_callback(store.close)
         await store.open()
         metrics = Metrics()
+        admission = Admission(on_refused=metrics.refused)
         coordinator = Coordinator(
-            store, bridges, {"twilio": carrier}, node_id="n1", settings=coordinating, on_change=metrics.changed
+            store,
+            AdmittingBridges(bridges, admission),
+            {"twilio": carrier},
+            node_id="n1",
+            settings=coordinating,
+            on_change=metrics.changed,
         )
         services = Services(
             settings=settings,
@@ -210,6 +217,7 @@ async def serving(
             rooms=RoomPolicy(settings.daily_domains, settings.local_rooms),
             numbers=NumberPolicy(settings.allowed_numbers, settings.denied_numbers),
             metrics=metrics,
+            admission=admission,
         )
         app = create_app(services)
         base_url = await stack.enter_async_context(listening(app, ws=media_upgrade(services)))
