@@ -24,6 +24,8 @@ from relay.bridge.messages import MESSAGE_MAX_BYTES, HandOver, Incoming, Message
 OUTBOX_MAX_BYTES: Final = 256 * 1024
 """What waits here, beyond what the kernel takes: a peer that lets so much wait reads nothing any longer."""
 READ_BYTES: Final = 64 * 1024
+READS_MAX: Final = 512
+"""In a row, though there may be more: the kernel holds some 200 KB, and one message with a descriptor is the least."""
 DESCRIPTORS_MAX: Final = 4
 """Received with one read: the kernel gives those of one message. Others are taken to be closed."""
 
@@ -150,16 +152,23 @@ class Channel:
     # Receiving
 
     def _read(self) -> None:
-        try:
-            data, ancillary, _, _ = self._pair.recvmsg(READ_BYTES, _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
-        except (BlockingIOError, InterruptedError):
-            return
-        except ConnectionError:  # closed before it had read everything
-            data, ancillary = b"", []
-        except OSError as error:
-            self._break(f"expected to read, got {error!r}")
-            return
-        self._descriptors.extend(_received(ancillary))
+        # All there is: of a peer that closed its end before it had read everything, libuv tells once, and never again.
+        for _ in range(READS_MAX):
+            try:
+                data, ancillary, _, _ = self._pair.recvmsg(READ_BYTES, _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionError:  # such a peer
+                data, ancillary = b"", []
+            except OSError as error:
+                self._break(f"expected to read, got {error!r}")
+                return
+            self._descriptors.extend(_received(ancillary))
+            self._take(data)
+            if self.is_closed:
+                return
+
+    def _take(self, data: bytes) -> None:
         if not data:
             self._lose("the other end was closed" + (" in the middle of a message" if self._received else ""))
             return

@@ -35,7 +35,7 @@ from relay.rooms.base import Room
 from relay.transfers.ports import MediaSocket
 from relay.transfers.reasons import Reason
 
-GONE_S: Final = 1.8
+GONE_S: Final = 1.5
 """A worker whose pair is closed has exited after so long, whatever it still does."""
 STALLED_S: Final = 30.0
 """So does one whose loop stands still for so long, even if that is in native code that lets no other thread run."""
