@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import structlog
 import uvloop
@@ -46,10 +46,10 @@ DETAIL_MAX: Final = 1000
 
 ADAPTERS: Final[Mapping[str, Callable[[], MediaAdapter]]] = {"twilio": TwilioAdapter}
 
-log = structlog.get_logger(__name__)
-
-Configuring = Callable[[messages.Configure, Sequence[str]], None]
+Configuring: TypeAlias = Callable[[messages.Configure, Sequence[str]], None]
 """Lets the process log as it is told, without any of the texts that follow."""
+
+log = structlog.get_logger(__name__)
 
 
 def run(descriptor: int, configure: Configuring, *, gone_s: float = GONE_S, stalled_s: float = STALLED_S) -> int:

@@ -81,12 +81,22 @@ async def talking(here: WorkerUnderTest, scene: Scene, **others: Any) -> RawPeer
     return carrier
 
 
+async def heard(carrier: RawPeer) -> bytes:
+    """The next 20 ms that the agent hears."""
+    while True:
+        frame = await carrier.receive()
+        said = orjson.loads(frame.data) if frame.opcode is Opcode.TEXT else {"event": frame.opcode.name}
+        if said["event"] == "media":
+            return base64.b64decode(said["media"]["payload"])
+
+
 async def closed(carrier: RawPeer) -> int:
-    """The code of the close frame that the carrier gets, and answers."""
+    """The code of the close frame that the carrier gets; it answers, and closes its end."""
     while True:
         frame = await carrier.receive()
         if frame.opcode is Opcode.CLOSE:
             carrier.send_frames(Frame(Opcode.CLOSE, frame.data))
+            carrier.writer.write_eof()
             return int(struct.unpack(">H", frame.data[:2])[0])
 
 
@@ -96,10 +106,8 @@ def test_whole_call_is_carried_told_counted_and_ended(run: Run) -> None:
             carrier = await talking(here, scene)
             assert scene.server.names("call") == ["customer", "relay"]
             await scene.ear.until(lambda: level_of_last(scene.ear, 1000) > 1000)
-            payload = b""
-            while len(set(payload)) < 10:  # the customer's tone, and not the silence before
-                frame = orjson.loads((await carrier.receive()).data)
-                payload = base64.b64decode(frame["media"]["payload"]) if frame["event"] == "media" else payload
+            while len(set(await heard(carrier))) < 10:  # the customer's tone comes behind silence
+                pass
             assert (await here.first(Statistics)).stats.participants == 1
             here.channel.send(End(Reason.CUSTOMER_LEFT))
             assert await closed(carrier) == CloseCode.NORMAL_CLOSURE

@@ -119,7 +119,7 @@ async def worker(arguments: Sequence[str] = WORKER) -> AsyncIterator[WorkerUnder
         try:
             yield started
         except BaseException:
-            print(started.logged.read_text())
+            print(started.logged.read_text(), started.process.wait())
             raise
         finally:
             process.kill()
