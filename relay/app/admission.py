@@ -169,8 +169,11 @@ class _Gauge:
         """Since when every reading has been for the other side."""
 
     def note(self, now_s: float, value: float | None) -> None:
-        self.value = value if value is not None else 0.0
-        is_for_change = self.value < self.bound.back if self.is_short else self.value > self.bound.limit
+        if value is None:  # not bounded any longer: as if nothing were used; what is said stays true of the last one
+            is_for_change = self.is_short
+        else:
+            self.value = value
+            is_for_change = value < self.bound.back if self.is_short else value > self.bound.limit
         if not is_for_change:
             self._since_s = None
             return

@@ -115,8 +115,8 @@ def test_f36_a_real_loop_that_is_made_to_lag_refuses_and_then_takes_again(
 
         def work() -> None:
             if is_busy:
-                time.sleep(0.03)  # it is this that makes the loop late
-                loop.call_later(0.001, work)
+                time.sleep(0.05)  # it is this that makes the loop late
+                loop.call_later(0.02, work)
 
         with watching(Metrics(), Machine(proc=planted.proc)) as admission:
             work()
