@@ -54,7 +54,7 @@ def reader(hint: Any) -> Reader:
     Raises:
         TypeError: ``hint`` is no dataclass, and nothing that one may be made of here.
     """
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(_dataclass, hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return functools.partial(_word, {member.value: member for member in hint})

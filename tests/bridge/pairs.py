@@ -158,3 +158,13 @@ def is_open_elsewhere(theirs: socket.socket) -> bool:
         return theirs.recv(1) != b""
     except BlockingIOError:
         return True
+
+
+def duplicates(number: int) -> list[int]:
+    """As many descriptors of one file."""
+    return [os.open(os.devnull, os.O_RDONLY) for _ in range(number)]
+
+
+def close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -31,7 +31,7 @@ class StuckRoom(LoopbackRoom):
         raise AssertionError(listener)
 
 
-def stuck(spec: RoomSpec) -> Room:
+def stuck(spec: RoomSpec, *, mint_token: object) -> Room:
     return StuckRoom()
 
 

@@ -85,8 +85,8 @@ async def heard(carrier: RawPeer) -> bytes:
     """The next 20 ms that the agent hears."""
     while True:
         frame = await carrier.receive()
-        said = orjson.loads(frame.data) if frame.opcode is Opcode.TEXT else {"event": frame.opcode.name}
-        if said["event"] == "media":
+        said = orjson.loads(frame.data) if frame.opcode is Opcode.TEXT else {}
+        if "media" in said:
             return base64.b64decode(said["media"]["payload"])
 
 

@@ -96,10 +96,11 @@ class WorkerUnderTest:
         return [each for each in self.ear.heard if isinstance(each, kind)]
 
 
-def assigned(room_url: str, **others: Any) -> Assign:
+def assigned(room_url: str, *, token: str | None = None, **others: Any) -> Assign:
     """A transfer of nobody's."""
-    changes = {"settings": BridgeSettings(tick_s=0.1), "customer_id": "customer", "transfer_id": "t-1"} | others
-    return Assign(room=RoomSpec(kind="local", url=room_url, token=changes.pop("token", None)), **changes)
+    room = RoomSpec(kind="local", url=room_url, token=token)
+    settings = BridgeSettings(tick_s=0.1)
+    return Assign(room=room, transfer_id="t-1", settings=settings, customer_id="customer", **others)
 
 
 @contextlib.asynccontextmanager
