@@ -33,16 +33,27 @@ MESSAGE_MAX_BYTES: Final = 128 * 1024
 """An upgrade request with what was read behind it, 64 KiB, takes a third more as base64."""
 
 RoomKind: TypeAlias = Literal["daily", "local"]
+RoomBackend: TypeAlias = Literal["virtual", "tracks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomSpec:
-    """A place in a room: the room, the token that lets relay in, and what relay is called there."""
+    """
+    A place in a room.
+
+    Args:
+        kind: whose room it is.
+        url: the room.
+        token: lets relay in; None: the one that comes with ``Join``, or none is needed.
+        name: what relay is called there.
+        backend: how audio goes in and out; Daily's rooms only.
+    """
 
     kind: RoomKind
     url: str
     token: str | None = field(default=None, repr=False)
     name: str = "relay"
+    backend: RoomBackend = "virtual"
 
 
 # What the front says
@@ -88,7 +99,9 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """As ``ports.Bridge.join``."""
+    """As ``ports.Bridge.join``; ``token``: made for this one join, if the room was given none."""
+
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,7 @@ class End:
     """As ``ports.Bridge.release``: ``Over`` follows."""
 
     reason: Reason
+    detail: str = ""
 
 
 # What the worker says
@@ -155,7 +169,7 @@ FromFront: TypeAlias = Configure | Assign | Join | HandOver | Ring | Admit | End
 FromWorker: TypeAlias = Ready | Told | Statistics | Over
 Message: TypeAlias = FromFront | FromWorker
 
-Order: TypeAlias = Mapping[type[Message], tuple[int, int]]
+Order: TypeAlias = Mapping[type[Any], tuple[int, int]]
 """Of one side's messages: at which stage each may come, and which stage it leads to."""
 
 FROM_FRONT: Final[Order] = {
@@ -214,7 +228,7 @@ class Incoming:
         self._stage = leads_to
         return message
 
-    def _open(self, encoded: bytes) -> tuple[type[Message], object]:
+    def _open(self, encoded: bytes) -> tuple[Any, object]:
         try:
             content = orjson.loads(encoded)
         except orjson.JSONDecodeError:

@@ -17,7 +17,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, Final, TypeAlias, cast
@@ -116,6 +116,7 @@ class Worker:
         self._configure = configure
         self._configuration = messages.Configure()
         self._bridge: InProcessBridge | None = None
+        self._minted: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._channel = Channel(
@@ -153,10 +154,9 @@ class Worker:
         self._channel.send(messages.Ready(os.getpid()))
 
     def _make_bridge(self, order: messages.Assign) -> InProcessBridge:
-        if order.room.token is not None:
-            self._configure(self._configuration, (*self._configuration.secrets, order.room.token))
+        self._keep_secret(order.room.token)
         bridge = Bridge(
-            room_of(order.room),
+            room_of(order.room, mint_token=self._take_minted),
             transfer_id=order.transfer_id,
             on_event=self._tell,
             settings=order.settings,
@@ -166,9 +166,20 @@ class Worker:
         )
         return InProcessBridge(bridge, lambda provider: ADAPTERS[provider]())
 
+    def _keep_secret(self, token: str | None) -> None:
+        """No log line may have it from here on."""
+        if token is not None:
+            self._configure(self._configuration, (*self._configuration.secrets, token))
+
+    async def _take_minted(self) -> str | None:
+        token, self._minted = self._minted, None
+        return token
+
     def _drive(self, bridge: InProcessBridge, message: messages.FromFront, descriptor: int | None) -> None:
         match message:
-            case messages.Join():
+            case messages.Join(token):
+                self._keep_secret(token)
+                self._minted = token
                 self._start(bridge.join())
             case messages.HandOver(request, provider) if descriptor is not None:  # always
                 bridge.hand_over(MediaSocket(descriptor, request, provider))
@@ -176,8 +187,8 @@ class Worker:
                 bridge.ring()
             case messages.Admit():
                 bridge.admit()
-            case messages.End(reason):
-                bridge.end(reason)
+            case messages.End(reason, detail):
+                bridge.end(reason, detail)
 
     def _tell(self, event: events.BridgeEvent) -> None:
         told = as_told(event)
@@ -229,14 +240,14 @@ def room_module(kind: messages.RoomKind) -> ModuleType:
     return importlib.import_module(f"relay.rooms.{kind}")
 
 
-def room_of(spec: messages.RoomSpec) -> Room:
-    """A place in a room, not joined yet."""
+def room_of(spec: messages.RoomSpec, *, mint_token: Callable[[], Awaitable[str | None]]) -> Room:
+    """A place in a room, not joined yet; ``mint_token``: asked for a token when it is joined, if ``spec`` has none."""
     module = room_module(spec.kind)
-    room = (
-        module.DailyRoom(spec.url, token=spec.token, name=spec.name)
-        if spec.kind == "daily"
-        else module.LocalRoom(spec.url, name=spec.name)
-    )
+    if spec.kind == "daily":
+        backend = module.Backend(spec.backend)
+        room = module.DailyRoom(spec.url, token=spec.token, name=spec.name, backend=backend, mint_token=mint_token)
+    else:
+        room = module.LocalRoom(spec.url, name=spec.name)
     return cast("Room", room)
 
 
