@@ -24,7 +24,7 @@ from relay.rooms.gate import ListenerGate
 JOIN_TIMEOUT_S: Final = 10.0
 RELEASE_TIMEOUT_S: Final = 2.0  # after leaving: together less than a bridge waits for its room, 5 s
 
-MintToken: TypeAlias = Callable[[], Awaitable[str]]
+MintToken: TypeAlias = Callable[[], Awaitable[str | None]]
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,8 @@ class DailyRoom:
         token: a meeting token, used as it is; None: the room is open, or ``mint_token`` makes one.
         name: what others see, unless the token says another.
         backend: how audio goes in and out.
-        mint_token: makes a token for this one join, within its bound. May raise ``RoomDenied`` or ``RoomUnreachable``.
+        mint_token: makes a token for this one join, within its bound; None: none is needed. May raise ``RoomDenied`` or
+            ``RoomUnreachable``.
         clock: what the SDK is held to.
         sdk: stands in for ``daily``.
         join_timeout_s: for all of ``join``.
@@ -122,7 +123,7 @@ class DailyRoom:
         except BaseException as error:
             gate.shut()
             if self._place is not None:
-                self._place.take_down()  # in its own thread: nobody waits for it here
+                self._place.begin_take_down()  # nobody waits for it here
             if isinstance(error, TimeoutError):
                 raise RoomUnreachable(f"{self._room_url}: no answer within {self._join_timeout_s:g} s") from None
             raise
@@ -146,16 +147,16 @@ class DailyRoom:
         )
 
     async def _wait_taken_down(self, place: Place) -> None:
-        taking_down = place.take_down()
-        if self._leaked_threads == 0:
-            await asyncio.wait([taking_down], timeout=LEAVE_TIMEOUT_S + RELEASE_TIMEOUT_S)
-        if not taking_down.done() and place.is_answered:
+        try:
+            is_down = await place.taken_down(0 if self._leaked_threads else LEAVE_TIMEOUT_S + RELEASE_TIMEOUT_S)
+        except Exception as error:  # noqa: BLE001 - of no known class; there is nothing left to give back
+            self._log.error("daily_room.release_failed", error=cleaned(repr(error)))
+            return
+        if not is_down and place.is_answered:
             self._leaked_threads = 1  # it may still end by itself, but nobody waits for that
             self._log.error("daily_room.release_hangs")
-        elif not taking_down.done():  # the SDK ends no join before it has failed by itself: 19 s without a network
+        elif not is_down:  # the SDK ends no join before it has failed by itself: 19 s without a network
             self._log.warning("daily_room.join_goes_on")
-        elif not taking_down.cancelled() and (error := taking_down.exception()) is not None:
-            self._log.error("daily_room.release_failed", error=cleaned(repr(error)))
 
 
 class _Events(CrossingEvents, daily.EventHandler):

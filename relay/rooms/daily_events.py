@@ -19,17 +19,18 @@ def is_local(fields: Mapping[str, Any]) -> bool:
     return isinstance(info, Mapping) and info.get("isLocal") is True
 
 
-def participant_of(fields: Mapping[str, Any]) -> Participant:
+def participant_of(fields: object) -> Participant:
     """
     Somebody of an event.
 
     Raises:
         ValueError: there is no id in it.
     """
-    participant_id = fields.get("id") if isinstance(fields, Mapping) else None
+    if not isinstance(fields, Mapping):
+        raise ValueError(f"daily event: expected a participant with an id, got {type(fields).__name__}")  # noqa: TRY004
+    participant_id, info = fields.get("id"), fields.get("info")
     if not isinstance(participant_id, str) or not participant_id:
         raise ValueError("daily event: expected a participant with an id, got none")
-    info = fields.get("info")
     name = info.get("userName") if isinstance(info, Mapping) else None
     return Participant(participant_id, name if isinstance(name, str) else "")
 

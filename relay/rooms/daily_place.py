@@ -136,13 +136,25 @@ class Place:
         self._log.info("daily_room.joined", others=len(others))
         return others
 
-    def take_down(self) -> asyncio.Future[None]:
-        """Give it up, in the SDK's thread, after whatever that is still at. Done when everything is released."""
+    def begin_take_down(self) -> None:
+        """Give it up, in the SDK's thread, after whatever that is still at. Nothing arrives from here on."""
         if self._taking_down is None:
             self._stop()
             self._taking_down = self._thread.run(self._call.take_down)
             self._thread.end()
-        return self._taking_down
+
+    async def taken_down(self, timeout_s: float) -> bool:
+        """
+        Whether everything is released, or is within the time.
+
+        Raises:
+            Exception: what the SDK raised instead.
+        """
+        self.begin_take_down()
+        if self._taking_down is None:
+            return False
+        await asyncio.wait([self._taking_down], timeout=timeout_s)
+        return self._taking_down.done() and self._taking_down.result() is None
 
     def _tick(self, now_ns: int) -> None:
         if self._microphone is not None and self._ears is not None:

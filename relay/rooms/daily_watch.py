@@ -40,6 +40,7 @@ class CallWatch:
         self._connections = Connections()
         self._last_error = ""
         self._our_id = ""
+        self._is_out = False
         self._microphone: Microphone | None = None
         self._ears: Ears | None = None
         self.bad_events = 0
@@ -49,8 +50,11 @@ class CallWatch:
         We are in. Returns who else is.
 
         Raises:
+            RoomEnded: and out again.
             ValueError: the SDK's participants cannot be read.
         """
+        if self._is_out:
+            raise RoomEnded(f"{self._room_url}: {self._last_error or 'the call was left'}")
         others = self._roster.joined(participants)
         local = participants.get("local")
         self._our_id = participant_of(local).participant_id if local is not None else ""
@@ -104,8 +108,11 @@ class CallWatch:
 
     def call_state_changed(self, state: str) -> None:
         """``left`` is the server's doing, or the network's: of our own leaving nothing arrives here."""
-        if state != "left" or self._ears is None:
+        if state != "left":
             return
+        self._is_out = True
+        if self._ears is None:
+            return  # the join fails, or has just been answered
         is_lost = self._connections.are_interrupted and not is_end(self._room_url, self._last_error)
         why = self._last_error or "the call was left"
         self._close((RoomLost if is_lost else RoomEnded)(f"{self._room_url}: {why}"))

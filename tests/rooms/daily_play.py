@@ -52,6 +52,8 @@ class Play:
     join_raises: Exception | None = None
     joined_early: bool = False
     """Whether events of those who were there come before the join has completed, as the SDK's do."""
+    out_at_once: bool = False
+    """Whether the answer of the join comes together with our being put out."""
     release_gate: threading.Event | None = None
     leave_answers: bool = True
     rate_hz: int | None = None

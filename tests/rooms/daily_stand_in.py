@@ -48,15 +48,10 @@ class AudioData:
 
 
 class _Device:
-    def __init__(self, play: Play, name: str, sample_rate: int, channels: int) -> None:
+    def __init__(self, play: Play, sample_rate: int, channels: int) -> None:
         self._play = play
-        self._name = name
         self._sample_rate = play.rate_hz or sample_rate
         self._channels = channels
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     @property
     def sample_rate(self) -> int:
@@ -67,7 +62,17 @@ class _Device:
         return self._channels
 
 
-class VirtualMicrophoneDevice(_Device):
+class _Virtual(_Device):
+    def __init__(self, play: Play, name: str, sample_rate: int, channels: int) -> None:
+        super().__init__(play, sample_rate, channels)
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+
+class VirtualMicrophoneDevice(_Virtual):
     def write_frames(self, frame: bytes, completion: Callable[[int], None] | None = None) -> int:
         assert completion is not None
         assert type(frame) is bytes
@@ -75,7 +80,7 @@ class VirtualMicrophoneDevice(_Device):
         return 0
 
 
-class VirtualSpeakerDevice(_Device):
+class VirtualSpeakerDevice(_Virtual):
     def read_frames(self, num_frame: int, completion: Callable[[bytes], None] | None = None) -> bytes:
         assert completion is not None
         self._play.read(num_frame, completion)
@@ -86,7 +91,7 @@ class CustomAudioSource(_Device):
     play: Play
 
     def __init__(self, sample_rate: int, channels: int, auto_silence: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - theirs
-        super().__init__(self.play, "", sample_rate, channels)
+        super().__init__(self.play, sample_rate, channels)
 
     def write_frames(self, frame: bytes, completion: Callable[[int], None] | None = None) -> int:
         assert completion is not None
@@ -178,8 +183,8 @@ class CallClient:
         if self.play.join_raises is not None:
             raise self.play.join_raises
         assert completion is not None
+        self.answer = completion
         if self.play.join_answers:
-            self.answer = completion
             self.play.on_thread(self.complete_join)
 
     def complete_join(self) -> None:
@@ -192,6 +197,8 @@ class CallClient:
         local = fields_of("our-own-id", self.user_name, is_local=True)
         data = {"meetingSession": {"id": "session"}, "participants": {"local": local, **others}}
         self.is_joined = play.join_error is None
+        if play.out_at_once:
+            self.event_handler.on_call_state_updated("left")
         for _ in range(play.join_answers):
             if play.join_error is None:
                 self.answer(data, None)

@@ -29,7 +29,7 @@ def short_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daily_module, "RELEASE_TIMEOUT_S", 0.05)
 
 
-def not_joined(play: Play, room: DailyRoom, error: type[RoomError], match: str = "") -> None:
+def not_joined(play: Play, room: DailyRoom, error: type[RoomError], match: str | None = None) -> None:
     """Joining fails so, no place is kept, and the listener hears nothing."""
 
     async def scenario() -> None:

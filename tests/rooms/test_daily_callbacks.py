@@ -17,7 +17,7 @@ def test_calls_arrive_on_the_loops_thread_in_their_order() -> None:
 
         def tell() -> None:
             for number in range(100):
-                crossing.call(lambda number=number: told.append((number, threading.get_ident())))
+                crossing.call(lambda number=number: told.append((number, threading.get_ident())))  # type: ignore[misc]
             crossing.call(done.set)
 
         threading.Thread(target=tell).start()

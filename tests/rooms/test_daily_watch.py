@@ -69,6 +69,19 @@ def test_f20_an_error_that_is_no_end_ends_nothing() -> None:
     run(scenario())
 
 
+def test_f20_who_is_put_out_as_the_join_is_answered_has_not_joined() -> None:
+    async def scenario() -> None:
+        play = Play(out_at_once=True)
+        with play.running():
+            room, listener = room_of(play), Listener(ptime_ms=10)
+            with pytest.raises(RoomEnded, match="left"):
+                await room.join(listener)
+            await room.leave()
+            assert (listener.calls, play.asked[-1]) == (0, "release")
+
+    run(scenario())
+
+
 def test_f21_a_network_that_does_not_come_back_within_20_s_is_lost() -> None:
     async def scenario() -> None:
         play, clock = at_once(), ManualClock()
