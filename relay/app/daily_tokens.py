@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Final
 
 import aiohttp
 
+from relay.app.settings_entries import TokenMaker
 from relay.rooms.daily_rest_token import API_URL, Post, rest_meeting_token
 from relay.rooms.daily_token import meeting_token
 
 ANSWER_TIMEOUT_S: Final = 5.0  # half of what a join may take
 ANSWER_MAX_BYTES: Final = 65_536  # a token takes a hundredth of it
 USER_NAME: Final = "relay"
-
-
-class TokenMaker(Enum):
-    """Who makes the tokens."""
-
-    SELF_SIGNED = "self_signed"
-    """Relay, with the domain's API key: no request, and Daily need not answer."""
-
-    REST = "rest"
-    """Daily, asked through its REST API."""
 
 
 class DailyTokens:

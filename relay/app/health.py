@@ -27,7 +27,8 @@ class Readiness(BaseModel):
     ready: bool
     parts: dict[str, bool] = Field(
         description="`store`: it answers. `open`: the service is not shutting down. `loop`, `cpu`, `memory`, "
-        "`descriptors`: there is enough of it for one more transfer."
+        "`descriptors`: there is enough of it for one more transfer. `workers`: processes for it can be started. "
+        "`rooms`: they let go of calls that are over."
     )
 
 
@@ -50,6 +51,7 @@ def health_router(services: Services) -> APIRouter:
         short_of = services.admission.short_of
         parts = {"store": services.store.is_available, "open": services.coordinator.is_open}
         parts |= {shortage.value: shortage not in short_of for shortage in Shortage}
+        parts |= {name: is_well() for name, is_well in services.parts.items()}
         is_ready = all(parts.values())
         status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(Readiness(ready=is_ready, parts=parts).model_dump(), status)

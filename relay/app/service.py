@@ -9,7 +9,7 @@ import gc
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -18,6 +18,7 @@ import uvicorn
 
 from relay.app.acceptor import Acceptor
 from relay.app.admission import AdmittingBridges
+from relay.app.bridging import WORKER, bridging
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.carriers import CarrierAccount, carrier_session
 from relay.app.embedded_store import EmbeddedStore
@@ -28,18 +29,14 @@ from relay.app.machine_watch import watching
 from relay.app.media_upgrade import media_upgrade
 from relay.app.metrics import Metrics
 from relay.app.numbers import NumberPolicy
-from relay.app.room_urls import RoomKind, RoomPolicy
+from relay.app.room_urls import RoomPolicy
 from relay.app.services import Services
 from relay.app.settings import ListenAddress, Settings
-from relay.bridge.in_process import InProcessBridges, RoomPlace
-from relay.bridge.settings import BridgeSettings
-from relay.errors import ConfigurationError, Problem, RoomRefused, StoreUnavailable
+from relay.errors import ConfigurationError, Problem, StoreUnavailable
 from relay.providers.control import CarrierControl
 from relay.providers.twilio_control import TwilioControl
-from relay.rooms.local import LocalRoom
 from relay.transfers.coordinator import Coordinator, CoordinatorSettings
 from relay.transfers.course import CourseSettings
-from relay.transfers.record import TransferOrder
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512
@@ -110,9 +107,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""
         await self.lifespan.startup()
-        protocol = functools.partial(
-            self.config.http_protocol_class, config=self.config, server_state=self.server_state, app_state={}
-        )
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        protocol = functools.partial(make, config=self.config, server_state=self.server_state, app_state={})
         self.servers = [Acceptor(each, protocol) for each in sockets or ()]  # type: ignore[misc] # all it needs of them
         self.started = True
 
@@ -149,9 +145,13 @@ async def _stop_when_asked(service: Service, asked: asyncio.Queue[None]) -> None
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Service]:
+async def running(settings: Settings, *, worker: Sequence[str] = WORKER) -> AsyncIterator[Service]:
     """
     A service that serves, within the block; leaving it ends every transfer.
+
+    Args:
+        settings: all there are.
+        worker: what is started for each bridge; see ``bridging``.
 
     Raises:
         ConfigurationError: it cannot listen where it should, or may not have the descriptors that it needs.
@@ -162,7 +162,8 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         listener = stack.enter_context(contextlib.closing(_listen(settings.listen)))
         base_url = _base_url(settings.listen, listener)
         lost = asyncio.Event()
-        services = await _assemble(stack, settings, settings.public_url or base_url, on_store_lost=lost.set)
+        public_url = settings.public_url or base_url
+        services = await _assemble(stack, settings, public_url, worker=worker, on_store_lost=lost.set)
         server = _Server(
             uvicorn.Config(
                 create_app(services),
@@ -186,6 +187,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(_end_serving, server, serving)
         stack.push_async_callback(services.store.close)  # whoever still waits for a transfer waits for nothing
         stack.push_async_callback(service.end)
+        services.coordinator.recover()
         yield service
 
 
@@ -203,7 +205,12 @@ async def _end_serving(server: uvicorn.Server, serving: asyncio.Task[None]) -> N
 
 
 async def _assemble(
-    stack: AsyncExitStack, settings: Settings, public_url: str, *, on_store_lost: Callable[[], None]
+    stack: AsyncExitStack,
+    settings: Settings,
+    public_url: str,
+    *,
+    worker: Sequence[str],
+    on_store_lost: Callable[[], None],
 ) -> Services:
     metrics, urls = Metrics(), CarrierUrls(public_url)
     rooms = RoomPolicy(settings.daily_domains, settings.local_rooms)
@@ -220,20 +227,13 @@ async def _assemble(
         name: CarrierAccount(control, session, urls, metrics=metrics, timeout_s=settings.dial_timeout_s)
         for name, control in controls.items()
     }
-    bridges = InProcessBridges(
-        lambda order: _room_place(rooms, order),
-        adapters=lambda provider: controls[provider].media_adapter(),
-        settings=BridgeSettings(
-            customer_grace_s=settings.customer_grace_s, reconnect_timeout_s=settings.reconnect_timeout_s
-        ),
-        bridges_max=settings.max_transfers,
-        on_statistics=metrics.bridge,
-        on_ended=lambda transfer_id, ended: metrics.bridge_ended(transfer_id, ended.stats),
+    bridges = await stack.enter_async_context(
+        bridging(settings, rooms=rooms, session=session, metrics=metrics, worker=worker)
     )
     admission = stack.enter_context(watching(metrics, Machine()))
     coordinator = Coordinator(
         store,
-        AdmittingBridges(bridges, admission),
+        AdmittingBridges(bridges.pool, admission),
         carriers,
         node_id=secrets.token_hex(8),
         settings=_coordinator_settings(settings),
@@ -251,6 +251,7 @@ async def _assemble(
         numbers=NumberPolicy(settings.allowed_numbers, settings.denied_numbers),
         metrics=metrics,
         admission=admission,
+        parts={"workers": lambda: bridges.is_able, "rooms": lambda: bridges.lets_go},
     )
 
 
@@ -280,18 +281,6 @@ def _controls(settings: Settings) -> Mapping[str, CarrierControl]:
             shared_keys={key_id: secret} if secret else {},
         )
     return controls
-
-
-def _room_place(rooms: RoomPolicy, order: TransferOrder) -> RoomPlace:
-    """
-    A place in the room of an order.
-
-    Raises:
-        RoomRefused: there is no such room here.
-    """
-    if rooms.check(order.room_url).kind is RoomKind.LOCAL:
-        return RoomPlace(LocalRoom(order.room_url), one_per_process=False)
-    raise RoomRefused("expected a local room: this version has no Daily room yet")
 
 
 def _listen(address: ListenAddress) -> socket.socket:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from relay.app.admission import Admission
@@ -31,3 +31,5 @@ class Services:
     metrics: Metrics
     admission: Admission = field(default_factory=Admission)
     """Whether there is room for one more; without readings there is."""
+    parts: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+    """What else has to be well for the service to be ready, by the names that ``/readyz`` has for it."""

@@ -32,6 +32,22 @@ class Provider(StrEnum):
     TWILIO = "twilio"
 
 
+class TokenMaker(StrEnum):
+    """Who makes the tokens for Daily rooms."""
+
+    SELF_SIGNED = "self_signed"
+    """Relay, with the domain's API key: no request, and Daily need not answer."""
+    REST = "rest"
+    """Daily, asked through its REST API."""
+
+
+class DailyBackend(StrEnum):
+    """How audio goes in and out of Daily rooms; ``docs/rooms.md`` says what each costs and isolates."""
+
+    VIRTUAL = "virtual"
+    TRACKS = "tracks"
+
+
 def _read_scopes(value: object) -> frozenset[Scope]:
     words = value.split("+") if isinstance(value, str) else value
     if not isinstance(words, list | tuple | set | frozenset) or not words:

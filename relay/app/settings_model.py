@@ -18,8 +18,10 @@ from relay.app.settings_entries import (
     KEY_ENTRY,
     RING_TIMEOUT,
     ApiKey,
+    DailyBackend,
     Destination,
     Provider,
+    TokenMaker,
 )
 from relay.app.settings_forms import ListenAddress, choice, number
 
@@ -78,11 +80,19 @@ class Settings(BaseSettings):
     )
     daily_api_key: Annotated[SecretStr, forms.SECRET_TEXT] | None = Field(
         default=None,
-        description="Signs the token by which relay enters private rooms, if the request brings none. It never leaves "
-        "the process.",
+        description="Makes the token by which relay enters private rooms, if the request brings none: see "
+        "`daily_tokens`.",
     )
     daily_domain_id: Annotated[str, forms.DOMAIN_ID] | None = Field(
         default=None, description="The domain's id at Daily: part of each token that is signed here."
+    )
+    daily_tokens: Annotated[TokenMaker, choice(TokenMaker)] = Field(
+        default=TokenMaker.SELF_SIGNED,
+        description="Who makes that token: `self_signed` is relay itself, `rest` is Daily, asked for each call.",
+    )
+    daily_backend: Annotated[DailyBackend, choice(DailyBackend)] = Field(
+        default=DailyBackend.VIRTUAL,
+        description="How audio goes in and out of Daily rooms: virtual devices, or tracks; see [rooms](rooms.md).",
     )
     twilio_account_sid: Annotated[str, forms.ACCOUNT_SID] | None = Field(
         default=None, description="Twilio's Account SID."

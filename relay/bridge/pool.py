@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,7 +16,7 @@ from relay.bridge.pooled_worker import EXIT_S, PooledWorker, WorkerOwner
 from relay.bridge.settings import BridgeSettings
 from relay.bridge.spares import RETRY_AFTER_S, Spares
 from relay.bridge.stats import BridgeStats
-from relay.bridge.worker_bridge import WorkerBridge
+from relay.bridge.worker_bridge import MintToken, WorkerBridge
 from relay.errors import Overloaded
 from relay.transfers import ports
 from relay.transfers.clock import CallLater
@@ -35,6 +36,7 @@ class WorkerPool:
     Args:
         command: what a worker is; see ``WorkerProcess``.
         rooms: where the bridge of an order goes. ``RoomRefused`` is passed on.
+        tokens: makes the token to join the room of an order with, if one is needed; may raise a ``RoomError``.
         configure: what each worker is told first.
         settings: the bounds of each bridge; the longest duration is the order's.
         workers_max: so many bridges at a time. Spares, and workers that are on their way out, come on top.
@@ -51,6 +53,7 @@ class WorkerPool:
         command: Sequence[str],
         *,
         rooms: Callable[[TransferOrder], RoomSpec],
+        tokens: Callable[[TransferOrder], Awaitable[str | None]] | None = None,
         configure: Configure | None = None,
         settings: BridgeSettings | None = None,
         workers_max: int,
@@ -63,6 +66,7 @@ class WorkerPool:
     ) -> None:
         self._command = tuple(command)
         self._rooms = rooms
+        self._tokens = tokens
         self._configure = configure or Configure()
         self._settings = settings or BridgeSettings()
         self._workers_max = workers_max
@@ -156,10 +160,15 @@ class WorkerPool:
             worker = await self._spares.take(within_s=self._take_s)
         finally:
             self._taking -= 1
-        return self._assign(worker, assign, on_event)
+        mint = functools.partial(self._tokens, order) if self._tokens is not None else None
+        return self._assign(worker, assign, on_event, mint)
 
     def _assign(
-        self, worker: PooledWorker, assign: Assign, on_event: Callable[[ports.BridgeEvent], None]
+        self,
+        worker: PooledWorker,
+        assign: Assign,
+        on_event: Callable[[ports.BridgeEvent], None],
+        mint_token: MintToken | None,
     ) -> WorkerBridge:
         transfer_id = assign.transfer_id
         try:
@@ -169,6 +178,7 @@ class WorkerPool:
                 on_event=lambda event: _tell(on_event, event),
                 on_statistics=lambda stats: self._report(transfer_id, stats),
                 on_over=self._over,
+                mint_token=mint_token,
             )
         except ValueError:  # what it was to be told has no form: nobody uses it now
             worker.kill()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
 from relay.bridge import events
+from relay.bridge.endings import reason_not_joined
 from relay.bridge.messages import (
     Admit,
     Assign,
@@ -25,6 +26,7 @@ from relay.bridge.messages import (
 )
 from relay.bridge.pooled_worker import PooledWorker
 from relay.bridge.stats import BridgeStats
+from relay.errors import RoomError
 from relay.transfers import ports
 from relay.transfers.reasons import Reason
 
@@ -34,6 +36,8 @@ SILENCE_TICKS: Final = 10
 """A worker that has not reported for so many ticks, of which each should bring statistics, works no longer."""
 KILL_S: Final = 1.0
 """How long to wait for a killed process: the kernel takes some milliseconds."""
+MintToken: TypeAlias = Callable[[], Awaitable[str | None]]
+
 LOST: Final = "worker_lost"
 """The kind of fault that a lost worker counts as."""
 _NO_STATS: Final = BridgeStats(
@@ -51,6 +55,7 @@ class WorkerBridge:
         on_event: as ``ports.Bridges.acquire``.
         on_statistics: told what the worker reports, once a second.
         on_over: told what it has come to, once, when it holds nothing any longer.
+        mint_token: makes the token to join with, if one is needed; bounded.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class WorkerBridge:
         on_event: Callable[[ports.BridgeEvent], None],
         on_statistics: Callable[[BridgeStats], None],
         on_over: Callable[[WorkerBridge, events.Ended], None],
+        mint_token: MintToken | None = None,
     ) -> None:
         self.transfer_id = assign.transfer_id
         self._worker = worker
@@ -68,6 +74,7 @@ class WorkerBridge:
         self._on_event = on_event
         self._on_statistics = on_statistics
         self._on_over = on_over
+        self._mint_token = mint_token
         self._log = structlog.get_logger().bind(transfer_id=assign.transfer_id, pid=worker.pid)
         self._loop = asyncio.get_running_loop()
         self._stats = _NO_STATS
@@ -92,8 +99,11 @@ class WorkerBridge:
         return self._worker.pid
 
     async def join(self) -> None:
-        """As ``ports.Bridge.join``."""
-        self._worker.send(Join())
+        """As ``ports.Bridge.join``; a token that is not to be had is as a room that is not."""
+        try:
+            self._send(Join(await self._mint_token() if self._mint_token is not None else None))
+        except RoomError as error:
+            self._send(End(reason_not_joined(error), str(error)))  # the agent hears of it as of any other end
         await self._has_joined.wait()
 
     def hand_over(self, socket: ports.MediaSocket) -> None:
