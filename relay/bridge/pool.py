@@ -104,6 +104,11 @@ class WorkerPool:
         return len(self._workers)
 
     @property
+    def pids(self) -> Sequence[int]:
+        """Of all of them."""
+        return [worker.pid for worker in self._workers]
+
+    @property
     def lost_count(self) -> int:
         """Bridges whose worker was gone before they were over, so far."""
         return self._lost
