@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from relay.app.worker import USAGE, main
-from relay.bridge.messages import Configure, Ready
+from relay.bridge.messages import Configure, Ready, RoomKind
 from tests.bridge.worker_processes import WORKER, worker
 
 ROOT = Path(__file__).parents[2]
@@ -73,10 +73,17 @@ def test_worker_logs_less_than_it_may_not() -> None:
     run(test())
 
 
-def test_worker_loads_the_rooms_that_it_must_be_ready_for() -> None:
+def mapped_by(pid: int) -> str:
+    """The files that a process has in its memory."""
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+@pytest.mark.parametrize("rooms", [("daily",), ("local",), ()])
+def test_worker_has_the_sdk_in_memory_only_if_it_is_to_be_ready_for_it(rooms: tuple[RoomKind, ...]) -> None:
     async def test() -> None:
         async with worker() as here:
-            await here.until_ready(Configure(rooms=("local",)))
+            await here.until_ready(Configure(rooms=rooms))
+            assert ("/daily/" in mapped_by(here.process.pid)) == ("daily" in rooms)
 
     run(test())
 

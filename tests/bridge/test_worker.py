@@ -28,8 +28,10 @@ from relay.bridge.messages import (
     Ring,
     RoomSpec,
     Statistics,
+    Told,
     encode,
 )
+from relay.bridge.worker import DETAIL_MAX, _shortened
 from relay.dev.room_server import RoomServer
 from relay.rooms.local import LocalRoom
 from relay.transfers import ports
@@ -313,6 +315,14 @@ def test_carrier_that_nobody_knows_is_let_go_of(run: Run) -> None:
             assert "message_not_handled" in here.logged.read_text()
 
     run(in_room(test))
+
+
+def test_text_that_says_why_is_cut_to_what_can_be_sent() -> None:
+    event = ports.BridgeEnded(Reason.ROOM_LOST, "\ud800" + "x" * 2000)
+    told = _shortened(event)
+    assert told == ports.BridgeEnded(Reason.ROOM_LOST, "\\ud800" + "x" * (DETAIL_MAX - 1))
+    assert encode(Told(told))
+    assert _shortened(ports.RoomJoined()) == ports.RoomJoined()
 
 
 # Secrets
