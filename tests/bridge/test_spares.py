@@ -29,6 +29,7 @@ def test_spares_are_ready_and_each_that_is_taken_is_replaced(run: Run) -> None:
         async with pooled(spares=2) as here:
             await here.pool.until_spares_ready()
             assert (here.pool.spare_count, here.pool.process_count) == (2, 2)
+            assert not {state_of(pid) for pid in here.pool.pids} & {"", "Z"}
             bridge, _ = await here.acquire()
             assert here.pool.spare_count == 1
             await asyncio.sleep(0)  # its successor is begun, and not waited for
