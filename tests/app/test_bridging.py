@@ -46,7 +46,7 @@ def ended_with(**faults: int) -> Ended:
     stats = BridgeStats(
         age_s=1.0, joined=True, participants=1, agent_to_room=None, room_to_agent=None, round_trip_ms=0.0, faults=faults
     )
-    return Ended(Reason.AGENT_HUNG_UP, "", joined=True, stats=stats)
+    return Ended(Reason.AGENT_HUNG_UP, "", was_joined=True, stats=stats)
 
 
 # --- Rooms ---

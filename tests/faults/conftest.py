@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import pytest
 import uvloop
 
-from relay.app import service
+from relay.app import bridging
+from relay.app.bridging import WORKER
 from relay.bridge.settings import BridgeSettings
 from relay.dev.carrier_outcomes import ANSWERED, Script
 from tests.app.valkey import running_valkey
@@ -25,7 +26,14 @@ LONG_MAX_S = 600.0
 class SetStage(Protocol):
     """Makes a stage; see ``Stage``."""
 
-    def __call__(self, script: Script = ANSWERED, *, rooms_origin: str | None = None, **settings: Any) -> Stage: ...
+    def __call__(
+        self,
+        script: Script = ANSWERED,
+        *,
+        rooms_origin: str | None = None,
+        worker: Sequence[str] = WORKER,
+        **settings: Any,
+    ) -> Stage: ...
 
 
 @pytest.fixture(scope="session")
@@ -36,17 +44,14 @@ def store_url() -> Iterator[str]:
 
 @pytest.fixture
 def set_stage(store_url: str) -> SetStage:
-    def made(script: Script = ANSWERED, *, rooms_origin: str | None = None, **settings: Any) -> Stage:
-        return Stage(store_url, script, rooms_origin=rooms_origin, **settings)
-
-    return made
+    return functools.partial(Stage, store_url)
 
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs of media that are not settings, shortened: the real ones are for ``long`` tests."""
     quick = functools.partial(BridgeSettings, media_timeout_s=0.6, tick_s=0.05, close_timeout_s=0.2)
-    monkeypatch.setattr(service, "BridgeSettings", quick)
+    monkeypatch.setattr(bridging, "BridgeSettings", quick)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -23,14 +23,23 @@ DEFECTS = {
     "find_calls_broke",
     "hang_up_broke",
     "internal_error",
+    "leave_timeout",
+    "listener_error",
+    "pair_broken",
     "phone_may_be_alive",
     "request_broke",
     "second_call",
+    "spare_lost",
     "teardown_failed",
     "transfer_broke",
     "transfer_not_ours",
+    "worker_killed",
+    "worker_lost",
+    "worker_not_killed",
+    "worker_not_started",
+    "workers_left",
 }
-"""What the service logs of itself when something in it is not as it should be."""
+"""What the service logs of itself, or counts of its bridges, when something in it is not as it should be."""
 
 
 async def check_record(stage: Stage, transfer_id: str) -> None:
@@ -76,8 +85,15 @@ def check_complaints(stage: Stage) -> None:
     """The carrier was not given anything it does not take, and the service found nothing wrong with itself."""
     complaints = [*stage.carrier.violations, *(each for call in stage.carrier.calls for each in call.violations)]
     complaints += [str(entry) for entry in stage.logs if entry["event"] in DEFECTS]
+    complaints += [f"{kind} on a bridge" for kind in DEFECTS if faults_of_bridges(stage, kind)]
     unexpected = [each for each in complaints if not any(part in each for part in stage.expected)]
     assert unexpected == [], unexpected
+
+
+def faults_of_bridges(stage: Stage, kind: str) -> float:
+    """How often workers have told of this, in which the log of the service has nothing of it."""
+    value = stage.service.services.metrics.registry.get_sample_value("relay_bridge_faults_total", {"kind": kind})
+    return value or 0
 
 
 class _Usher(Person):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 import aiohttp
 import structlog
 
+from relay.app.bridging import WORKER
 from relay.app.service import Service, running
 from relay.app.settings import Settings
 from relay.client import RelayClient, TransferView
@@ -59,11 +60,18 @@ class Stage:
         store_url: a Redis or Valkey; each stage has keys of its own there.
         script: what happens to numbers that are dialled.
         rooms_origin: where relay looks for rooms, if not at the room server itself.
+        worker: what is started for each bridge. None is kept ready, unless ``worker_spares`` says so.
         settings: in place of the service's own; they are not checked, so a bound may be shorter than it lets one set.
     """
 
     def __init__(
-        self, store_url: str, script: Script = ANSWERED, *, rooms_origin: str | None = None, **settings: Any
+        self,
+        store_url: str,
+        script: Script = ANSWERED,
+        *,
+        rooms_origin: str | None = None,
+        worker: Sequence[str] = WORKER,
+        **settings: Any,
     ) -> None:
         self.carrier = SimulatedCarrier(script=script)
         self.rooms = RoomServer("127.0.0.1", 0)
@@ -76,6 +84,7 @@ class Stage:
         self.is_serving = True
         self._store_url = store_url
         self._rooms_origin = rooms_origin
+        self._worker = worker
         self._settings = settings
         self._stack = AsyncExitStack()
 
@@ -88,7 +97,8 @@ class Stage:
             stack.push_async_callback(self.store.close)
             await self.store.open()
             self._serving = await stack.enter_async_context(AsyncExitStack())
-            self.service: Service = await self._serving.enter_async_context(running(self._whole_settings()))
+            serving = running(self._whole_settings(), worker=self._worker)
+            self.service: Service = await self._serving.enter_async_context(serving)
             # A connection each: one that is kept would be one more that the service holds.
             self.http = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
@@ -164,6 +174,7 @@ class Stage:
             "twilio_api_url": self.carrier.api_url,
             "destinations": {"billing": {"to": BILLING}},
             "allowed_numbers": ["+1415555"],
+            "worker_spares": 0,
         }
         assert self._settings.keys() <= Settings.model_fields.keys()
         return Settings(**given).model_copy(update=self._settings)
