@@ -230,7 +230,7 @@ async def _assemble(
     bridges = await stack.enter_async_context(
         bridging(settings, rooms=rooms, session=session, metrics=metrics, worker=worker)
     )
-    admission = stack.enter_context(watching(metrics, Machine()))
+    admission = stack.enter_context(watching(metrics, Machine(worker_pids=lambda: bridges.pool.pids)))
     coordinator = Coordinator(
         store,
         AdmittingBridges(bridges.pool, admission),
