@@ -175,7 +175,7 @@ def test_last_words_are_heard_though_nobody_listens_any_longer(run: Run) -> None
                 both.front.send(HandOver(b"", "twilio"), descriptor)
                 both.front.send(End(Reason.CUSTOMER_LEFT))
                 assert not is_open_elsewhere(theirs)
-            await both.at_front.until_over()
+            assert await both.at_front.until_over() == "the other end was closed"
             assert both.at_front.heard == [Told(ended)]
 
     run(test())
