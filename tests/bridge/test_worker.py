@@ -92,6 +92,14 @@ async def heard(carrier: RawPeer) -> bytes:
             return base64.b64decode(said["media"]["payload"])
 
 
+async def talk_on(carrier: RawPeer, chunk: int) -> None:
+    """Say as much as is heard, from this chunk on."""
+    while True:
+        await heard(carrier)
+        carrier.send(messages.media(chunk))
+        chunk += 1
+
+
 async def closed(carrier: RawPeer) -> int:
     """The code of the close frame that the carrier gets; it answers, and closes its end."""
     while True:
@@ -169,10 +177,12 @@ def test_agent_who_is_held_is_heard_when_admitted(run: Run) -> None:
             carrier = await here.call()
             carrier.send(messages.start(), *(messages.media(chunk) for chunk in range(1, 6)), messages.dtmf("1"))
             await here.told(ports.KeyPressed)
+            talking_on = asyncio.ensure_future(talk_on(carrier, 6))
             assert ports.BothHeard not in here.kinds()
             here.channel.send(Admit())
-            carrier.send(*(messages.media(chunk) for chunk in range(6, 50)))
             await here.told(ports.BothHeard)
+            talking_on.cancel()
+            await asyncio.wait([talking_on])
 
     run(in_room(test))
 
