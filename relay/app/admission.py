@@ -39,7 +39,7 @@ class Reading:
     loop_lag_ms: float | None = None
     """How late the loop's timers are: the 99th percentile of the last seconds."""
     cpu_share: float | None = None
-    """Of the processors that this service may use."""
+    """Of the processors that this service may use: the mean of the last two seconds."""
     memory_share: float | None = None
     """Of the limit that is nearest to being reached."""
     memory_left_bytes: int | None = None
@@ -89,7 +89,7 @@ BOUNDS: Final[Sequence[Bound]] = (
         lambda reading: reading.cpu_share,
         limit=0.90,
         back=0.80,
-        hold_s=HOLD_S,
+        hold_s=0.0,
         says=lambda share: f"expected 90 % of the CPU in use at most, and under 80 % again, got {share:.0%}",
     ),
     Bound(

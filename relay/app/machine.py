@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,8 @@ from relay.errors import ConfigurationError, Problem
 
 DESCRIPTORS_PER_TRANSFER: Final = 4
 """The carrier's media connection, the worker's process and the pair to it, and a request to the carrier."""
+CPU_WINDOW_S: Final = 2.0
+"""Of less, a quota is seen that is doled out every 100 ms, and a reading that was itself kept waiting."""
 _PROC: Final = Path("/proc")
 _UTIME: Final = 11
 """Where in proc_pid_stat(5) the processor time is, counted from the field behind the name."""
@@ -52,12 +55,12 @@ class Machine:
         self._worker_pids = worker_pids
         self._proc = proc
         self._cgroups = Cgroups(proc)
-        self._cpu_before: tuple[float, float, float] | None = None
-        """When it was read; processors, and what had been used of them."""
+        self._cpu: deque[tuple[float, float, float]] = deque()
+        """When it was read; processors, and what had been used of them. The first is ``CPU_WINDOW_S`` old."""
 
     def read(self, now_s: float) -> Reading:
         """
-        What it is like now, of processors since the last time; ``now_s`` never goes back.
+        What it is like now, of processors in the last ``CPU_WINDOW_S``; ``now_s`` never goes back.
 
         How late the loop is, is not known here.
         """
@@ -74,10 +77,15 @@ class Machine:
         cores, quota = _cores(), self._cgroups.cpu_quota()
         used_s = self._used_s() if quota is None or quota.cores >= cores else quota.used_s
         cores = cores if quota is None else min(cores, quota.cores)
-        before, self._cpu_before = self._cpu_before, (now_s, cores, used_s)
-        if before is None or before[0] >= now_s or before[1] != cores:  # another quota has another account
+        if self._cpu and self._cpu[-1][1] != cores:  # another quota has another account
+            self._cpu.clear()
+        self._cpu.append((now_s, cores, used_s))
+        while len(self._cpu) > 1 and now_s - self._cpu[1][0] >= CPU_WINDOW_S:
+            self._cpu.popleft()
+        began_s, _, before_s = self._cpu[0]
+        if now_s - began_s < CPU_WINDOW_S:
             return None
-        return max(used_s - before[2], 0.0) / ((now_s - before[0]) * cores)
+        return max(used_s - before_s, 0.0) / ((now_s - began_s) * cores)
 
     def _used_s(self) -> float:
         """A process that ends goes from the workers to the children that are waited for, with what it has used."""

@@ -60,12 +60,24 @@ def test_f36_a_worker_that_ends_takes_nothing_with_it(
     planted.write_process(11, user_ticks=8 * TICKS_PER_S, system_ticks=0)
     machine.read(100.0)
     (planted.proc / "11" / "stat").unlink()
-    assert machine.read(101.0).cpu_share == 0
+    assert machine.read(102.0).cpu_share == 0
     workers.clear()
     own_used_s(monkeypatch, 18.0)
-    machine.read(102.0)
-    own_used_s(monkeypatch, 19.0)
-    assert machine.read(103.0).cpu_share == pytest.approx(1 / 4)
+    machine.read(104.0)
+    own_used_s(monkeypatch, 20.0)
+    assert machine.read(106.0).cpu_share == pytest.approx(1 / 4)
+
+
+def test_f36_processors_are_used_as_in_the_last_two_seconds(
+    planted: PlantedMachine, four_cores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all of which one is busy for one second: a short burst is not taken for load, nor a short rest for room."""
+    machine = Machine(proc=planted.proc)
+    shares = []
+    for step in range(13):
+        own_used_s(monkeypatch, min(max(step * 0.5 - 3, 0), 1) * 4)
+        shares.append(machine.read(100 + step * 0.5).cpu_share)
+    assert shares == [None] * 4 + [0, 0, 0, 0.25, 0.5, 0.5, 0.5, 0.25, 0]
 
 
 def test_f36_a_quota_counts_everything_in_its_group(tmp_path: Path, four_cores: None) -> None:
@@ -73,12 +85,12 @@ def test_f36_a_quota_counts_everything_in_its_group(tmp_path: Path, four_cores: 
     planted.write_cpu_v2("sys", quota="150000 100000", used_s=10.0)
     machine = Machine(proc=planted.proc)
     assert machine.read(100.0).cpu_share is None
-    planted.write_cpu_v2("sys", quota="150000 100000", used_s=10.75)
-    assert machine.read(100.5).cpu_share == pytest.approx(1.0)
-    planted.write_cpu_v2("sys", quota="300000 100000", used_s=10.8)
-    assert machine.read(101.0).cpu_share is None
-    planted.write_cpu_v2("sys", quota="300000 100000", used_s=10.95)
-    assert machine.read(101.5).cpu_share == pytest.approx(0.1)
+    planted.write_cpu_v2("sys", quota="150000 100000", used_s=13.0)
+    assert machine.read(102.0).cpu_share == pytest.approx(1.0)
+    planted.write_cpu_v2("sys", quota="300000 100000", used_s=13.2)
+    assert machine.read(103.0).cpu_share is None
+    planted.write_cpu_v2("sys", quota="300000 100000", used_s=13.8)
+    assert machine.read(105.0).cpu_share == pytest.approx(0.1)
 
 
 def test_f36_a_quota_beyond_the_machine_is_none(
@@ -89,8 +101,8 @@ def test_f36_a_quota_beyond_the_machine_is_none(
     own_used_s(monkeypatch, 0.0)
     machine = Machine(proc=planted.proc)
     machine.read(100.0)
-    own_used_s(monkeypatch, 4.0)
-    assert machine.read(101.0).cpu_share == pytest.approx(1.0)
+    own_used_s(monkeypatch, 8.0)
+    assert machine.read(102.0).cpu_share == pytest.approx(1.0)
 
 
 # --- Memory ---
