@@ -86,6 +86,7 @@ class Stage:
         self._rooms_origin = rooms_origin
         self._worker = worker
         self._settings = settings
+        self._service: Service | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -97,13 +98,12 @@ class Stage:
             stack.push_async_callback(self.store.close)
             await self.store.open()
             self._serving = await stack.enter_async_context(AsyncExitStack())
-            serving = running(self._whole_settings(), worker=self._worker)
-            self.service: Service = await self._serving.enter_async_context(serving)
+            base_url = await self._serve(self._serving)
             # A connection each: one that is kept would be one more that the service holds.
             self.http = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
             )
-            self.relay = await stack.enter_async_context(RelayClient(self.service.base_url, session=self.http))
+            self.relay = await stack.enter_async_context(RelayClient(base_url, session=self.http))
             self._before = Held.now()
             self.customer = await Person.enter(self.room_url(), "customer", CUSTOMER_SAYS)
             stack.push_async_callback(self.customer.leave)
@@ -159,11 +159,24 @@ class Stage:
         """The room as its participants know it."""
         return self.rooms.room_url(room)
 
+    @property
+    def service(self) -> Service:
+        """The service, in this process."""
+        assert self._service is not None
+        return self._service
+
     # Inside
 
-    def _whole_settings(self) -> Settings:
+    async def _serve(self, stack: AsyncExitStack) -> str:
+        """Start the service, which ends with ``stack``; its URL."""
+        settings = Settings(**self._given()).model_copy(update=self._settings)
+        self._service = await stack.enter_async_context(running(settings, worker=self._worker))
+        return self._service.base_url
+
+    def _given(self) -> dict[str, Any]:
         origin = self._rooms_origin or self.rooms.room_url("").removesuffix("/rooms/")
-        given: dict[str, Any] = {
+        assert self._settings.keys() <= Settings.model_fields.keys()
+        return {
             "listen": "127.0.0.1:0",
             "redis_url": self._store_url,
             "redis_prefix": self.store_prefix,
@@ -176,8 +189,6 @@ class Stage:
             "allowed_numbers": ["+1415555"],
             "worker_spares": 0,
         }
-        assert self._settings.keys() <= Settings.model_fields.keys()
-        return Settings(**given).model_copy(update=self._settings)
 
     async def _check(self) -> None:
         for transfer_id in self.transfer_ids:
@@ -187,7 +198,13 @@ class Stage:
         for person in (self.customer, self.bot):
             await person.leave()
         await self._before.let_go(only_tcp=True)
-        invariants.check_complaints(self)
+        invariants.check_complaints(self, self._faults_of_bridges())
+
+    def _faults_of_bridges(self) -> dict[str, float]:
+        """What workers have told of, by its kind: in the log of the service there is nothing of it."""
+        metrics = self.service.services.metrics.registry.collect()
+        samples = [sample for metric in metrics if metric.name == "relay_bridge_faults" for sample in metric.samples]
+        return {sample.labels["kind"]: sample.value for sample in samples if sample.name.endswith("_total")}
 
 
 async def black_hole(stage: Stage, on: OnCall) -> None:

@@ -81,8 +81,8 @@ async def test_f9_customer_who_was_gone_before_we_came_is_waited_for_no_longer_t
 ) -> None:
     async with set_stage(DIALING, customer_grace_s=0.5) as stage:
         await stage.customer.leave()
-        leaving = Stopwatch()
         transfer_id = await stage.ask()
+        leaving = Stopwatch()  # the grace begins when we are in the room
         call = await stage.carrier.until_call()
         await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
         await call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
