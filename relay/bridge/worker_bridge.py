@@ -34,6 +34,8 @@ RELEASE_MARGIN_S: Final = 2.0
 """A worker may take so much longer to end its bridge than the bridge's own bounds are."""
 SILENCE_TICKS: Final = 10
 """A worker that has not reported for so many ticks, of which each should bring statistics, works no longer."""
+STEPS: Final = 10
+"""Waiting is counted in so many steps, not in time: what a front that stood still has not read was said all the same."""
 KILL_S: Final = 1.0
 """How long to wait for a killed process: the kernel takes some milliseconds."""
 MintToken: TypeAlias = Callable[[], Awaitable[str | None]]
@@ -86,10 +88,11 @@ class WorkerBridge:
         self._over = asyncio.Event()
         self.is_lost = False
         """Its worker was gone before the bridge was over."""
+        self._is_ending = False
         worker.owner = self
         worker.send(assign)
-        self._silent_ticks = 0
-        self._tick = self._loop.call_later(self._settings.tick_s, self._on_tick)
+        self._timer: asyncio.TimerHandle | None = None
+        self._allow(SILENCE_TICKS * self._settings.tick_s, "report")
 
     # What its owner does
 
@@ -120,18 +123,11 @@ class WorkerBridge:
 
     async def release(self, reason: Reason) -> None:
         """As ``ports.Bridge.release``; bounded by the settings' time-outs, and some seconds for a worker that hangs."""
-        if not self._over.is_set():
-            if self._asked is None:
-                self._asked = reason
-                self._send(End(reason))
-            settings = self._settings
-            leave_agent_s = settings.notice_timeout_s + settings.close_timeout_s
-            release_s = max(leave_agent_s, settings.leave_timeout_s) + RELEASE_MARGIN_S
-            try:
-                async with asyncio.timeout(release_s):
-                    await self._over.wait()
-            except TimeoutError:
-                self._give_up(f"expected the bridge to end within {release_s:g} s")
+        if self._asked is None and not self._over.is_set():
+            self._asked = reason
+            self._send(End(reason))
+            self._expect_end()
+        await self._over.wait()
         if self.is_lost:
             await self._until_killed()
 
@@ -139,7 +135,8 @@ class WorkerBridge:
 
     def worker_told(self, message: FromWorker) -> None:
         """As ``WorkerOwner.worker_told``."""
-        self._silent_ticks = 0
+        if not self._is_ending:
+            self._steps_left = STEPS
         match message:
             case Told(event):
                 self._take(event)
@@ -173,6 +170,7 @@ class WorkerBridge:
         if self._told_end is not None:
             return
         if isinstance(event, ports.BridgeEnded):
+            self._expect_end()
             self._tell_end(event.reason, event.detail)
             return
         if isinstance(event, ports.RoomJoined):
@@ -191,17 +189,35 @@ class WorkerBridge:
 
     def _finish(self, ended: events.Ended) -> None:
         if not self._over.is_set():
-            self._tick.cancel()
+            self._stop_waiting()
             self._over.set()
             self._on_over(self, ended)
 
-    def _on_tick(self) -> None:
-        # Ticks are counted, not time: what a front that stood still has not read was said all the same.
-        self._silent_ticks += 1
-        if self._silent_ticks < SILENCE_TICKS:
-            self._tick = self._loop.call_later(self._settings.tick_s, self._on_tick)
+    def _expect_end(self) -> None:
+        """From here on it reports nothing, and has as long as a bridge may take to end."""
+        if not self._is_ending:
+            self._is_ending = True
+            settings = self._settings
+            leave_agent_s = settings.notice_timeout_s + settings.close_timeout_s
+            self._allow(max(leave_agent_s, settings.leave_timeout_s) + RELEASE_MARGIN_S, "end the bridge")
+
+    def _allow(self, within_s: float, what: str) -> None:
+        """Give up unless the worker does this within so long."""
+        self._stop_waiting()
+        self._steps_left = STEPS
+        self._step(within_s, what)
+
+    def _step(self, within_s: float, what: str) -> None:
+        if self._steps_left:
+            self._steps_left -= 1
+            self._timer = self._loop.call_later(within_s / STEPS, self._step, within_s, what)
         else:
-            self._give_up(f"expected it to report every {self._settings.tick_s:g} s, got {SILENCE_TICKS} times nothing")
+            self._give_up(f"expected the worker to {what} within {within_s:g} s")
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _give_up(self, detail: str) -> None:
         self._worker.kill()

@@ -11,14 +11,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from typing import Final
+
+SETTINGS: Final = "RELAY_"
+"""What the names of the service's settings in the environment begin with."""
 
 
 class WorkerProcess:
     """
     One process, from its start until it is reaped.
 
-    It has a session of its own: what a terminal sends to its foreground is not for it. With ``Popen``, not through the
-    loop: uvloop's children keep copies of what they should not have.
+    It has a session of its own: what a terminal sends to its foreground is not for it. Nor are our settings, of which
+    some are secret. With ``Popen``, not through the loop: uvloop's children keep copies of what they should not have.
 
     Args:
         command: what to run; the number of the descriptor of ``end`` becomes its last argument.
@@ -34,7 +38,11 @@ class WorkerProcess:
         self._loop = asyncio.get_running_loop()
         descriptor = end.fileno()
         self._process = subprocess.Popen(  # noqa: S603 - the command is made of our own words
-            [*command, str(descriptor)], stdin=subprocess.DEVNULL, pass_fds=(descriptor,), start_new_session=True
+            [*command, str(descriptor)],
+            stdin=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)},
+            pass_fds=(descriptor,),
+            start_new_session=True,
         )
         self.pid = self._process.pid
         try:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from relay.bridge.events import Ended
@@ -25,27 +25,19 @@ from tests.bridge.process import Told
 from tests.bridge.process import order as any_order
 from tests.transfers.clock import ManualClock
 
-STAND_IN = Path(__file__).with_name("stand_in_worker.py")
+STAND_IN = "tests.bridge.stand_in_worker"
 QUICK = BridgeSettings(notice_timeout_s=0.1, close_timeout_s=0.1, leave_timeout_s=0.1)
 NOTICED_S = 1.0
 """So soon the transfer must know that its worker is lost."""
 
 
 def stand_in(start: str = "is ready") -> list[str]:
-    return [sys.executable, str(STAND_IN), start]
+    return [sys.executable, "-m", STAND_IN, start]
 
 
-def order(how_it_goes_on: str | None = None) -> TransferOrder:
-    """What the stand-in does is in the customer's place."""
-    made = any_order()
-    return TransferOrder(
-        room_url=made.room_url,
-        provider=made.provider,
-        to=made.to,
-        to_masked=made.to_masked,
-        from_number=made.from_number,
-        customer_id=how_it_goes_on,
-    )
+def order(customer_id: str | None = None, room_url: str = "http://127.0.0.1/rooms/blue") -> TransferOrder:
+    """How a stand-in goes on is in the customer's place."""
+    return replace(any_order(room_url), customer_id=customer_id)
 
 
 def place(order: TransferOrder) -> RoomSpec:
@@ -96,9 +88,11 @@ class Pooled:
     statistics: list[tuple[str, BridgeStats]] = field(default_factory=list)
     endings: list[tuple[str, Ended]] = field(default_factory=list)
 
-    async def acquire(self, transfer_id: str = "t-1", how_it_goes_on: str | None = None) -> tuple[WorkerBridge, Told]:
+    async def acquire(
+        self, transfer_id: str = "t-1", how_it_goes_on: str | None = None, *, room_url: str = "http://127.0.0.1/rooms/a"
+    ) -> tuple[WorkerBridge, Told]:
         told = Told()
-        bridge = await self.pool.acquire(transfer_id, order(how_it_goes_on), held=False, on_event=told)
+        bridge = await self.pool.acquire(transfer_id, order(how_it_goes_on, room_url), held=False, on_event=told)
         return bridge, told
 
     async def until_ended(self, count: int = 1, *, timeout_s: float = 5.0) -> None:

@@ -1,7 +1,7 @@
 """
 A worker without a bridge: it speaks the front's messages, and fails as it is told.
 
-    python stand_in_worker.py HOW_IT_STARTS DESCRIPTOR
+    python -m tests.bridge.stand_in_worker HOW_IT_STARTS DESCRIPTOR
 
 How it goes on after its start is the transfer's ``customer_id``.
 """

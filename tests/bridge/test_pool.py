@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from relay.bridge.messages import RoomSpec
 from relay.bridge.worker_bridge import WorkerBridge
@@ -25,9 +26,11 @@ from tests.bridge.process import Told
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 FRONT = """
-import asyncio, signal, sys, uvloop
+import asyncio, signal, structlog, sys, uvloop
 from relay.transfers.reasons import Reason
 from tests.bridge.pooled import pooled
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def front():
     interrupted = asyncio.Event()
@@ -164,14 +167,17 @@ def test_front_that_stops_hurries_no_worker_with_the_signals_of_a_terminal() -> 
         start_new_session=True,
     ) as front:
         assert front.stdout is not None
-        assert front.stdout.readline() == "up\n"
-        os.killpg(front.pid, signal.SIGINT)
-        assert front.stdout.readline() == "RoomJoined 1\n"
-        assert front.wait(10) == 0
+        try:
+            assert front.stdout.readline() == "up\n"
+            os.killpg(front.pid, signal.SIGINT)
+            assert front.stdout.readline() == "RoomJoined 1\n"
+            assert front.wait(10) == 0
+        finally:
+            front.kill()
 
 
 @pytest.mark.long
-def test_sixty_workers_in_a_row_leave_nothing(run: Run) -> None:
+def test_sixty_workers_in_a_row_leave_nothing() -> None:
     """Processes, descriptors and tasks are counted after each; memory after the first ones have filled every cache."""
 
     async def one(acquire: Callable[[], Coroutine[Any, Any, tuple[WorkerBridge, Told]]], *, killed: bool) -> None:
@@ -197,4 +203,4 @@ def test_sixty_workers_in_a_row_leave_nothing(run: Run) -> None:
             assert resident[-1] - resident[19] < 512, "KiB"
             assert here.pool.lost_count == 20
 
-    run(test())
+    uvloop.run(test())

@@ -23,7 +23,8 @@ import os, socket, sys
 pair = socket.socket(fileno=int(sys.argv[1]))
 others = sorted(number for number in os.listdir("/proc/self/fd") if int(number) > 2 and number != sys.argv[1])
 others = [number for number in others if os.path.exists("/proc/self/fd/" + number)]
-pair.sendall(f"{os.getsid(0) == os.getpid()} {os.readlink('/proc/self/fd/0')} {others}".encode())
+settings = [name for name in os.environ if name.startswith("RELAY_")]
+pair.sendall(f"{os.getsid(0) == os.getpid()} {os.readlink('/proc/self/fd/0')} {others} {settings}".encode())
 pair.recv(1)
 sys.exit(7)
 """
@@ -55,14 +56,18 @@ class Started:
         return (await asyncio.get_running_loop().sock_recv(self.pair, 1000)).decode()
 
 
-def test_it_has_its_end_of_the_pair_a_session_of_its_own_and_nothing_else_of_ours(run: Run, watched_by: str) -> None:
+def test_it_has_its_end_of_the_pair_a_session_of_its_own_and_nothing_else_of_ours(
+    run: Run, watched_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELAY_TWILIO_AUTH_TOKEN", "secret")
+
     async def test() -> None:
         open_before, children_before = descriptors(), children()
         with socket.socket() as of_ours:
             of_ours.set_inheritable(True)
             started = Started(SAYS)
             with started.pair:
-                assert await started.says() == "True /dev/null []"
+                assert await started.says() == "True /dev/null [] []"
                 assert children() - children_before == {started.process.pid}
                 started.pair.send(b"!")
                 assert await started.exited == 7
