@@ -29,6 +29,9 @@ SUBSCRIPTIONS: Final = {
     }
 }
 
+WRITES_TIMEOUT_S: Final = 1.0
+"""How long what is in flight may take to complete before a track is dropped: 20 ms, at real time."""
+
 JoinAnswered: TypeAlias = Callable[[Mapping[str, Any] | None, str | None], None]
 
 
@@ -49,6 +52,48 @@ _virtual: Final[weakref.WeakSet[ModuleType]] = weakref.WeakSet()
 
 _numbers: Final = itertools.count(1)
 
+_undropped: Final[list[object]] = []
+"""
+Devices that still had a write in flight, kept for good.
+
+To drop a CustomAudioTrack waits for the thread that completes its writes, and holds the GIL meanwhile, which that
+thread waits for in order to complete: the whole process would stand still (seen with 0.36.0).
+"""
+
+
+class _Underway:
+    """How many writes are in flight, on whatever threads they begin and end."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._underway: set[int] = set()
+        self._is_refusing = False
+
+    def begin(self) -> int | None:
+        """One more, and its number; None: not any longer."""
+        with self._changed:
+            if self._is_refusing:
+                return None
+            number = next(_numbers)
+            self._underway.add(number)
+            return number
+
+    def end(self, number: int) -> None:
+        """That one has ended, perhaps not for the first time."""
+        with self._changed:
+            self._underway.discard(number)
+            self._changed.notify_all()
+
+    def refuse(self) -> None:
+        """Let none begin from here on."""
+        with self._changed:
+            self._is_refusing = True
+
+    def wait_none(self, timeout_s: float) -> bool:
+        """Whether all have ended within the time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._underway, timeout_s)
+
 
 class SdkCall:
     """
@@ -67,6 +112,7 @@ class SdkCall:
         self._speaker: Any = None
         self._microphone: Any = None
         self._track: Any = None  # the SDK sends it for as long as it is referred to
+        self._writes = _Underway()
 
     def join(self, room_url: str, token: str | None, *, name: str, events: object, completion: JoinAnswered) -> None:
         """
@@ -89,7 +135,19 @@ class SdkCall:
 
     def write(self, frame: bytes, completion: Callable[[int], None]) -> object:
         """Give the microphone a frame; returns at once."""
-        return self._microphone.write_frames(frame, completion=completion)
+        microphone, number = self._microphone, self._writes.begin()
+        if microphone is None or number is None:
+            raise RuntimeError("SdkCall.write: the call is being taken down")
+
+        def completed(samples: int) -> None:
+            completion(samples)
+            self._writes.end(number)
+
+        try:
+            return microphone.write_frames(frame, completion=completed)
+        except BaseException:
+            self._writes.end(number)
+            raise
 
     def read(self, samples: int, completion: Callable[[bytes], None]) -> object:
         """Ask the speaker for so many samples; returns at once. The SDK calls them frames."""
@@ -108,6 +166,7 @@ class SdkCall:
 
     def take_down(self) -> None:
         """Leave, then release everything: released within a call, clients have crashed (fixed in 0.28.1 and 0.30)."""
+        self._writes.refuse()
         client, self._client = self._client, None
         if client is not None:
             left = threading.Event()
@@ -115,7 +174,11 @@ class SdkCall:
                 client.leave(completion=lambda _error: left.set())
                 left.wait(LEAVE_TIMEOUT_S)
             client.release()
+        devices = (self._speaker, self._microphone, self._track)
         self._speaker = self._microphone = self._track = None
+        if not self._writes.wait_none(WRITES_TIMEOUT_S):
+            _undropped.append(devices)
+        del devices
         if self._holds_devices:  # and not if release() hangs: the call may still be using them
             self._holds_devices = False
             with _lock:
