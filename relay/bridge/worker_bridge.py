@@ -35,7 +35,7 @@ RELEASE_MARGIN_S: Final = 2.0
 SILENCE_TICKS: Final = 10
 """A worker that has not reported for so many ticks, of which each should bring statistics, works no longer."""
 STEPS: Final = 10
-"""Waiting is counted in so many steps, not in time: what a front that stood still has not read was said all the same."""
+"""Waiting is counted in so many steps, not in time: a front that stood still has not read what was said meanwhile."""
 KILL_S: Final = 1.0
 """How long to wait for a killed process: the kernel takes some milliseconds."""
 MintToken: TypeAlias = Callable[[], Awaitable[str | None]]

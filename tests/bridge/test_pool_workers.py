@@ -30,7 +30,8 @@ from tests.rooms.listener import Listener
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 WORKER = [sys.executable, "-m", "relay.app.worker"]
-SETTINGS = BridgeSettings(tick_s=0.2)
+SETTINGS = BridgeSettings(tick_s=0.2, media_timeout_s=60, write_stall_timeout_s=60, half_open_timeout_s=60)
+"""The carriers of these tests say little and read less."""
 CUSTOMER = "customer"
 
 
@@ -91,7 +92,7 @@ class Node:
 
 @contextlib.asynccontextmanager
 async def node(**options: Any) -> AsyncIterator[tuple[Node, contextlib.AsyncExitStack]]:
-    async with pooled(command=WORKER, settings=SETTINGS, **options) as here, RoomServer(port=0) as server:
+    async with RoomServer(port=0) as server, pooled(command=WORKER, settings=SETTINGS, **options) as here:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(0)
             async with contextlib.AsyncExitStack() as stack:
@@ -183,7 +184,7 @@ def test_sixty_workers_in_a_row_leave_nothing() -> None:
     """As with stand-ins, each with a room that it joined; it takes too long for the other tests' bound."""
 
     async def test() -> None:
-        async with pooled(command=WORKER, settings=SETTINGS) as here, RoomServer(port=0) as server:
+        async with RoomServer(port=0) as server, pooled(command=WORKER, settings=SETTINGS) as here:
             resident = []
             before = descriptors(), children(), len(asyncio.all_tasks())
             for n in range(60):
