@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import IO, Final
 
 import aiohttp
 import structlog
@@ -87,6 +87,7 @@ async def bridging(
     session: aiohttp.ClientSession,
     metrics: Metrics,
     worker: Sequence[str] = WORKER,
+    log: IO[str] | None = None,
 ) -> AsyncIterator[Bridging]:
     """
     Workers, within the block; leaving it ends those that are left.
@@ -97,6 +98,7 @@ async def bridging(
         session: for requests to Daily.
         metrics: told of what bridges report.
         worker: what each is, without its last argument.
+        log: where each logs; None: to our standard error.
     """
     releases = Releases()
 
@@ -117,6 +119,7 @@ async def bridging(
         ),
         workers_max=settings.max_transfers,
         spares=settings.worker_spares,
+        log=log,
         on_statistics=metrics.bridge,
         on_ended=ended,
     )

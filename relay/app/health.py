@@ -51,7 +51,8 @@ def health_router(services: Services) -> APIRouter:
         short_of = services.admission.short_of
         parts = {"store": services.store.is_available, "open": services.coordinator.is_open}
         parts |= {shortage.value: shortage not in short_of for shortage in Shortage}
-        parts |= {name: is_well() for name, is_well in services.parts.items()}
+        if services.bridging is not None:
+            parts |= {"workers": services.bridging.is_able, "rooms": services.bridging.lets_go}
         is_ready = all(parts.values())
         status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(Readiness(ready=is_ready, parts=parts).model_dump(), status)

@@ -10,15 +10,15 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import IO, Final
 
 import structlog
 import uvicorn
 
 from relay.app.acceptor import Acceptor
 from relay.app.admission import AdmittingBridges
-from relay.app.bridging import WORKER, bridging
+from relay.app.bridging import WORKER, Bridging, bridging
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.carriers import CarrierAccount, carrier_session
 from relay.app.embedded_store import EmbeddedStore
@@ -70,6 +70,11 @@ class Service:
         if self._stop.is_set():
             self._at_once.set()
         self._stop.set()
+
+    async def until_workers_ready(self) -> None:
+        """Return when there are as many spare workers as there should be: the next transfer waits for none."""
+        if self.services.bridging is not None:
+            await self.services.bridging.pool.until_spares_ready()
 
     async def until_stopped(self) -> None:
         """Return when it has been asked to stop, and no transfer is left."""
@@ -145,13 +150,16 @@ async def _stop_when_asked(service: Service, asked: asyncio.Queue[None]) -> None
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, worker: Sequence[str] = WORKER) -> AsyncIterator[Service]:
+async def running(
+    settings: Settings, *, worker: Sequence[str] = WORKER, worker_log: IO[str] | None = None
+) -> AsyncIterator[Service]:
     """
     A service that serves, within the block; leaving it ends every transfer.
 
     Args:
         settings: all there are.
         worker: what is started for each bridge; see ``bridging``.
+        worker_log: where that logs; None: to our standard error.
 
     Raises:
         ConfigurationError: it cannot listen where it should, or may not have the descriptors that it needs.
@@ -163,7 +171,8 @@ async def running(settings: Settings, *, worker: Sequence[str] = WORKER) -> Asyn
         base_url = _base_url(settings.listen, listener)
         lost = asyncio.Event()
         public_url = settings.public_url or base_url
-        services = await _assemble(stack, settings, public_url, worker=worker, on_store_lost=lost.set)
+        open_bridging = functools.partial(bridging, settings, worker=worker, log=worker_log)
+        services = await _assemble(stack, settings, public_url, open_bridging=open_bridging, on_store_lost=lost.set)
         server = _Server(
             uvicorn.Config(
                 create_app(services),
@@ -209,7 +218,7 @@ async def _assemble(
     settings: Settings,
     public_url: str,
     *,
-    worker: Sequence[str],
+    open_bridging: Callable[..., AbstractAsyncContextManager[Bridging]],
     on_store_lost: Callable[[], None],
 ) -> Services:
     metrics, urls = Metrics(), CarrierUrls(public_url)
@@ -227,9 +236,7 @@ async def _assemble(
         name: CarrierAccount(control, session, urls, metrics=metrics, timeout_s=settings.dial_timeout_s)
         for name, control in controls.items()
     }
-    bridges = await stack.enter_async_context(
-        bridging(settings, rooms=rooms, session=session, metrics=metrics, worker=worker)
-    )
+    bridges = await stack.enter_async_context(open_bridging(rooms=rooms, session=session, metrics=metrics))
     admission = stack.enter_context(watching(metrics, Machine(worker_pids=lambda: bridges.pool.pids)))
     coordinator = Coordinator(
         store,
@@ -251,7 +258,7 @@ async def _assemble(
         numbers=NumberPolicy(settings.allowed_numbers, settings.denied_numbers),
         metrics=metrics,
         admission=admission,
-        parts={"workers": lambda: bridges.is_able, "rooms": lambda: bridges.lets_go},
+        bridging=bridges,
     )
 
 

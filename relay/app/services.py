@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relay.app.admission import Admission
+from relay.app.bridging import Bridging
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.metrics import Metrics
 from relay.app.numbers import NumberPolicy
@@ -31,5 +32,5 @@ class Services:
     metrics: Metrics
     admission: Admission = field(default_factory=Admission)
     """Whether there is room for one more; without readings there is."""
-    parts: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
-    """What else has to be well for the service to be ready, by the names that ``/readyz`` has for it."""
+    bridging: Bridging | None = None
+    """What carries calls, where that is workers."""

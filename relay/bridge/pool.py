@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import IO, Final
 
 import structlog
 
@@ -41,6 +41,7 @@ class WorkerPool:
         settings: the bounds of each bridge; the longest duration is the order's.
         workers_max: so many bridges at a time. Spares, and workers that are on their way out, come on top.
         spares: so many workers are kept ready, if there may be so many bridges more.
+        log: where workers log; None: to our standard error.
         take_s: how long an ``acquire`` waits for a worker.
         on_statistics: told once a second, of each bridge by its transfer's id.
         on_ended: told what a bridge has come to, when it holds nothing any longer.
@@ -58,6 +59,7 @@ class WorkerPool:
         settings: BridgeSettings | None = None,
         workers_max: int,
         spares: int,
+        log: IO[str] | None = None,
         take_s: float = TAKE_S,
         on_statistics: Callable[[str, BridgeStats], None] | None = None,
         on_ended: Callable[[str, events.Ended], None] | None = None,
@@ -71,6 +73,7 @@ class WorkerPool:
         self._settings = settings or BridgeSettings()
         self._workers_max = workers_max
         self._spares_max = spares
+        self._log = log
         self._take_s = take_s
         self._on_statistics = on_statistics
         self._on_ended = on_ended
@@ -205,7 +208,7 @@ class WorkerPool:
     # Workers
 
     def _start(self, owner: WorkerOwner) -> PooledWorker:
-        worker = PooledWorker(self._command, owner, on_gone=self._workers.discard)
+        worker = PooledWorker(self._command, owner, on_gone=self._workers.discard, log=self._log)
         self._workers.add(worker)
         worker.send(self._configure)
         return worker

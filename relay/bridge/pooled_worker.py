@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 import structlog
 
@@ -39,12 +39,20 @@ class PooledWorker:
         command: as ``WorkerProcess``.
         owner: told what it says, from the loop.
         on_gone: told when its process is reaped, and its pair closed.
+        log: as ``WorkerProcess``.
 
     Raises:
         OSError: it could not be started. Nothing is held.
     """
 
-    def __init__(self, command: Sequence[str], owner: WorkerOwner, *, on_gone: Callable[[PooledWorker], None]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        owner: WorkerOwner,
+        *,
+        on_gone: Callable[[PooledWorker], None],
+        log: IO[str] | None = None,
+    ) -> None:
         self.owner = owner
         self._on_gone = on_gone
         self._loop = asyncio.get_running_loop()
@@ -57,7 +65,7 @@ class PooledWorker:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self._process = WorkerProcess(command, theirs, on_exit=self._on_exit)
+                self._process = WorkerProcess(command, theirs, on_exit=self._on_exit, log=log)
         except BaseException:
             ours.close()
             raise

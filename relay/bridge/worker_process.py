@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import IO, Final
 
 SETTINGS: Final = "RELAY_"
 """What the names of the service's settings in the environment begin with."""
+NO_SETTING: Final = "RELAY_INSTRUCTION_SET"
+"""Whose code is to run: the codec's own, in every process."""
 
 
 class WorkerProcess:
@@ -28,19 +30,23 @@ class WorkerProcess:
         command: what to run; the number of the descriptor of ``end`` becomes its last argument.
         end: the process's end of the pair; the caller's to close, at once.
         on_exit: told when it is reaped, on the loop: ``Popen.returncode``, below zero for a signal.
+        log: the file that its standard error goes to; None: ours does.
 
     Raises:
         OSError: it could not be started. Nothing is held.
     """
 
-    def __init__(self, command: Sequence[str], end: socket.socket, *, on_exit: Callable[[int], None]) -> None:
+    def __init__(
+        self, command: Sequence[str], end: socket.socket, *, on_exit: Callable[[int], None], log: IO[str] | None = None
+    ) -> None:
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         descriptor = end.fileno()
         self._process = subprocess.Popen(  # noqa: S603 - the command is made of our own words
             [*command, str(descriptor)],
             stdin=subprocess.DEVNULL,
-            env={name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)},
+            stderr=log,
+            env={name: value for name, value in os.environ.items() if _is_no_setting(name)},
             pass_fds=(descriptor,),
             start_new_session=True,
         )
@@ -75,6 +81,10 @@ def how_it_ended(status: int) -> str:
         return signal.Signals(-status).name
     except ValueError:
         return f"signal {-status}"
+
+
+def _is_no_setting(name: str) -> bool:
+    return not name.startswith(SETTINGS) or name == NO_SETTING
 
 
 def _descriptor_of(pid: int) -> int:
