@@ -25,8 +25,10 @@ MICROPHONE_BYTES: Final = pcm(RATE_HZ).size_bytes(MICROPHONE_PTIME_MS)
 SPEAKER_BYTES: Final = pcm(RATE_HZ).size_bytes(SPEAKER_PTIME_MS)
 SPEAKER_SAMPLES: Final = RATE_HZ * SPEAKER_PTIME_MS // 1000
 
-TICK_MS: Final = 5
+TICK_MS: Final = 10  # a wake-up costs more than what is done in it: at 5 ms it was half of a call's time at the SDK
 AHEAD_MAX_MS: Final = 20
+EARLY_MAX_MS: Final = 5
+"""A completion may be so early and still give the next frame, by our clock: the next tick could be too late."""
 IN_FLIGHT_MAX: Final = AHEAD_MAX_MS // MICROPHONE_PTIME_MS
 SPEAKER_BURST_MS: Final = 40
 """A read is begun when the last has completed, also when that was early: what nobody reads in time is lost."""
@@ -98,7 +100,7 @@ class Microphone:
         self._due = due
         self._crossing = crossing
         self._now_ns = now_ns
-        self._pace = Pace(MICROPHONE_PTIME_MS, ahead_max_ms=AHEAD_MAX_MS)
+        self._pace = Pace(MICROPHONE_PTIME_MS, ahead_max_ms=AHEAD_MAX_MS + EARLY_MAX_MS)
         self._in_flight: dict[int, int] = {}
         self._written = 0
         self._is_taking = False

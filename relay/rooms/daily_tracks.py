@@ -66,7 +66,7 @@ class TrackMixer:
         waiting.append(frame)
 
     def tick(self, now_ns: int) -> None:
-        """Every ``TICK_MS``; every fourth time a frame."""
+        """Every ``TICK_MS``; every second time a frame."""
         self._until_frame_ms -= TICK_MS
         if self._until_frame_ms > 0:
             return
