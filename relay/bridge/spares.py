@@ -117,11 +117,8 @@ class Spares:
         waiting: asyncio.Future[_Unused] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         self.fill()
-        worker = (await self._await(waiting, within_s)).worker
-        if worker.is_lost or not self._is_open:  # since it was given out
-            worker.kill()
-            raise Overloaded(_DYING if self._is_open else _CLOSED, retry_after_s=RETRY_AFTER_S)
-        return worker
+        unused = await self._await(waiting, within_s)
+        return self._checked(unused.worker)
 
     def fill(self) -> None:
         """Start what is missing: for who waits as many as may be at a time, spares one by one."""
@@ -182,6 +179,13 @@ class Spares:
             if isinstance(error, TimeoutError):
                 raise Overloaded(f"no worker was ready within {within_s:g} s", retry_after_s=RETRY_AFTER_S) from None
             raise
+
+    def _checked(self, worker: PooledWorker) -> PooledWorker:
+        """It, unless it has died since it was given out, or all is over."""
+        if self._is_open and not worker.is_lost:
+            return worker
+        worker.kill()
+        raise Overloaded(_DYING if self._is_open else _CLOSED, retry_after_s=RETRY_AFTER_S)
 
     def _give_back(self, unused: _Unused) -> None:
         if unused.worker.is_lost or not self._is_open:

@@ -79,6 +79,12 @@ def state_of(pid: int) -> str:
     return ""
 
 
+async def until_last(told: Told, kind: type[ports.BridgeEvent], *, timeout_s: float) -> ports.BridgeEvent:
+    """The latest event, once it is of this kind."""
+    await told.changes.until(lambda: told.kinds()[-1:] == [kind], kind.__name__, timeout_s=timeout_s)
+    return told.events[-1]
+
+
 @dataclass
 class Pooled:
     """A pool, and what it said."""

@@ -132,6 +132,11 @@ def say_garbage(worker: Worker) -> None:
     signal.pause()
 
 
+def say_ready_again(worker: Worker) -> None:
+    worker.say(Ready(os.getpid()))
+    signal.pause()
+
+
 def end_alone(worker: Worker) -> None:
     worker.say(Told(ports.RoomJoined()))
     worker.end(Reason.CUSTOMER_LEFT)
@@ -144,7 +149,7 @@ FAILURES: dict[str, Callable[[Worker], object]] = {
     "closes the pair": close_and_live,
     "leaves the pair to a child": leave_the_pair_to_a_child,
     "says garbage": say_garbage,
-    "says something out of order": lambda worker: (worker.say(Ready(1)), signal.pause()),
+    "says something out of order": say_ready_again,
     "ends alone": end_alone,
 }
 

@@ -15,13 +15,11 @@ import pytest
 import uvloop
 
 from relay.bridge.messages import RoomSpec
-from relay.bridge.worker_bridge import WorkerBridge
 from relay.errors import Overloaded, RoomRefused
 from relay.transfers import ports
 from relay.transfers.reasons import Reason
 from relay.transfers.record import TransferOrder
-from tests.bridge.pooled import NOTICED_S, children, descriptors, kill, pooled, resident_kib, state_of
-from tests.bridge.process import Told
+from tests.bridge.pooled import NOTICED_S, children, descriptors, kill, pooled, resident_kib, state_of, until_last
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -57,15 +55,14 @@ def test_f44_one_worker_of_ten_dies_and_the_nine_others_go_on(run: Run, number: 
             await asyncio.gather(*(bridge.join() for bridge, _ in held))
             victim, its_news = held.pop(4)
             kill(victim.pid, number)
-            await its_news.changes.until(
-                lambda: its_news.kinds()[-1] is ports.BridgeEnded, "the end", timeout_s=NOTICED_S
-            )
+            ended = await until_last(its_news, ports.BridgeEnded, timeout_s=NOTICED_S)
+            assert isinstance(ended, ports.BridgeEnded)
+            assert ended.reason is Reason.WORKER_LOST
             for bridge, told in held:
                 bridge.ring()
-                await told.changes.until(lambda told=told: told.kinds()[-1] is ports.KeyPressed, "a key", timeout_s=5)
+                await told.until(ports.KeyPressed)
                 assert told.kinds() == [ports.RoomJoined, ports.KeyPressed]
             assert its_news.kinds() == [ports.RoomJoined, ports.BridgeEnded]
-            assert its_news.events[-1].reason is Reason.WORKER_LOST  # type: ignore[union-attr] # as the line above says
             assert [transfer_id for transfer_id, _ in here.endings] == ["t-4"]
             assert (here.pool.count, here.pool.lost_count) == (9, 1)
             await victim.release(Reason.WORKER_LOST)
@@ -180,21 +177,18 @@ def test_front_that_stops_hurries_no_worker_with_the_signals_of_a_terminal() -> 
 def test_sixty_workers_in_a_row_leave_nothing() -> None:
     """Processes, descriptors and tasks are counted after each; memory after the first ones have filled every cache."""
 
-    async def one(acquire: Callable[[], Coroutine[Any, Any, tuple[WorkerBridge, Told]]], *, killed: bool) -> None:
-        bridge, told = await acquire()
-        await bridge.join()
-        if killed:
-            kill(bridge.pid)
-        await bridge.release(Reason.CANCELED_BY_API)
-        assert told.kinds()[-1] is ports.BridgeEnded
-
     async def test() -> None:
         async with pooled() as here:
             resident = []
             before = descriptors(), children(), len(asyncio.all_tasks())
             for n in range(60):
                 async with asyncio.timeout(15):
-                    await one(lambda n=n: here.acquire(f"t-{n}"), killed=n % 3 == 2)
+                    bridge, told = await here.acquire(f"t-{n}")
+                    await bridge.join()
+                    if n % 3 == 2:
+                        kill(bridge.pid)
+                    await bridge.release(Reason.CANCELED_BY_API)
+                    assert told.kinds() == [ports.RoomJoined, ports.BridgeEnded]
                     while here.pool.process_count:
                         await next(iter(here.pool._workers)).gone.wait()
                     await asyncio.sleep(0)

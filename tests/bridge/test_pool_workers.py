@@ -23,7 +23,17 @@ from relay.transfers import ports
 from relay.transfers.reasons import Reason
 from tests.bridge import messages
 from tests.bridge.peers import RawPeer
-from tests.bridge.pooled import NOTICED_S, Pooled, children, descriptors, kill, pooled, resident_kib, state_of
+from tests.bridge.pooled import (
+    NOTICED_S,
+    Pooled,
+    children,
+    descriptors,
+    kill,
+    pooled,
+    resident_kib,
+    state_of,
+    until_last,
+)
 from tests.bridge.process import Told, talk
 from tests.rooms.listener import Listener
 
@@ -131,10 +141,9 @@ def test_f44_two_workers_of_ten_die_and_eight_calls_go_on(run: Run) -> None:
             for name, number in (("room-6", signal.SIGABRT), ("room-3", signal.SIGKILL)):
                 lost = calls.pop(int(name[-1]))
                 kill(lost.bridge.pid, number)
-                await lost.told.changes.until(
-                    lambda told=lost.told: told.kinds()[-1] is ports.BridgeEnded, "the end", timeout_s=NOTICED_S
-                )
-                assert lost.told.events[-1].reason is Reason.WORKER_LOST  # type: ignore[union-attr] # as above
+                ended = await until_last(lost.told, ports.BridgeEnded, timeout_s=NOTICED_S)
+                assert isinstance(ended, ports.BridgeEnded)
+                assert ended.reason is Reason.WORKER_LOST
                 assert lost.told.kinds().count(ports.BridgeEnded) == 1
                 await lost.bridge.release(Reason.WORKER_LOST)
                 assert state_of(lost.bridge.pid) == ""
