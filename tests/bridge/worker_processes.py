@@ -120,7 +120,7 @@ async def worker(arguments: Sequence[str] = WORKER) -> AsyncIterator[WorkerUnder
         try:
             yield started
         except BaseException:
-            print(started.logged.read_text(), started.process.wait())
+            print(started.logged.read_text())
             raise
         finally:
             process.kill()
