@@ -48,8 +48,9 @@ class RecentTransfers:
                     break
         return found
 
-    async def each(self, *, page: int = PAGE) -> AsyncIterator[Transfer]:
-        """All that can still be read, newest first, ``page`` of them at once; one may come twice."""
+    async def each(self, *, page: int | None = None) -> AsyncIterator[Transfer]:
+        """All that can still be read, newest first, ``page`` of them at once, or ``PAGE``; one may come twice."""
+        page = page or PAGE
         start = 0
         while True:
             (members,) = await self._ask([("ZREVRANGE", self._index, start, start + page - 1)])
