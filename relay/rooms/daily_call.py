@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from relay.errors import RoomUnreachable
 from relay.rooms.daily_callbacks import Crossing
@@ -29,8 +29,10 @@ SUBSCRIPTIONS: Final = {
     }
 }
 
-WRITES_TIMEOUT_S: Final = 1.0
-"""How long what is in flight may take to complete before a track is dropped: 20 ms, at real time."""
+COMPLETION_TIMEOUT_S: Final = 0.5
+"""How long what is in flight may take to complete before the devices are dropped: 20 ms, at real time."""
+
+T = TypeVar("T")
 
 JoinAnswered: TypeAlias = Callable[[Mapping[str, Any] | None, str | None], None]
 
@@ -54,7 +56,7 @@ _numbers: Final = itertools.count(1)
 
 _undropped: Final[list[object]] = []
 """
-Devices that still had a write in flight, kept for good.
+Devices that still had something in flight, kept for good.
 
 To drop a CustomAudioTrack waits for the thread that completes its writes, and holds the GIL meanwhile, which that
 thread waits for in order to complete: the whole process would stand still (seen with 0.36.0).
@@ -62,7 +64,7 @@ thread waits for in order to complete: the whole process would stand still (seen
 
 
 class _Underway:
-    """How many writes are in flight, on whatever threads they begin and end."""
+    """What is in flight, on whatever threads it begins and ends."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -112,7 +114,7 @@ class SdkCall:
         self._speaker: Any = None
         self._microphone: Any = None
         self._track: Any = None  # the SDK sends it for as long as it is referred to
-        self._writes = _Underway()
+        self._underway = _Underway()
 
     def join(self, room_url: str, token: str | None, *, name: str, events: object, completion: JoinAnswered) -> None:
         """
@@ -134,24 +136,33 @@ class SdkCall:
         client.join(room_url, token, client_settings={"inputs": inputs}, completion=completion)
 
     def write(self, frame: bytes, completion: Callable[[int], None]) -> object:
-        """Give the microphone a frame; returns at once."""
-        microphone, number = self._microphone, self._writes.begin()
-        if microphone is None or number is None:
-            raise RuntimeError("SdkCall.write: the call is being taken down")
+        """
+        Give the microphone a frame; returns at once.
 
-        def completed(samples: int) -> None:
-            completion(samples)
-            self._writes.end(number)
-
-        try:
-            return microphone.write_frames(frame, completion=completed)
-        except BaseException:
-            self._writes.end(number)
-            raise
+        Raises:
+            RuntimeError: the call is being taken down.
+            Exception: whatever the SDK raises.
+        """
+        return self._ask(lambda done: self._microphone.write_frames(frame, completion=done), completion)
 
     def read(self, samples: int, completion: Callable[[bytes], None]) -> object:
-        """Ask the speaker for so many samples; returns at once. The SDK calls them frames."""
-        return self._speaker.read_frames(samples, completion=completion)
+        """Ask the speaker for so many samples, which the SDK calls frames; else as ``write``."""
+        return self._ask(lambda done: self._speaker.read_frames(samples, completion=done), completion)
+
+    def _ask(self, ask: Callable[[Callable[[T], None]], object], completion: Callable[[T], None]) -> object:
+        number = self._underway.begin()
+        if number is None:
+            raise RuntimeError("SdkCall: the call is being taken down")
+
+        def completed(result: T) -> None:
+            completion(result)
+            self._underway.end(number)
+
+        try:
+            return ask(completed)
+        except BaseException:
+            self._underway.end(number)
+            raise
 
     def listen(self, participant_id: str, heard: Callable[[str, Any, str], None]) -> None:
         """Have somebody's track given to ``heard``, on any thread, until they have left."""
@@ -166,7 +177,7 @@ class SdkCall:
 
     def take_down(self) -> None:
         """Leave, then release everything: released within a call, clients have crashed (fixed in 0.28.1 and 0.30)."""
-        self._writes.refuse()
+        self._underway.refuse()
         client, self._client = self._client, None
         if client is not None:
             left = threading.Event()
@@ -176,7 +187,7 @@ class SdkCall:
             client.release()
         devices = (self._speaker, self._microphone, self._track)
         self._speaker = self._microphone = self._track = None
-        if not self._writes.wait_none(WRITES_TIMEOUT_S):
+        if not self._underway.wait_none(COMPLETION_TIMEOUT_S):
             _undropped.append(devices)
         del devices
         if self._holds_devices:  # and not if release() hangs: the call may still be using them

@@ -11,7 +11,8 @@ import orjson
 import pytest
 from aiohttp import web
 
-from relay.app.daily_tokens import DailyTokens, TokenMaker, post_with
+from relay.app.daily_tokens import DailyTokens, post_with
+from relay.app.settings_entries import TokenMaker
 from relay.errors import RoomDenied, RoomError, RoomUnreachable
 
 KEY = "an-api-key-of-a-domain-at-daily.co"
