@@ -6,12 +6,14 @@ from pathlib import Path
 
 import uvloop
 
+from relay.app.bridging import LEAKED, LEAKS_MAX
 from tests.app.conftest import RunServed
 from tests.app.served import Served, serving
+from tests.app.test_bridging import ended_with
 from tests.app.valkey import running_valkey, url_of
 
 READY_WITHIN_S = 2.0
-READY_PARTS = dict.fromkeys(("store", "open", "loop", "cpu", "memory", "descriptors"), True)
+READY_PARTS = dict.fromkeys(("store", "open", "loop", "cpu", "memory", "descriptors", "workers", "rooms"), True)
 
 
 def test_a_service_that_can_take_requests_is_ready(run_served: RunServed) -> None:
@@ -19,6 +21,16 @@ def test_a_service_that_can_take_requests_is_ready(run_served: RunServed) -> Non
         assert (await served.ask("GET", "/healthz", key=None)).json == {"status": "ok"}
         ready = await served.ask("GET", "/readyz", key=None)
         assert (ready.status, ready.json) == (200, {"ready": True, "parts": READY_PARTS})
+
+    run_served(scenario)
+
+
+def test_a_service_whose_rooms_do_not_let_go_is_not_ready(run_served: RunServed) -> None:
+    async def scenario(served: Served) -> None:
+        for _ in range(LEAKS_MAX):
+            served.releases.note(ended_with(**{LEAKED: 1}))
+        ready = await served.ask("GET", "/readyz", key=None)
+        assert (ready.status, ready.json) == (503, {"ready": False, "parts": READY_PARTS | {"rooms": False}})
 
     run_served(scenario)
 

@@ -17,9 +17,11 @@ import uvloop
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
+from relay.app.bridging import bridging
 from relay.app.machine import Machine
 from relay.app.machine_watch import watching
 from relay.app.metrics import Metrics
+from relay.app.room_urls import RoomPolicy
 from relay.app.service import running
 from relay.app.settings import Settings, load_settings
 from relay.client import RelayClient, State
@@ -268,8 +270,11 @@ def test_the_metrics_on_the_page_are_those_of_the_service() -> None:
         metrics = Metrics()
         metrics.watch("relay_transfers_live", "", lambda: 0)
         metrics.watch("relay_store_available", "", lambda: 1)
-        with watching(metrics, Machine()):
-            return metrics
+        settings = Settings(worker_spares=0)
+        async with aiohttp.ClientSession() as session:
+            with watching(metrics, Machine()):
+                async with bridging(settings, rooms=RoomPolicy([]), session=session, metrics=metrics):
+                    return metrics
 
     metrics = uvloop.run(all_metrics())
     counted = {f"{each.name}_total" if each.type == "counter" else each.name for each in metrics.registry.collect()}
