@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from relay.dev.carrier_call import EndedBy
 from relay.dev.carrier_outcomes import Answers, Delivery, Outcome
-from relay.dev.phone import HangUp, SimulatedPhone
+from relay.dev.phone import HangUp, Network, SimulatedPhone
 from relay.errors import StoreUnavailable
 from relay.transfers.reasons import Reason
 from relay.transfers.states import Event, State
@@ -96,6 +96,16 @@ async def check_reconnects(stage: Stage, how: HangUp, *, unheard_ms: float) -> N
     assert (await events_of(stage, on.transfer_id)).count(Event.MEDIA_LOST) == 1
     on.call.phones[1].stop()
     await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
+async def test_f39_call_whose_media_come_byte_by_byte_is_as_any_other(set_stage: SetStage) -> None:
+    """Every byte of the upgrade and of the media in a segment of its own; two processes read them."""
+    crumbs = Network(segment_bytes=1)
+    async with set_stage(Outcome(callee=Answers(says=AGENT_SAYS, network=crumbs))) as stage:
+        on = await stage.on_call()
+        await until_heard(stage, on.phone)
+        on.phone.stop()
+        await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
 async def status_of_upgrade(stage: Stage, url: str) -> int:
