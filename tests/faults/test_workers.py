@@ -61,9 +61,12 @@ async def readiness(stage: Stage) -> tuple[int, bool, bool]:
 # --- F44: the worker dies ---
 
 
+@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.long)])
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.name)
-async def test_f44_call_of_a_worker_that_dies_is_over_within_a_second(set_stage: SetStage, end: signal.Signals) -> None:
-    async with set_stage(SPEAKS) as stage, calls_in(stage, "red", "green", "yellow") as calls:
+async def test_f44_call_of_a_worker_that_dies_is_over_within_a_second(
+    set_stage: SetStage, end: signal.Signals, count: int
+) -> None:
+    async with set_stage(SPEAKS) as stage, calls_in(stage, *(f"room-{place}" for place in range(count))) as calls:
         stage.expected |= {"worker_lost"}
         (dying, its_customer), *others = calls
         pid = worker_of(stage, dying.transfer_id)
