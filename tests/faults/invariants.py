@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from relay.dev.carrier import SimulatedCarrier
@@ -26,6 +25,7 @@ DEFECTS = {
     "internal_error",
     "leave_timeout",
     "listener_error",
+    "no_line",
     "pair_broken",
     "phone_may_be_alive",
     "request_broke",
@@ -34,13 +34,14 @@ DEFECTS = {
     "teardown_failed",
     "transfer_broke",
     "transfer_not_ours",
+    "worker_broke",
     "worker_killed",
     "worker_lost",
     "worker_not_killed",
     "worker_not_started",
     "workers_left",
 }
-"""What the service logs of itself, or counts of its bridges, when something in it is not as it should be."""
+"""What the service and its workers log of themselves when something in them is not as it should be."""
 
 
 async def check_record(stage: Stage, transfer_id: str) -> None:
@@ -82,11 +83,10 @@ async def check_rooms(stage: Stage) -> None:
         await _Usher.until_left(stage.room_url(room), "relay")
 
 
-def check_complaints(stage: Stage, faults_of_bridges: Mapping[str, float]) -> None:
+def check_complaints(stage: Stage) -> None:
     """The carrier was not given anything it does not take, and the service found nothing wrong with itself."""
     complaints = [*stage.carrier.violations, *(each for call in stage.carrier.calls for each in call.violations)]
-    complaints += [str(entry) for entry in stage.logs if entry["event"] in DEFECTS]
-    complaints += [f"{kind} on a bridge" for kind, count in faults_of_bridges.items() if kind in DEFECTS and count]
+    complaints += [str(entry) for entry in [*stage.logs, *stage.worker_logs()] if entry["event"] in DEFECTS]
     unexpected = [each for each in complaints if not any(part in each for part in stage.expected)]
     assert unexpected == [], unexpected
 

@@ -96,11 +96,11 @@ class Node(Stage):
         if self.is_serving:
             self.send(signal.SIGTERM)
             assert await self.exited(within_s=10) == 0
-            invariants.check_complaints(self, {})
+            invariants.check_complaints(self)
 
-    def _faults_of_bridges(self) -> dict[str, float]:
-        """Those are in its log, which its workers write to as well."""
-        return {}
+    def worker_logs(self) -> list[dict[str, Any]]:
+        """Those are in its own, which its workers write to as well."""
+        return []
 
 
 def _env_text(value: Any) -> str:

@@ -65,7 +65,8 @@ async def test_f2_phone_that_rings_for_too_long_is_hung_up_though_the_carrier_sa
 @pytest.mark.long
 async def test_f2_answer_at_the_very_deadline_is_a_call_or_none(set_stage: SetStage) -> None:
     script = {f"+141555501{number:02}": Outcome(callee=Answers(after_s=0.6 + number / 30)) for number in range(12)}
-    async with set_stage(script, ring_timeout_s=1.0) as stage:
+    async with set_stage(script, ring_timeout_s=1.0, worker_spares=len(script)) as stage:
+        await stage.service.until_workers_ready()
         stage.expected.add("media: expected a WebSocket")  # the end came between the document and its stream
         ids = await asyncio.gather(*(stage.ask(room=number[1:], to=number) for number in script))
         views = [await stage.relay.wait(transfer_id) for transfer_id in ids]
