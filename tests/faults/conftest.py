@@ -11,12 +11,13 @@ from typing import Any, Protocol
 import pytest
 import uvloop
 
-from relay.app import bridging
+from relay.app import bridging, service
 from relay.app.bridging import WORKER
 from relay.bridge.settings import BridgeSettings
 from relay.dev.carrier_outcomes import ANSWERED, Script
 from tests.app.valkey import running_valkey
 from tests.faults.held import Held, warm_up
+from tests.faults.in_process import bridging_in_process
 from tests.faults.stage import Stage
 
 TEST_MAX_S = 40.0
@@ -52,6 +53,12 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs of media that are not settings, shortened: the real ones are for ``long`` tests."""
     quick = functools.partial(BridgeSettings, media_timeout_s=0.6, tick_s=0.05, close_timeout_s=0.2)
     monkeypatch.setattr(bridging, "BridgeSettings", quick)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No workers: hundreds of transfers, which are about something else, would wait for hundreds of processes."""
+    monkeypatch.setattr(service, "bridging", bridging_in_process)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -216,6 +216,7 @@ async def test_f7_call_that_turns_up_when_its_transfer_is_over_is_hung_up(set_st
 
 
 @pytest.mark.parametrize("runs", [20, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.usefixtures("in_process")
 async def test_f7_lost_answer_never_makes_a_second_call(set_stage: SetStage, runs: int) -> None:
     numbers = [f"+1415555{number:04}" for number in range(1000, 1000 + runs)]
     hows, ends = tuple(Loss), (Answers(says=AGENT_SAYS), BUSY.callee)
