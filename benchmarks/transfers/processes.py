@@ -116,8 +116,12 @@ class StandIn(Child):
     def end(self) -> dict[str, Any]:
         """Ask what it has seen; it answers when nothing is going on any longer."""
         self.tell("end")
-        answer: dict[str, Any] = json.loads(self.read_line())
+        answer: dict[str, Any] = self.read_json()
         return answer
+
+    def read_json(self) -> Any:
+        """The next thing that it says."""
+        return json.loads(self.read_line())
 
 
 class RelayService(Child):

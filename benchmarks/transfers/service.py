@@ -1,5 +1,5 @@
 """
-``relay serve``, but that bridges are in the service's own process, and its machine is not watched: what a trigger costs.
+``relay serve``, but with bridges in the service's own process, and its machine not watched: what a trigger costs.
 
 Fifty transfers a second cannot have a process each on a core or two, and the service would refuse most of them.
 """

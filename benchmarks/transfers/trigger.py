@@ -120,7 +120,7 @@ class TriggerLoad:
         self._number = 0
         self.session = aiohttp.ClientSession(headers=_HEADERS, connector=aiohttp.TCPConnector(limit=0))
 
-    async def ask(self, count: int, *, per_second: int) -> Asked:
+    async def ask(self, count: int, *, per_second: float) -> Asked:
         """Make so many requests, each at its time, and return when all are answered."""
         asked = Asked()
         loop = asyncio.get_running_loop()
