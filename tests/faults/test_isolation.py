@@ -31,9 +31,11 @@ multiple of one, which G.711 makes a little of, is another.
 """
 AGENTS_HZ, CUSTOMERS_HZ = TONES_HZ[::2], TONES_HZ[1::2]
 BLOCK_S = 0.1
-UNHEARD_DBFS = -45.0
-"""One frame of another's in a block would be 14 dB below its level: -34 dBFS. What a tone that begins there, or has a
-gap of a frame, is taken for is 53 dB below full scale."""
+UNHEARD_DBFS = -40.0
+"""
+One frame of another in a block would be 14 dB below its level: -34 dBFS. What a voice is taken for where its frames
+are late, or put together anew, was -45 dBFS at most, in the tone next to it, on a busy machine.
+"""
 
 
 def says(hz: int, rate_hz: int) -> bytes:
