@@ -10,7 +10,8 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -45,12 +46,12 @@ def watched_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 class Started:
     """A process, our end of its pair, and how it ended."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, log: IO[str] | None = None) -> None:
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.pair, theirs = socket.socketpair()
         self.pair.settimeout(0)
         with theirs:
-            self.process = WorkerProcess([sys.executable, "-c", code], theirs, on_exit=self.exited.set_result)
+            self.process = WorkerProcess([sys.executable, "-c", code], theirs, on_exit=self.exited.set_result, log=log)
 
     async def says(self) -> str:
         return (await asyncio.get_running_loop().sock_recv(self.pair, 1000)).decode()
@@ -73,6 +74,30 @@ def test_it_has_its_end_of_the_pair_a_session_of_its_own_and_nothing_else_of_our
                 assert await started.exited == 7
         assert children() == children_before
         assert descriptors() == open_before
+
+    run(test())
+
+
+def test_it_runs_the_codec_as_we_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELAY_INSTRUCTION_SET", "portable")
+
+    async def test() -> None:
+        started = Started(SAYS)
+        with started.pair:
+            assert "['RELAY_INSTRUCTION_SET']" in await started.says()
+            started.pair.send(b"!")
+            await started.exited
+
+    run(test())
+
+
+def test_its_standard_error_goes_where_it_is_told(run: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        with (tmp_path / "log").open("w") as log:
+            started = Started("import sys; print('a line', file=sys.stderr)", log)
+            with started.pair:
+                assert await started.exited == 0
+        assert (tmp_path / "log").read_text() == "a line\n"
 
     run(test())
 

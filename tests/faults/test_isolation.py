@@ -81,6 +81,7 @@ async def test_ten_calls_at_once_hear_nothing_of_each_other(set_stage: SetStage)
         heard = {AGENTS_HZ[place]: customers[place].heard for place in range(CALLS)}
         heard |= {CUSTOMERS_HZ[place]: phones[place].heard for place in range(CALLS)}
         assert len(set(stage.service.services.coordinator._live)) == CALLS
+        assert stage.worker_pids_of_calls() >= CALLS
         for phone in phones:
             phone.stop()
         for transfer_id in stage.transfer_ids:
