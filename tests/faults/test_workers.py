@@ -22,10 +22,12 @@ from relay.transfers.states import State
 from tests.bridge.pooled import state_of
 from tests.faults.conftest import SetStage
 from tests.faults.ears import Stopwatch, longest_gap_ms, until_heard_at_phone, until_heard_in_room
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, CUSTOMER_SAYS, OnCall, Stage
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, CUSTOMER_SAYS, NO_LINE, OnCall, Stage
 
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 LOST_MS = 1000
+LAST_WORDS = {"worker_lost", NO_LINE}
+"""What the service says of a worker that died, and what Python does where a signal has ended it."""
 ENDS = [signal.SIGKILL, signal.SIGABRT]
 HANGING = (sys.executable, str(Path(__file__).with_name("hanging_worker.py")))
 UNNOTICED_MS = 200
@@ -67,7 +69,7 @@ async def test_f44_call_of_a_worker_that_dies_is_over_within_a_second(
     set_stage: SetStage, end: signal.Signals, count: int
 ) -> None:
     async with set_stage(SPEAKS) as stage, calls_in(stage, *(f"room-{place}" for place in range(count))) as calls:
-        stage.expected |= {"worker_lost"}
+        stage.expected |= LAST_WORDS
         (dying, its_customer), *others = calls
         pid = worker_of(stage, dying.transfer_id)
         lost = Stopwatch()
@@ -94,7 +96,7 @@ async def test_f44_call_of_a_worker_that_dies_is_over_within_a_second(
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.name)
 async def test_f44_phone_stops_ringing_when_the_worker_dies(set_stage: SetStage, end: signal.Signals) -> None:
     async with set_stage(Outcome(callee=Rings())) as stage:
-        stage.expected |= {"worker_lost"}
+        stage.expected |= LAST_WORDS
         transfer_id = await stage.ask()
         await stage.until(transfer_id, State.RINGING)
         lost = Stopwatch()
