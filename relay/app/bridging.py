@@ -19,6 +19,7 @@ from relay.bridge.messages import Configure, RoomSpec
 from relay.bridge.messages import RoomKind as RoomKindName
 from relay.bridge.pool import WorkerPool
 from relay.bridge.settings import BridgeSettings
+from relay.bridge.worker_bridge import LOST
 from relay.transfers.record import TransferOrder
 
 WORKER: Final = (sys.executable, "-P", "-m", "relay.app.worker")
@@ -74,7 +75,10 @@ class Releases:
 
     def note(self, ended: events.Ended) -> None:
         """Take note of a bridge that is over."""
-        self._leaks = self._leaks + 1 if ended.stats.faults.get(LEAKED) else 0
+        faults = ended.stats.faults
+        if faults.get(LOST):  # says nothing of rooms, or that one held its process up until it was killed
+            return
+        self._leaks = self._leaks + 1 if faults.get(LEAKED) else 0
         if self._leaks == self._leaks_max:
             structlog.get_logger().error("rooms_do_not_let_go", in_a_row=self._leaks)
 

@@ -8,10 +8,12 @@ by its end of the pair being closed, whatever it died of.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import faulthandler
 import gc
 import importlib
 import os
+import resource
 import select
 import signal
 import socket
@@ -19,6 +21,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeAlias, cast
 
@@ -44,6 +47,7 @@ SAID_S: Final = 0.5
 DETAIL_MAX: Final = 1000
 """Characters of a text that says why."""
 
+OOM_SCORE: Final = Path("/proc/self/oom_score_adj")
 ADAPTERS: Final[Mapping[str, Callable[[], MediaAdapter]]] = {"twilio": TwilioAdapter}
 
 Configuring: TypeAlias = Callable[[messages.Configure, Sequence[str]], None]
@@ -69,6 +73,7 @@ def run(descriptor: int, configure: Configuring, *, gone_s: float = GONE_S, stal
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    _prepare_for_the_worst()
     pair = socket.socket(fileno=descriptor)
     pair.set_inheritable(False)
     threading.Thread(target=_exit_behind, args=(descriptor, gone_s), daemon=True).start()
@@ -79,6 +84,14 @@ def run(descriptor: int, configure: Configuring, *, gone_s: float = GONE_S, stal
         log.exception("worker_broke", error=repr(error))
         return 1
     return 0  # the loop is not closed: that waits for threads, too
+
+
+def _prepare_for_the_worst() -> None:
+    """What kills a process should kill this one, which is one call, say where it was, and keep no token on a disk."""
+    faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # Linux's alone; to offer oneself needs no right
+        OOM_SCORE.write_text("500")
 
 
 async def _work(pair: socket.socket, configure: Configuring, stalled_s: float) -> None:

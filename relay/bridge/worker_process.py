@@ -84,7 +84,8 @@ def how_it_ended(status: int) -> str:
 
 
 def _is_no_setting(name: str) -> bool:
-    return not name.startswith(SETTINGS) or name == NO_SETTING
+    """Not what native code would log more for, past what takes secrets out of logs, either."""
+    return (not name.startswith(SETTINGS) or name == NO_SETTING) and name != "RUST_LOG"
 
 
 def _descriptor_of(pid: int) -> int:

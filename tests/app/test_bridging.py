@@ -122,3 +122,12 @@ def test_a_room_that_lets_go_ends_the_row() -> None:
     releases.note(ended_with(**{LEAKED: 1}))
     releases.note(ended_with())
     assert releases.are_clean
+
+
+def test_a_worker_that_is_lost_says_nothing_of_rooms_that_let_go() -> None:
+    """One that a room held up is killed before it can tell of that."""
+    releases = Releases()
+    for _ in range(LEAKS_MAX):
+        releases.note(ended_with(**{LEAKED: 1}))
+        releases.note(ended_with(worker_lost=1))
+    assert not releases.are_clean

@@ -66,7 +66,11 @@ def test_the_unit_leaves_calls_their_time_to_end() -> None:
 
 
 def test_the_unit_lets_the_service_alone_be_told_to_stop_and_does_not_repeat_what_cannot_work() -> None:
-    assert (unit("KillMode"), unit("RestartPreventExitStatus")) == ("mixed", "2")
+    assert (unit("KillMode"), unit("RestartPreventExitStatus")) == ("process", "2")
+
+
+def test_the_unit_lets_one_calls_process_die_alone() -> None:
+    assert (unit("OOMPolicy"), unit("LimitCORE")) == ("continue", "0")
 
 
 def test_the_unit_allows_all_descriptors_that_relay_may_need() -> None:

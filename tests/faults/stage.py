@@ -18,6 +18,7 @@ import structlog
 from relay.app.bridging import WORKER
 from relay.app.service import Service, running
 from relay.app.settings import Settings
+from relay.bridge.worker_bridge import WorkerBridge
 from relay.client import RelayClient, TransferView
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_call import SimulatedCall
@@ -222,3 +223,10 @@ async def black_hole(stage: Stage, on: OnCall) -> None:
     transfer = await stage.store.wait(on.transfer_id, lambda transfer: transfer.reconnecting, timeout_s=15)
     assert transfer is not None
     assert (transfer.state, transfer.reconnecting) == (State.JOINED, True)
+
+
+def worker_of(stage: Stage, transfer_id: str) -> int:
+    """The process of a transfer's worker."""
+    bridge = stage.service.services.coordinator._live[transfer_id].bridge
+    assert isinstance(bridge, WorkerBridge)
+    return bridge.pid

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from relay.app.bridging import LEAKS_MAX
-from relay.bridge.worker_bridge import WorkerBridge
 from relay.dev.carrier_outcomes import Answers, Outcome, Rings
 from relay.dev.person import Person
 from relay.rooms.daily_call import LEAVE_TIMEOUT_S
@@ -22,7 +21,7 @@ from relay.transfers.states import State
 from tests.bridge.pooled import state_of
 from tests.faults.conftest import SetStage
 from tests.faults.ears import Stopwatch, longest_gap_ms, until_heard_at_phone, until_heard_in_room
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, CUSTOMER_SAYS, NO_LINE, OnCall, Stage
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, CUSTOMER_SAYS, NO_LINE, OnCall, Stage, worker_of
 
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 LOST_MS = 1000
@@ -32,13 +31,6 @@ ENDS = [signal.SIGKILL, signal.SIGABRT]
 HANGING = (sys.executable, str(Path(__file__).with_name("hanging_worker.py")))
 UNNOTICED_MS = 200
 """The longest gap in a voice that others may hear: the loop of carrier, rooms and service is one, and is busy."""
-
-
-def worker_of(stage: Stage, transfer_id: str) -> int:
-    """The process of a transfer's worker."""
-    bridge = stage.service.services.coordinator._live[transfer_id].bridge
-    assert isinstance(bridge, WorkerBridge)
-    return bridge.pid
 
 
 @asynccontextmanager
