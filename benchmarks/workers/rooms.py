@@ -134,7 +134,7 @@ class Rooms:
         self._is_over = False
 
     def run(self) -> None:
-        """Serve until ``end``, or the end of standard input."""
+        """Serve until the end of standard input; ``begin`` and ``end`` as in ``bridge.server``."""
         print(json.dumps({"port": self.port}), flush=True)
         others: Mapping[int, Callable[[], None]] = {
             self._listener.fileno(): self._accept,
@@ -181,14 +181,15 @@ class Rooms:
             slot.pop(descriptor, None)
 
     def _obey(self) -> None:
-        for command in os.read(sys.stdin.fileno(), 4096).decode().split() or ["end"]:
+        received = os.read(sys.stdin.fileno(), 4096)
+        self._is_over = not received
+        for command in received.decode().split():
             if command == "begin":
                 for place in self._places.values():
                     place.arrived_ns.clear()
                     place.dropped_frames = 0
             elif command == "end":
-                print(json.dumps(self._seen()), flush=True)
-                self._is_over = True
+                print(json.dumps(self._seen()), flush=True)  # and goes on: calls whose room is lost end by themselves
 
     def _seen(self) -> dict[str, Any]:
         late_ms = lateness_ms([place.arrived_ns for place in self._places.values()])
