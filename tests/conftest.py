@@ -1,5 +1,6 @@
 """What every test shares: deterministic hypothesis and the choice of instruction set."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -18,3 +19,19 @@ def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
     _codec.use_instruction_set(request.param)
     yield request.param
     _codec.use_instruction_set(before)
+
+
+@pytest.fixture(autouse=True)
+def idle_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    No service in this process refuses a transfer for what the machine is like: its loop is that of carrier, customer
+    and test too, all of which keep it busy. A test of that asks for ``real_machine``.
+    """
+    watch = sys.modules.get("relay.app.machine_watch")
+    if watch is not None and "real_machine" not in request.fixturenames:
+        monkeypatch.setattr(watch.MachineWatch, "start", lambda _: None)
+
+
+@pytest.fixture
+def real_machine() -> None:
+    """Services in this process look at the machine, as they do elsewhere."""

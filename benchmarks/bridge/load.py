@@ -24,7 +24,7 @@ _TFD_TIMER_ABSTIME: Final = 1
 _NONBLOCKING: Final = os.O_NONBLOCK
 
 
-class _Deadline:
+class Deadline:
     """A timerfd: readable from a moment on."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Load:
         self.sent_ns: list[int] = []
         self._prefixes = prefixes
         self._by_descriptor = {stream.socket.fileno(): stream for stream in self.streams}
-        self._deadline = _Deadline()
+        self._deadline = Deadline()
         self._epoll = select.epoll()
         for descriptor in (*self._by_descriptor, self._deadline.descriptor):
             self._epoll.register(descriptor, select.EPOLLIN)

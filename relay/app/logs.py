@@ -11,8 +11,8 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from relay.app.log_words import LogFormat, LogLevel
 from relay.app.redaction import Redactor, text_of
-from relay.app.settings_entries import LogFormat, LogLevel
 
 TALKATIVE: Final = ("aiohttp", "asyncio", "uvicorn", "websockets")
 """Libraries whose debug lines have whole requests, headers and frames in them: never below ``info``."""

@@ -64,6 +64,9 @@ class Metrics:
             buckets=_DELAYS_MS,
             registry=registry,
         )
+        self._refused = Counter(
+            "relay_admission_refused", "Transfers refused for want of machine", ["shortage"], registry=registry
+        )
         self._requested_s: dict[str, float] = {}
         self._faults_seen: dict[str, Mapping[str, int]] = {}
 
@@ -103,6 +106,10 @@ class Metrics:
     def carrier(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
         """Count one request to a carrier."""
         self._carrier_s.labels(provider, operation, outcome).observe(seconds)
+
+    def refused(self, shortage: str) -> None:
+        """Count one shortage that a transfer was refused for."""
+        self._refused.labels(shortage).inc()
 
     def bridge(self, transfer_id: str, stats: BridgeStats) -> None:
         """Count what a bridge reports once a second; the id is only to tell bridges apart."""

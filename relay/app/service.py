@@ -4,37 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import IO, Final
 
 import structlog
 import uvicorn
 
+from relay.app.acceptor import Acceptor
+from relay.app.admission import AdmittingBridges
+from relay.app.bridging import WORKER, Bridging, bridging
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.carriers import CarrierAccount, carrier_session
 from relay.app.embedded_store import EmbeddedStore
 from relay.app.http_app import create_app
 from relay.app.http_protocol import BoundedHttp
+from relay.app.machine import Machine, check_descriptors
+from relay.app.machine_watch import watching
 from relay.app.media_upgrade import media_upgrade
 from relay.app.metrics import Metrics
 from relay.app.numbers import NumberPolicy
-from relay.app.room_urls import RoomKind, RoomPolicy
+from relay.app.room_urls import RoomPolicy
 from relay.app.services import Services
 from relay.app.settings import ListenAddress, Settings
-from relay.bridge.in_process import InProcessBridges, RoomPlace
-from relay.bridge.settings import BridgeSettings
-from relay.errors import ConfigurationError, Problem, RoomRefused, StoreUnavailable
+from relay.errors import ConfigurationError, Problem, StoreUnavailable
 from relay.providers.control import CarrierControl
 from relay.providers.twilio_control import TwilioControl
-from relay.rooms.local import LocalRoom
 from relay.transfers.coordinator import Coordinator, CoordinatorSettings
 from relay.transfers.course import CourseSettings
-from relay.transfers.record import TransferOrder
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512
@@ -69,6 +71,11 @@ class Service:
             self._at_once.set()
         self._stop.set()
 
+    async def until_workers_ready(self) -> None:
+        """Return when there are as many spare workers as there should be: the next transfer waits for none."""
+        if self.services.bridging is not None:
+            await self.services.bridging.pool.until_spares_ready()
+
     async def until_stopped(self) -> None:
         """Return when it has been asked to stop, and no transfer is left."""
         await self._stop.wait()
@@ -92,12 +99,23 @@ class Service:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, but for signals: it would cut every call at the first one."""
+    """
+    Uvicorn, but for signals: it would cut every call at the first one; and for connections, which the loop would take
+    and close when there are no descriptors for them.
+    """
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave signals to the service."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        await self.lifespan.startup()
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        protocol = functools.partial(make, config=self.config, server_state=self.server_state, app_state={})
+        self.servers = [Acceptor(each, protocol) for each in sockets or ()]  # type: ignore[misc] # all it needs of them
+        self.started = True
 
 
 async def serve(settings: Settings) -> None:
@@ -105,7 +123,7 @@ async def serve(settings: Settings) -> None:
     Run the service until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: it cannot listen where it should.
+        ConfigurationError: as ``running``.
         StoreUnavailable: the embedded store did not start, or ended by itself.
     """
     asked: asyncio.Queue[None] = asyncio.Queue()
@@ -132,19 +150,29 @@ async def _stop_when_asked(service: Service, asked: asyncio.Queue[None]) -> None
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Service]:
+async def running(
+    settings: Settings, *, worker: Sequence[str] = WORKER, worker_log: IO[str] | None = None
+) -> AsyncIterator[Service]:
     """
     A service that serves, within the block; leaving it ends every transfer.
 
+    Args:
+        settings: all there are.
+        worker: what is started for each bridge; see ``bridging``.
+        worker_log: where that logs; None: to our standard error.
+
     Raises:
-        ConfigurationError: it cannot listen where it should.
+        ConfigurationError: it cannot listen where it should, or may not have the descriptors that it needs.
         StoreUnavailable: the embedded store did not start.
     """
+    check_descriptors(settings.max_transfers)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(_listen(settings.listen)))
         base_url = _base_url(settings.listen, listener)
         lost = asyncio.Event()
-        services = await _assemble(stack, settings, settings.public_url or base_url, on_store_lost=lost.set)
+        public_url = settings.public_url or base_url
+        open_bridging = functools.partial(bridging, settings, worker=worker, log=worker_log)
+        services = await _assemble(stack, settings, public_url, open_bridging=open_bridging, on_store_lost=lost.set)
         server = _Server(
             uvicorn.Config(
                 create_app(services),
@@ -168,6 +196,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(_end_serving, server, serving)
         stack.push_async_callback(services.store.close)  # whoever still waits for a transfer waits for nothing
         stack.push_async_callback(service.end)
+        services.coordinator.recover()
         yield service
 
 
@@ -185,7 +214,12 @@ async def _end_serving(server: uvicorn.Server, serving: asyncio.Task[None]) -> N
 
 
 async def _assemble(
-    stack: AsyncExitStack, settings: Settings, public_url: str, *, on_store_lost: Callable[[], None]
+    stack: AsyncExitStack,
+    settings: Settings,
+    public_url: str,
+    *,
+    open_bridging: Callable[..., AbstractAsyncContextManager[Bridging]],
+    on_store_lost: Callable[[], None],
 ) -> Services:
     metrics, urls = Metrics(), CarrierUrls(public_url)
     rooms = RoomPolicy(settings.daily_domains, settings.local_rooms)
@@ -202,19 +236,11 @@ async def _assemble(
         name: CarrierAccount(control, session, urls, metrics=metrics, timeout_s=settings.dial_timeout_s)
         for name, control in controls.items()
     }
-    bridges = InProcessBridges(
-        lambda order: _room_place(rooms, order),
-        adapters=lambda provider: controls[provider].media_adapter(),
-        settings=BridgeSettings(
-            customer_grace_s=settings.customer_grace_s, reconnect_timeout_s=settings.reconnect_timeout_s
-        ),
-        bridges_max=settings.max_transfers,
-        on_statistics=metrics.bridge,
-        on_ended=lambda transfer_id, ended: metrics.bridge_ended(transfer_id, ended.stats),
-    )
+    bridges = await stack.enter_async_context(open_bridging(rooms=rooms, session=session, metrics=metrics))
+    admission = stack.enter_context(watching(metrics, Machine(worker_pids=lambda: bridges.pool.pids)))
     coordinator = Coordinator(
         store,
-        bridges,
+        AdmittingBridges(bridges.pool, admission),
         carriers,
         node_id=secrets.token_hex(8),
         settings=_coordinator_settings(settings),
@@ -231,6 +257,8 @@ async def _assemble(
         rooms=rooms,
         numbers=NumberPolicy(settings.allowed_numbers, settings.denied_numbers),
         metrics=metrics,
+        admission=admission,
+        bridging=bridges,
     )
 
 
@@ -260,18 +288,6 @@ def _controls(settings: Settings) -> Mapping[str, CarrierControl]:
             shared_keys={key_id: secret} if secret else {},
         )
     return controls
-
-
-def _room_place(rooms: RoomPolicy, order: TransferOrder) -> RoomPlace:
-    """
-    A place in the room of an order.
-
-    Raises:
-        RoomRefused: there is no such room here.
-    """
-    if rooms.check(order.room_url).kind is RoomKind.LOCAL:
-        return RoomPlace(LocalRoom(order.room_url), one_per_process=False)
-    raise RoomRefused("expected a local room: this version has no Daily room yet")
 
 
 def _listen(address: ListenAddress) -> socket.socket:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from relay.app.admission import Admission
+from relay.app.bridging import Bridging
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.metrics import Metrics
 from relay.app.numbers import NumberPolicy
@@ -28,3 +30,7 @@ class Services:
     rooms: RoomPolicy
     numbers: NumberPolicy
     metrics: Metrics
+    admission: Admission = field(default_factory=Admission)
+    """Whether there is room for one more; without readings there is."""
+    bridging: Bridging | None = None
+    """What carries calls, where that is workers."""

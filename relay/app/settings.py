@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from relay.app.log_words import LogFormat, LogLevel
 from relay.app.settings_checks import Given, cross_problems
-from relay.app.settings_entries import ApiKey, Destination, LogFormat, LogLevel, Provider, Scope
+from relay.app.settings_entries import ApiKey, Destination, Provider, Scope
 from relay.app.settings_forms import ListenAddress
 from relay.app.settings_model import Settings
 from relay.app.settings_problems import ENV_PREFIX, Names, env_name, problems_of, unknown

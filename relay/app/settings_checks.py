@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.app.numbers import is_built_in_denied
-from relay.app.settings_entries import Provider
+from relay.app.settings_entries import Provider, TokenMaker
 from relay.app.settings_forms import host_of, is_loopback
 from relay.app.settings_model import Settings
 from relay.app.settings_problems import Names, env_name
@@ -140,9 +140,14 @@ def _daily_key_alone(given: Given) -> Iterator[Problem]:
             fix = "set it to the API key of the domain, or remove the domain's id"
             name = given.names.of("daily_api_key")
             yield Problem(name, expected="a key beside the domain's id", got="nothing", fix=fix)
+        if given.settings.daily_tokens is TokenMaker.REST:
+            fix = "set it to the API key of the domain, or remove this, and let requests bring a room_token"
+            name = given.names.of("daily_tokens")
+            yield Problem(name, expected=f"{env_name('daily_api_key')} beside it", got="nothing", fix=fix)
         return
     key = given.names.of("daily_api_key")
-    if not given.is_set("daily_domain_id"):
+    is_signed_here = given.is_whole("daily_tokens") and given.settings.daily_tokens is TokenMaker.SELF_SIGNED
+    if is_signed_here and not given.is_set("daily_domain_id"):
         fix = 'set it to domain_id of `curl -H "Authorization: Bearer KEY" https://api.daily.co/v1/`'
         name = given.names.of("daily_domain_id")
         yield Problem(name, expected=f"the id of the domain of {key}", got="nothing", fix=fix)

@@ -32,22 +32,20 @@ class Provider(StrEnum):
     TWILIO = "twilio"
 
 
-class LogLevel(StrEnum):
-    """From what on events are logged."""
+class TokenMaker(StrEnum):
+    """Who makes the tokens for Daily rooms."""
 
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
+    SELF_SIGNED = "self_signed"
+    """Relay, with the domain's API key: no request, and Daily need not answer."""
+    REST = "rest"
+    """Daily, asked through its REST API."""
 
 
-class LogFormat(StrEnum):
-    """How an event becomes a line."""
+class DailyBackend(StrEnum):
+    """How audio goes in and out of Daily rooms; ``docs/rooms.md`` says what each costs and isolates."""
 
-    JSON = "json"
-    CONSOLE = "console"
-    AUTO = "auto"
-    """For people at a terminal, else JSON."""
+    VIRTUAL = "virtual"
+    TRACKS = "tracks"
 
 
 def _read_scopes(value: object) -> frozenset[Scope]:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from relay.app import settings_forms as forms
+from relay.app.log_words import LogFormat, LogLevel
 from relay.app.settings_entries import (
     DESTINATION,
     DESTINATION_NAME,
@@ -17,10 +18,10 @@ from relay.app.settings_entries import (
     KEY_ENTRY,
     RING_TIMEOUT,
     ApiKey,
+    DailyBackend,
     Destination,
-    LogFormat,
-    LogLevel,
     Provider,
+    TokenMaker,
 )
 from relay.app.settings_forms import ListenAddress, choice, number
 
@@ -79,11 +80,19 @@ class Settings(BaseSettings):
     )
     daily_api_key: Annotated[SecretStr, forms.SECRET_TEXT] | None = Field(
         default=None,
-        description="Signs the token by which relay enters private rooms, if the request brings none. It never leaves "
-        "the process.",
+        description="Makes the token by which relay enters private rooms, if the request brings none: see "
+        "`daily_tokens`.",
     )
     daily_domain_id: Annotated[str, forms.DOMAIN_ID] | None = Field(
         default=None, description="The domain's id at Daily: part of each token that is signed here."
+    )
+    daily_tokens: Annotated[TokenMaker, choice(TokenMaker)] = Field(
+        default=TokenMaker.SELF_SIGNED,
+        description="Who makes that token: `self_signed` is relay itself, `rest` is Daily, asked for each call.",
+    )
+    daily_backend: Annotated[DailyBackend, choice(DailyBackend)] = Field(
+        default=DailyBackend.VIRTUAL,
+        description="How audio goes in and out of Daily rooms: virtual devices, or tracks; see [rooms](rooms.md).",
     )
     twilio_account_sid: Annotated[str, forms.ACCOUNT_SID] | None = Field(
         default=None, description="Twilio's Account SID."
@@ -129,6 +138,9 @@ class Settings(BaseSettings):
     )
     max_transfers: Annotated[int, number(1, 10_000, whole=True)] = Field(
         default=50, description="Transfers at the same time."
+    )
+    worker_spares: Annotated[int, number(0, 100, whole=True)] = Field(
+        default=2, description="Processes that are kept ready for the next transfers: each takes one."
     )
     transfers_per_minute: Annotated[int, number(1, 1_000_000, whole=True)] = Field(
         default=60, description="Transfers that each API key may make in a minute."

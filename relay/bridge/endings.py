@@ -21,6 +21,7 @@ _CLOSE_CODES: Final = {
     Reason.MEDIA_LOST: CloseCode.TRY_AGAIN_LATER,
     Reason.INTERNAL_ERROR: CloseCode.INTERNAL_ERROR,
     Reason.NODE_SHUTDOWN: CloseCode.GOING_AWAY,
+    Reason.NODE_LOST: CloseCode.GOING_AWAY,
 }
 
 

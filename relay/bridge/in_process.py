@@ -85,7 +85,7 @@ class InProcessBridges:
 
         def tell(event: events.BridgeEvent) -> None:
             self._watch(transfer_id, event)
-            told = _as_told(event)
+            told = as_told(event)
             if told is not None:
                 on_event(told)
             if isinstance(event, events.Ended):
@@ -151,6 +151,10 @@ class InProcessBridge:
         """As ``ports.Bridge.admit``."""
         self._bridge.admit()
 
+    def end(self, reason: Reason, detail: str = "") -> None:
+        """Take it down; ``release`` waits for what that comes to."""
+        self._bridge.end(reason, detail)
+
     async def release(self, reason: Reason) -> None:
         """As ``ports.Bridge.release``; bounded by the settings' time-outs for notice, closing and leaving."""
         self._bridge.end(reason)
@@ -162,7 +166,7 @@ class InProcessBridge:
             await asyncio.wait(self._connections)
 
 
-def _as_told(event: events.BridgeEvent) -> ports.BridgeEvent | None:
+def as_told(event: events.BridgeEvent) -> ports.BridgeEvent | None:
     """What transfers are told of an event; None: nothing."""
     told: ports.BridgeEvent | None = None
     match event:

@@ -60,7 +60,8 @@ class Room(Protocol):
         The kinds are a closed set, for they become metrics; a room leaves out what cannot happen to it:
         ``listener_errors`` (calls that raised, or gave PCM of a wrong length), ``missed_ticks`` (of the microphone's
         clock, too late to be delivered), ``dropped_frames`` (of the microphone, that the room did not take in time),
-        ``bad_messages`` (from the room's server, that could not be read).
+        ``bad_messages`` (from the room's server, that could not be read), ``leaked_threads`` (of the room, that did not
+        end within the bounds of ``leave``).
         """
 
     async def join(self, listener: RoomListener) -> Sequence[Participant]:

@@ -131,6 +131,10 @@ class Coordinator:
         """Transfers that hold a bridge, or are about to."""
         return self._places
 
+    def recover(self) -> None:
+        """Begin to end what a node before this one has left in the store, as ``node_lost``, and its phones."""
+        self._orphans.find_all()
+
     # Requests
 
     async def request(self, order: TransferOrder, caller: Caller) -> Requested:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -18,6 +18,8 @@ from relay.transfers.record import Transfer
 from relay.transfers.states import closing_event
 from relay.transfers.store import Answer, TransferStore
 
+FIND_AGAIN_S: Final = 1.0
+"""Until a store that was away is asked again for all that is in it."""
 LOOK_AGAIN_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 240.0)
 """Pauses before a store that was away is looked into again; then whoever comes upon the transfer ends it."""
 
@@ -77,11 +79,13 @@ class Orphans:
         if not transfer.is_terminal and not self._is_live(transfer.transfer_id):
             await self.close(transfer, Reason.NODE_LOST)
 
+    def find_all(self) -> None:
+        """End every transfer that is neither over nor going on here, as soon as the store can be read."""
+        self._begin(self._find_all())
+
     def look_later(self, transfer_id: str) -> None:
         """End a transfer, when the store is back, that may have been stored though nobody was told so."""
-        looking = asyncio.create_task(self._look_again(transfer_id))
-        self._looking.add(looking)
-        looking.add_done_callback(self._looking.discard)
+        self._begin(self._look_again(transfer_id))
 
     async def stop(self) -> None:
         """Look for nothing any longer."""
@@ -102,6 +106,23 @@ class Orphans:
         self._log.warning("unwanted_call", transfer_id=transfer_id)
         self._late.end(provider, call_id, transfer_id=transfer_id)
         await self._look(transfer_id, provider)
+
+    def _begin(self, looking: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(looking)
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+
+    async def _find_all(self) -> None:
+        while True:
+            try:
+                async for transfer in self._store.each():
+                    if not transfer.is_terminal and not self._is_live(transfer.transfer_id):
+                        self._log.warning("lost_transfer_found", transfer_id=transfer.transfer_id)
+                        await self.close_if_lost(transfer)
+            except StoreUnavailable:
+                await pause(self._call_later, FIND_AGAIN_S, asyncio.Event())
+            else:
+                return
 
     async def _look_again(self, transfer_id: str) -> None:
         for pause_s in LOOK_AGAIN_S:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -13,6 +13,8 @@ from relay.transfers.record import TRANSFER_ID, Transfer
 from relay.transfers.stored import read_transfer, transfer_key
 
 RECENT_KEPT: Final = 10_000
+PAGE: Final = 100
+"""So many are read at once, of all."""
 Ask: TypeAlias = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 
 _log = structlog.get_logger(__name__)
@@ -39,17 +41,27 @@ class RecentTransfers:
     async def read(self, limit: int) -> list[Transfer]:
         """Return the newest that can still be read, newest first."""
         found: list[Transfer] = []
+        if limit > 0:
+            async for transfer in self.each(page=limit):
+                found.append(transfer)
+                if len(found) == limit:
+                    break
+        return found
+
+    async def each(self, *, page: int | None = None) -> AsyncIterator[Transfer]:
+        """All that can still be read, newest first, ``page`` of them at once, or ``PAGE``; one may come twice."""
+        page = page or PAGE
         start = 0
-        while len(found) < limit:
-            (members,) = await self._ask([("ZREVRANGE", self._index, start, start + limit - 1)])
+        while True:
+            (members,) = await self._ask([("ZREVRANGE", self._index, start, start + page - 1)])
             if not members:
-                break
+                return
             kept, gone = await self._look_up([member.decode(errors="replace") for member in members])
-            found += kept
             if gone:
                 await self._ask([("ZREM", self._index, *gone)])
+            for transfer in kept:
+                yield transfer
             start += len(members) - len(gone)
-        return found[:limit]
 
     async def _look_up(self, members: Sequence[str]) -> tuple[list[Transfer], list[str]]:
         """Return the transfers among these, and what is none any more."""

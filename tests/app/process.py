@@ -79,6 +79,7 @@ async def started(
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+        process._transport.close()  # type: ignore[attr-defined] # what it said last is read by nobody
 
 
 def settings_with(carrier: SimulatedCarrier | None = None, rooms: RoomServer | None = None) -> dict[str, str]:

@@ -16,6 +16,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from uvicorn.server import ServerState
 
+from relay.app.admission import Admission, AdmittingBridges
+from relay.app.bridging import Bridging, Releases
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.http_app import create_app
 from relay.app.http_protocol import BoundedHttp
@@ -25,11 +27,14 @@ from relay.app.numbers import NumberPolicy
 from relay.app.room_urls import RoomPolicy
 from relay.app.services import Services
 from relay.app.settings import Settings
+from relay.bridge.messages import RoomSpec
+from relay.bridge.pool import WorkerPool
 from relay.dev.until import Changes
 from relay.providers.twilio_control import TwilioControl
 from relay.transfers.coordinator import Coordinator, CoordinatorSettings
 from relay.transfers.news import Subscription
 from relay.transfers.ports import PhoneEnded, PhoneNews, PhoneReport
+from relay.transfers.record import TransferOrder
 from relay.transfers.store import Answer, TransferStore
 from tests.transfers.simulated import SimulatedBridges, SimulatedCarrier
 
@@ -110,6 +115,7 @@ class Served:
     coordinator: Coordinator
     carrier: SimulatedCarrier
     bridges: SimulatedBridges
+    releases: Releases
 
     @property
     def api_routes(self) -> list[APIRoute]:
@@ -186,20 +192,31 @@ def settings_with(**changes: Any) -> Settings:
     return Settings(**(given | changes))
 
 
+def no_room(order: TransferOrder) -> RoomSpec:
+    """Of a pool that nobody takes a worker from: bridges are simulated."""
+    raise AssertionError(order)
+
+
 @asynccontextmanager
 async def serving(
     store_url: str, settings: Settings | None = None, coordinating: CoordinatorSettings | None = None
 ) -> AsyncIterator[Served]:
     """A service that listens on a port of its own, within the block."""
     settings = settings or settings_with()
-    carrier, bridges = SimulatedCarrier(), SimulatedBridges()
+    carrier, bridges, releases = SimulatedCarrier(), SimulatedBridges(), Releases()
     async with AsyncExitStack() as stack:
         store = WatchedStore(store_url, prefix=uuid.uuid4().hex)
         stack.push_async_callback(store.close)
         await store.open()
         metrics = Metrics()
+        admission = Admission(on_refused=metrics.refused)
         coordinator = Coordinator(
-            store, bridges, {"twilio": carrier}, node_id="n1", settings=coordinating, on_change=metrics.changed
+            store,
+            AdmittingBridges(bridges, admission),
+            {"twilio": carrier},
+            node_id="n1",
+            settings=coordinating,
+            on_change=metrics.changed,
         )
         services = Services(
             settings=settings,
@@ -210,12 +227,14 @@ async def serving(
             rooms=RoomPolicy(settings.daily_domains, settings.local_rooms),
             numbers=NumberPolicy(settings.allowed_numbers, settings.denied_numbers),
             metrics=metrics,
+            admission=admission,
+            bridging=Bridging(WorkerPool((), rooms=no_room, workers_max=1, spares=0), releases),
         )
         app = create_app(services)
         base_url = await stack.enter_async_context(listening(app, ws=media_upgrade(services)))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         stack.push_async_callback(coordinator.shut_down, drain_timeout_s=0)
-        yield Served(app, base_url, http, services, store, coordinator, carrier, bridges)
+        yield Served(app, base_url, http, services, store, coordinator, carrier, bridges, releases)
 
 
 @asynccontextmanager

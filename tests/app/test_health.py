@@ -6,18 +6,31 @@ from pathlib import Path
 
 import uvloop
 
+from relay.app.bridging import LEAKED, LEAKS_MAX
 from tests.app.conftest import RunServed
 from tests.app.served import Served, serving
+from tests.app.test_bridging import ended_with
 from tests.app.valkey import running_valkey, url_of
 
 READY_WITHIN_S = 2.0
+READY_PARTS = dict.fromkeys(("store", "open", "loop", "cpu", "memory", "descriptors", "workers", "rooms"), True)
 
 
 def test_a_service_that_can_take_requests_is_ready(run_served: RunServed) -> None:
     async def scenario(served: Served) -> None:
         assert (await served.ask("GET", "/healthz", key=None)).json == {"status": "ok"}
         ready = await served.ask("GET", "/readyz", key=None)
-        assert (ready.status, ready.json) == (200, {"ready": True, "parts": {"store": True, "open": True}})
+        assert (ready.status, ready.json) == (200, {"ready": True, "parts": READY_PARTS})
+
+    run_served(scenario)
+
+
+def test_a_service_whose_rooms_do_not_let_go_is_not_ready(run_served: RunServed) -> None:
+    async def scenario(served: Served) -> None:
+        for _ in range(LEAKS_MAX):
+            served.releases.note(ended_with(**{LEAKED: 1}))
+        ready = await served.ask("GET", "/readyz", key=None)
+        assert (ready.status, ready.json) == (503, {"ready": False, "parts": READY_PARTS | {"rooms": False}})
 
     run_served(scenario)
 
@@ -27,7 +40,7 @@ def test_a_service_that_shuts_down_lives_and_is_not_ready(run_served: RunServed)
         await served.coordinator.shut_down(drain_timeout_s=0)
         assert (await served.ask("GET", "/healthz", key=None)).status == 200
         ready = await served.ask("GET", "/readyz", key=None)
-        assert (ready.status, ready.json) == (503, {"ready": False, "parts": {"store": True, "open": False}})
+        assert (ready.status, ready.json) == (503, {"ready": False, "parts": READY_PARTS | {"open": False}})
 
     run_served(scenario)
 
@@ -40,7 +53,7 @@ def test_f23_redis_down_at_start(tmp_path: Path) -> None:
         async with serving(url_of(socket)) as served:
             assert (await served.ask("GET", "/healthz", key=None)).status == 200
             ready = await served.ask("GET", "/readyz", key=None)
-            assert (ready.status, ready.json["parts"]) == (503, {"store": False, "open": True})
+            assert (ready.status, ready.json["parts"]) == (503, READY_PARTS | {"store": False})
             for method, path in [("GET", "/v1/transfers"), ("GET", "/v1/transfers/tr_" + "0" * 32)]:
                 assert (await served.ask(method, path)).status == 503
             refused = await served.post()

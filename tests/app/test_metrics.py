@@ -166,6 +166,12 @@ def test_requests_are_counted_both_ways() -> None:
     assert value(metrics, "relay_media_upgrades_total", provider="twilio", verdict="forged") == 1
 
 
+def test_a_refusal_is_counted_by_what_was_short() -> None:
+    metrics = Metrics()
+    metrics.refused("memory")
+    assert value(metrics, "relay_admission_refused_total", shortage="memory") == 1
+
+
 # --- Bridges ---
 
 
@@ -219,6 +225,7 @@ def everything_counted() -> Metrics:
     metrics.carrier("twilio", "dial", "2xx", 0.3)
     metrics.webhook("twilio", "status", "ok")
     metrics.upgrade("twilio", "ok")
+    metrics.refused("cpu")
     metrics.bridge(CANARIES["transfer_id"], stats({"stall": 1}, wait_ms=45.0))
     return metrics
 
@@ -228,7 +235,7 @@ def test_every_metric_is_in_the_text_with_a_sample() -> None:
     text = metrics.render().decode()
     families = re.findall(r"^# TYPE (relay_\w+) (?:counter|gauge|histogram)$", text, re.MULTILINE)
     names = [name for name in families if not name.endswith("_created")]
-    assert len(names) == 9
+    assert len(names) == 10
     for name in names:
         assert re.search(rf"^{name}\w*(\{{.*\}})? [0-9.e+]+$", text, re.MULTILINE), name
     assert "\nrelay_transfers_live 7.0\n" in text
@@ -239,7 +246,7 @@ def test_no_label_tells_transfers_people_or_numbers_apart() -> None:
     assert [canary for canary in CANARIES.values() if canary in text] == []
     labels = {name: found for found, name in re.findall(r'[{,]((\w+)="[^"]*")', text)}
     assert labels.keys() == {"provider", "state", "reason", "method", "route", "status", "le"} | {
-        *("operation", "outcome", "kind", "verdict")
+        *("operation", "outcome", "kind", "verdict", "shortage")
     }
 
 

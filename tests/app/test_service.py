@@ -25,6 +25,7 @@ from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_outcomes import NO_ANSWER
 from relay.dev.room_server import RoomServer
 from relay.errors import ConfigurationError, StoreUnavailable
+from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer, new_transfer_id
 from relay.transfers.states import State
 from relay.transfers.store import TransferStore
@@ -47,6 +48,7 @@ def settings_for(**changes: Any) -> Settings:
         "twilio_auth_token": "c" * 32,
         "twilio_from": "+14155550100",
         "twilio_api_url": "http://127.0.0.1:1",
+        "worker_spares": 0,
     }
     return Settings(**(given | changes))
 
@@ -74,6 +76,11 @@ async def until_ready(service: Service) -> None:
     async with asyncio.timeout(READY_WITHIN_S):
         while await status(service, "/readyz") != 200:
             pass
+
+
+async def until_recovered(service: Service) -> None:
+    """It has ended what others have left: what comes into the store now it lets be."""
+    await asyncio.gather(*service.services.coordinator._orphans._looking)
 
 
 def is_listening(base_url: str) -> bool:
@@ -223,18 +230,34 @@ def test_a_carrier_comes_back_to_the_public_url_or_to_where_the_service_listens(
     run(scenario())
 
 
-def test_a_daily_room_is_refused_and_nothing_is_begun(store_url: str) -> None:
-    """Until there is one: it is known that it cannot be joined."""
-
+def test_a_room_of_no_configured_domain_is_refused_and_nothing_is_begun(store_url: str) -> None:
     async def scenario() -> None:
         settings = settings_for(redis_url=store_url, redis_prefix=uuid.uuid4().hex, daily_domains=["example"])
         async with running(settings) as service, aiohttp.ClientSession() as http:
-            body = {"room_url": "https://example.daily.co/support", "destination": "billing"}
+            body = {"room_url": "https://another.daily.co/support", "destination": "billing"}
             async with http.post(f"{service.base_url}/v1/transfers", json=body) as answer:
                 refused = await answer.json(content_type=None)
             assert (answer.status, refused["type"]) == (422, "urn:relay:problem:room-refused")
             assert service.services.coordinator.live_count == 0
             assert await service.services.store.recent(10) == []
+
+    run(scenario())
+
+
+def test_f30_a_service_ends_what_the_one_before_it_has_left(store_url: str) -> None:
+    """Also those whose phone it does not know."""
+
+    async def scenario() -> None:
+        settings = settings_for(redis_url=store_url, redis_prefix=uuid.uuid4().hex)
+        store = TransferStore(store_url, prefix=settings.redis_prefix)
+        await store.open()
+        left = [await store_one(store) for _ in range(3)]
+        async with running(settings):
+            for transfer_id in left:
+                transfer = await store.wait(transfer_id, lambda transfer: transfer.is_terminal, timeout_s=10)
+                assert transfer is not None
+                assert (transfer.state, transfer.reason) == (State.FAILED, Reason.NODE_LOST)
+        await store.close()
 
     run(scenario())
 
@@ -259,6 +282,7 @@ def test_clients_that_wait_are_told_when_the_service_ends(store_url: str, caplog
         settings = settings_for(redis_url=store_url, redis_prefix=uuid.uuid4().hex)
         async with aiohttp.ClientSession() as http:
             async with running(settings) as service:
+                await until_recovered(service)
                 url = f"{service.base_url}/v1/transfers/{await store_one(service.services.store)}"
                 waiting = asyncio.create_task(http.get(f"{url}?wait_s=60"))
                 events = await http.get(f"{url}/events")

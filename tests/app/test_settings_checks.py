@@ -69,6 +69,17 @@ def test_a_daily_key_signs_for_one_domain(tmp_path: Path) -> None:
     assert names({**DAILY, "RELAY_DAILY_DOMAINS": None}, tmp_path, SIMULATED) == ["RELAY_DAILY_DOMAINS"]
 
 
+def test_daily_is_asked_for_tokens_with_a_key_and_without_the_domains_id(tmp_path: Path) -> None:
+    asked = {**REAL, **DAILY, "RELAY_DAILY_TOKENS": "rest"}
+    del asked["RELAY_DAILY_DOMAIN_ID"]
+    assert load_settings(asked, tmp_path).daily_domain_id is None
+    nothing: dict[str, str | None] = {"RELAY_DAILY_API_KEY": None, "RELAY_DAILY_DOMAIN_ID": None}
+    assert names({**asked, **nothing}, tmp_path) == ["RELAY_DAILY_TOKENS"]
+    assert names({**DAILY, "RELAY_DAILY_TOKENS": "somebody", "RELAY_DAILY_DOMAIN_ID": None}, tmp_path) == [
+        "RELAY_DAILY_TOKENS"
+    ]
+
+
 def test_without_a_key_requests_bring_tokens_for_any_domain(tmp_path: Path) -> None:
     settings = load_settings({**REAL, "RELAY_DAILY_DOMAINS": "one,two"}, tmp_path)
     assert settings.daily_domains == ("one", "two")

@@ -17,7 +17,11 @@ import uvloop
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
+from relay.app.bridging import bridging
+from relay.app.machine import Machine
+from relay.app.machine_watch import watching
 from relay.app.metrics import Metrics
+from relay.app.room_urls import RoomPolicy
 from relay.app.service import running
 from relay.app.settings import Settings, load_settings
 from relay.client import RelayClient, State
@@ -177,20 +181,6 @@ def test_the_configuration_is_one(tmp_path: Path) -> None:
     settings = load_settings({}, tmp_path)
     assert settings.redis_url is not None
     assert set(account.splitlines()) <= set(whole.splitlines())
-    assert f"{settings.drain_timeout_s:g}" in sample("ini")
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-def test_the_unit_is_one(tmp_path: Path) -> None:
-    unit = tmp_path / "relay.service"
-    unit.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={shutil.which('true')}", sample("ini"), flags=re.MULTILINE))
-    checked = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
-    assert (checked.returncode, "relay.service" in checked.stderr) == (0, False), checked.stderr
-
-
-def test_the_unit_leaves_calls_their_time_to_end() -> None:
-    (minutes,) = re.findall(r"TimeoutStopSec=(\d+)min", sample("ini"))
-    assert int(minutes) * 60 > Settings().drain_timeout_s
 
 
 # Redis
@@ -276,9 +266,17 @@ def new_transfer(transfer_id: str) -> Transfer:
 
 
 def test_the_metrics_on_the_page_are_those_of_the_service() -> None:
-    metrics = Metrics()
-    metrics.watch("relay_transfers_live", "", lambda: 0)
-    metrics.watch("relay_store_available", "", lambda: 1)
+    async def all_metrics() -> Metrics:
+        metrics = Metrics()
+        metrics.watch("relay_transfers_live", "", lambda: 0)
+        metrics.watch("relay_store_available", "", lambda: 1)
+        settings = Settings(worker_spares=0)
+        async with aiohttp.ClientSession() as session:
+            with watching(metrics, Machine()):
+                async with bridging(settings, rooms=RoomPolicy([]), session=session, metrics=metrics):
+                    return metrics
+
+    metrics = uvloop.run(all_metrics())
     counted = {f"{each.name}_total" if each.type == "counter" else each.name for each in metrics.registry.collect()}
     assert set(re.findall(r"`(relay_[a-z_]+)`", PAGE)) == counted
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import pytest
 import uvloop
 
-from relay.app import service
+from relay.app import bridging, service
+from relay.app.bridging import WORKER
 from relay.bridge.settings import BridgeSettings
 from relay.dev.carrier_outcomes import ANSWERED, Script
 from tests.app.valkey import running_valkey
 from tests.faults.held import Held, warm_up
+from tests.faults.in_process import bridging_in_process
 from tests.faults.stage import Stage
 
 TEST_MAX_S = 40.0
@@ -25,7 +27,14 @@ LONG_MAX_S = 600.0
 class SetStage(Protocol):
     """Makes a stage; see ``Stage``."""
 
-    def __call__(self, script: Script = ANSWERED, *, rooms_origin: str | None = None, **settings: Any) -> Stage: ...
+    def __call__(
+        self,
+        script: Script = ANSWERED,
+        *,
+        rooms_origin: str | None = None,
+        worker: Sequence[str] = WORKER,
+        **settings: Any,
+    ) -> Stage: ...
 
 
 @pytest.fixture(scope="session")
@@ -36,17 +45,20 @@ def store_url() -> Iterator[str]:
 
 @pytest.fixture
 def set_stage(store_url: str) -> SetStage:
-    def made(script: Script = ANSWERED, *, rooms_origin: str | None = None, **settings: Any) -> Stage:
-        return Stage(store_url, script, rooms_origin=rooms_origin, **settings)
-
-    return made
+    return functools.partial(Stage, store_url)
 
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs of media that are not settings, shortened: the real ones are for ``long`` tests."""
     quick = functools.partial(BridgeSettings, media_timeout_s=0.6, tick_s=0.05, close_timeout_s=0.2)
-    monkeypatch.setattr(service, "BridgeSettings", quick)
+    monkeypatch.setattr(bridging, "BridgeSettings", quick)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No workers: hundreds of transfers, which are about something else, would wait for hundreds of processes."""
+    monkeypatch.setattr(service, "bridging", bridging_in_process)
 
 
 @pytest.hookimpl(tryfirst=True)

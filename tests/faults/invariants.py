@@ -23,14 +23,25 @@ DEFECTS = {
     "find_calls_broke",
     "hang_up_broke",
     "internal_error",
+    "leave_timeout",
+    "listener_error",
+    "no_line",
+    "pair_broken",
     "phone_may_be_alive",
     "request_broke",
     "second_call",
+    "spare_lost",
     "teardown_failed",
     "transfer_broke",
     "transfer_not_ours",
+    "worker_broke",
+    "worker_killed",
+    "worker_lost",
+    "worker_not_killed",
+    "worker_not_started",
+    "workers_left",
 }
-"""What the service logs of itself when something in it is not as it should be."""
+"""What the service and its workers log of themselves when something in them is not as it should be."""
 
 
 async def check_record(stage: Stage, transfer_id: str) -> None:
@@ -75,7 +86,7 @@ async def check_rooms(stage: Stage) -> None:
 def check_complaints(stage: Stage) -> None:
     """The carrier was not given anything it does not take, and the service found nothing wrong with itself."""
     complaints = [*stage.carrier.violations, *(each for call in stage.carrier.calls for each in call.violations)]
-    complaints += [str(entry) for entry in stage.logs if entry["event"] in DEFECTS]
+    complaints += [str(entry) for entry in [*stage.logs, *stage.worker_logs()] if entry["event"] in DEFECTS]
     unexpected = [each for each in complaints if not any(part in each for part in stage.expected)]
     assert unexpected == [], unexpected
 

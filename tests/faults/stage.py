@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import tempfile
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
 import aiohttp
 import structlog
 
+from relay.app.bridging import WORKER
 from relay.app.service import Service, running
 from relay.app.settings import Settings
+from relay.bridge.worker_bridge import WorkerBridge
 from relay.client import RelayClient, TransferView
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_call import SimulatedCall
@@ -38,6 +44,7 @@ CUSTOMER_SAYS, BOT_SAYS = (
 )
 AGENT_SAYS = pcm(tone(AGENT_HZ, 8000, SPOKEN_S * 8000, amplitude=dbfs(SPOKEN_DBFS)))
 ROOM = "blue"
+NO_LINE = "no_line"
 
 
 class OnCall(NamedTuple):
@@ -59,11 +66,18 @@ class Stage:
         store_url: a Redis or Valkey; each stage has keys of its own there.
         script: what happens to numbers that are dialled.
         rooms_origin: where relay looks for rooms, if not at the room server itself.
+        worker: what is started for each bridge. None is kept ready, unless ``worker_spares`` says so.
         settings: in place of the service's own; they are not checked, so a bound may be shorter than it lets one set.
     """
 
     def __init__(
-        self, store_url: str, script: Script = ANSWERED, *, rooms_origin: str | None = None, **settings: Any
+        self,
+        store_url: str,
+        script: Script = ANSWERED,
+        *,
+        rooms_origin: str | None = None,
+        worker: Sequence[str] = WORKER,
+        **settings: Any,
     ) -> None:
         self.carrier = SimulatedCarrier(script=script)
         self.rooms = RoomServer("127.0.0.1", 0)
@@ -76,7 +90,10 @@ class Stage:
         self.is_serving = True
         self._store_url = store_url
         self._rooms_origin = rooms_origin
+        self._worker = worker
         self._settings = settings
+        self._service: Service | None = None
+        self._worker_log: IO[str] = sys.stderr
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -87,13 +104,15 @@ class Stage:
             self.store = TransferStore(self._store_url, prefix=self.store_prefix)
             stack.push_async_callback(self.store.close)
             await self.store.open()
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-")))
+            self._worker_log = stack.enter_context((folder / "workers.log").open("w"))
             self._serving = await stack.enter_async_context(AsyncExitStack())
-            self.service: Service = await self._serving.enter_async_context(running(self._whole_settings()))
+            base_url = await self._serve(self._serving)
             # A connection each: one that is kept would be one more that the service holds.
             self.http = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
             )
-            self.relay = await stack.enter_async_context(RelayClient(self.service.base_url, session=self.http))
+            self.relay = await stack.enter_async_context(RelayClient(base_url, session=self.http))
             self._before = Held.now()
             self.customer = await Person.enter(self.room_url(), "customer", CUSTOMER_SAYS)
             stack.push_async_callback(self.customer.leave)
@@ -149,11 +168,30 @@ class Stage:
         """The room as its participants know it."""
         return self.rooms.room_url(room)
 
+    def worker_logs(self) -> list[dict[str, Any]]:
+        """What workers have logged so far; what is none of their lines is told as a defect."""
+        with Path(self._worker_log.name).open() as lines:
+            return [json.loads(line) if line.startswith("{") else {"event": NO_LINE, "line": line} for line in lines]
+
+    @property
+    def service(self) -> Service:
+        """The service, in this process."""
+        assert self._service is not None
+        return self._service
+
     # Inside
 
-    def _whole_settings(self) -> Settings:
+    async def _serve(self, stack: AsyncExitStack) -> str:
+        """Start the service, which ends with ``stack``; its URL."""
+        settings = Settings(**self._given()).model_copy(update=self._settings)
+        serving = running(settings, worker=self._worker, worker_log=self._worker_log)
+        self._service = await stack.enter_async_context(serving)
+        return self._service.base_url
+
+    def _given(self) -> dict[str, Any]:
         origin = self._rooms_origin or self.rooms.room_url("").removesuffix("/rooms/")
-        given: dict[str, Any] = {
+        assert self._settings.keys() <= Settings.model_fields.keys()
+        return {
             "listen": "127.0.0.1:0",
             "redis_url": self._store_url,
             "redis_prefix": self.store_prefix,
@@ -164,9 +202,8 @@ class Stage:
             "twilio_api_url": self.carrier.api_url,
             "destinations": {"billing": {"to": BILLING}},
             "allowed_numbers": ["+1415555"],
+            "worker_spares": 0,
         }
-        assert self._settings.keys() <= Settings.model_fields.keys()
-        return Settings(**given).model_copy(update=self._settings)
 
     async def _check(self) -> None:
         for transfer_id in self.transfer_ids:
@@ -186,3 +223,10 @@ async def black_hole(stage: Stage, on: OnCall) -> None:
     transfer = await stage.store.wait(on.transfer_id, lambda transfer: transfer.reconnecting, timeout_s=15)
     assert transfer is not None
     assert (transfer.state, transfer.reconnecting) == (State.JOINED, True)
+
+
+def worker_of(stage: Stage, transfer_id: str) -> int:
+    """The process of a transfer's worker."""
+    bridge = stage.service.services.coordinator._live[transfer_id].bridge
+    assert isinstance(bridge, WorkerBridge)
+    return bridge.pid

@@ -65,7 +65,8 @@ async def test_f2_phone_that_rings_for_too_long_is_hung_up_though_the_carrier_sa
 @pytest.mark.long
 async def test_f2_answer_at_the_very_deadline_is_a_call_or_none(set_stage: SetStage) -> None:
     script = {f"+141555501{number:02}": Outcome(callee=Answers(after_s=0.6 + number / 30)) for number in range(12)}
-    async with set_stage(script, ring_timeout_s=1.0) as stage:
+    async with set_stage(script, ring_timeout_s=1.0, worker_spares=len(script)) as stage:
+        await stage.service.until_workers_ready()
         stage.expected.add("media: expected a WebSocket")  # the end came between the document and its stream
         ids = await asyncio.gather(*(stage.ask(room=number[1:], to=number) for number in script))
         views = [await stage.relay.wait(transfer_id) for transfer_id in ids]
@@ -215,6 +216,7 @@ async def test_f7_call_that_turns_up_when_its_transfer_is_over_is_hung_up(set_st
 
 
 @pytest.mark.parametrize("runs", [20, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.usefixtures("in_process")
 async def test_f7_lost_answer_never_makes_a_second_call(set_stage: SetStage, runs: int) -> None:
     numbers = [f"+1415555{number:04}" for number in range(1000, 1000 + runs)]
     hows, ends = tuple(Loss), (Answers(says=AGENT_SAYS), BUSY.callee)

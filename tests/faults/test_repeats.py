@@ -131,6 +131,7 @@ class Answer(NamedTuple):
 
 
 @pytest.mark.parametrize("races", [30, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.usefixtures("in_process")
 async def test_f34_eight_triggers_at_once_dial_once(set_stage: SetStage, races: int) -> None:
     async with set_stage(Outcome(callee=Rings()), **MANY) as stage:
         turn = asyncio.Semaphore(RACES_AT_ONCE)

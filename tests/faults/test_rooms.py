@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
+import sys
+from pathlib import Path
 
 import pytest
 
-from relay.app import service
 from relay.dev.carrier_outcomes import Answers, Outcome, Rings
 from relay.media.tones import NOTICE_DBFS
-from relay.rooms.local import LocalRoom
 from relay.transfers.reasons import Reason
 from relay.transfers.states import State
 from tests.faults.conftest import SetStage
@@ -18,14 +17,9 @@ from tests.faults.ears import Stopwatch, notice_dbfs
 from tests.faults.stage import AGENT_SAYS
 
 HUNG_UP_MS = 1000
+IMPATIENT = (sys.executable, str(Path(__file__).with_name("impatient_worker.py")))
 ENDS = {"refuse": Reason.ROOM_DENIED, "slam": Reason.ROOM_UNREACHABLE}
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rooms are to be joined within half a second, in place of ten."""
-    monkeypatch.setattr(service, "LocalRoom", functools.partial(LocalRoom, join_timeout_s=0.5))
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -77,8 +71,9 @@ async def test_f19_agent_who_answers_before_the_room_is_joined_is_joined_then(se
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
-async def test_f19_room_that_does_not_answer_is_given_up(set_stage: SetStage, impatient: None) -> None:
-    async with Door() as door, set_stage(Outcome(callee=Rings()), rooms_origin=door.origin) as stage:
+async def test_f19_room_that_does_not_answer_is_given_up(set_stage: SetStage) -> None:
+    ringing = Outcome(callee=Rings())
+    async with Door() as door, set_stage(ringing, rooms_origin=door.origin, worker=IMPATIENT) as stage:
         transfer_id = await stage.ask(room_url=f"{door.origin}/rooms/blue")
         await door.until_knock()
         knocked = Stopwatch()

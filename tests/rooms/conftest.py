@@ -10,8 +10,11 @@ import pytest
 from relay.dev.room_server import RoomServer
 from relay.errors import RoomEnded
 from relay.rooms.base import Participant, Room
+from relay.rooms.daily import DailyRoom
+from relay.rooms.daily_call import Backend
 from relay.rooms.local import LocalRoom
 from relay.rooms.loopback import LoopbackRoom
+from tests.rooms.daily_play import Play
 from tests.rooms.listener import Listener
 
 
@@ -78,7 +81,35 @@ async def local_stage() -> AsyncIterator[Stage]:
             await place.leave()
 
 
-@pytest.fixture(params=[loopback_stage, local_stage])
+@asynccontextmanager
+async def daily_stage(backend: Backend) -> AsyncIterator[Stage]:
+    with Play().running() as play:
+        other = play.enter("bot")
+        room = DailyRoom("https://relay.daily.co/stage", token=None, backend=backend, sdk=play.sdk)
+
+        async def arrive() -> Participant:
+            return play.enter("customer")
+
+        async def depart(participant: Participant) -> None:
+            play.depart(participant.participant_id)
+            play.settle()
+
+        async def end() -> None:
+            play.eject()
+
+        yield Stage(room, other, arrive, depart, end, is_present=lambda: bool(play.joined()))
+        await room.leave()
+
+
+def daily_virtual_stage() -> AbstractAsyncContextManager[Stage]:
+    return daily_stage(Backend.VIRTUAL)
+
+
+def daily_tracks_stage() -> AbstractAsyncContextManager[Stage]:
+    return daily_stage(Backend.TRACKS)
+
+
+@pytest.fixture(params=[loopback_stage, local_stage, daily_virtual_stage, daily_tracks_stage])
 def open_stage(request: pytest.FixtureRequest) -> Any:
     opened: OpenStage = request.param
     return opened

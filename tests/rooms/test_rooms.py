@@ -1,4 +1,4 @@
-"""What every room promises its listener, over the loopback room and the local room."""
+"""What every room promises its listener, over each kind of room."""
 
 import numpy as np
 import pytest
@@ -121,7 +121,7 @@ def test_an_ejected_listener_is_told_once_and_last(open_stage: OpenStage) -> Non
     run(scenario())
 
 
-KINDS = {"listener_errors", "missed_ticks", "dropped_frames", "bad_messages"}
+KINDS = {"listener_errors", "missed_ticks", "dropped_frames", "bad_messages", "leaked_threads"}
 
 
 def test_what_a_room_counts_is_a_closed_set_from_before_join_until_after_leave(open_stage: OpenStage) -> None:

@@ -45,15 +45,19 @@ class ManualClock:
         self._changes.changed()
         return timer
 
+    def stand_still(self, duration_s: float) -> None:
+        """Let so much time pass in which nothing is called: what was due comes late."""
+        self.now_s += duration_s
+
     def advance(self, duration_s: float) -> None:
         """Let so much time pass; what is due then is called, in its order."""
         until_s = self.now_s + duration_s
         while self._timers and self._timers[0].at_s <= until_s:
             timer = heapq.heappop(self._timers)
-            self.now_s = timer.at_s
+            self.now_s = max(self.now_s, timer.at_s)
             if not timer.is_canceled:
                 timer.callback()
-        self.now_s = until_s
+        self.now_s = max(self.now_s, until_s)
 
     async def until_pause(self, delay_s: float) -> None:
         """Wait until somebody waits for so long."""

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from relay.transfers import recent
 from relay.transfers.late_calls import LateCalls
-from relay.transfers.orphans import LOOK_AGAIN_S, Orphans
+from relay.transfers.orphans import FIND_AGAIN_S, LOOK_AGAIN_S, Orphans
 from relay.transfers.ports import DialOrder, PhoneAlive, PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
@@ -162,3 +163,38 @@ async def test_who_stops_looks_for_nothing_any_longer(open_store: OpenStore) -> 
         await case.orphans.stop()
         assert case.clock.delays_s == []
         assert came_to(await case.stored()) == (State.REQUESTED, None)
+
+
+async def test_all_that_is_lost_is_found_and_ended(open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "PAGE", 2)
+    async with open_store() as store:
+        over = await stored_in(store, State.CANCELED)
+        lost = [await stored_in(store, State.RINGING) for _ in range(4)]
+        live = await stored_in(store, State.JOINED)
+        case = Case(store, lost[0], [live.transfer_id])
+        case.orphans.find_all()
+        await asyncio.gather(*case.orphans._looking)
+        for each in lost:
+            assert came_to(await found(store, each)) == (State.FAILED, Reason.NODE_LOST)
+        assert await found(store, over) == over
+        assert await found(store, live) == live
+        assert len(case.told) == len(lost)
+
+
+async def test_what_is_lost_is_found_as_soon_as_the_store_is_back(own_server: RedisServer) -> None:
+    open_store = OpenStore(own_server.url, "relay")
+    async with orphan_in(open_store, State.RINGING) as case:
+        with own_server.frozen():
+            case.orphans.find_all()
+            await case.clock.until_pause(FIND_AGAIN_S)
+        case.clock.advance(FIND_AGAIN_S)
+        stored = await case.store.wait(case.transfer_id, lambda transfer: transfer.is_terminal, timeout_s=10)
+        assert stored is not None
+        assert came_to(stored) == (State.FAILED, Reason.NODE_LOST)
+        await case.orphans.stop()
+
+
+async def found(store: TransferStore, transfer: Transfer) -> Transfer:
+    stored = await store.get(transfer.transfer_id)
+    assert stored is not None
+    return stored

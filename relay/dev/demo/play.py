@@ -52,7 +52,7 @@ def play(scenario: Scenario, timeline: Timeline, log_path: Path) -> Evidence:
     agent, customer = _spoken()
     voices = Voices(agent, customer * (int(scenario.limit_s / VOICE_S) + 1))
     with log_path.open("w") as log, _logging_to(log), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        evidence = runner.run(_perform(scenario, timeline, voices))
+        evidence = runner.run(_perform(scenario, timeline, voices, log))
     with log_path.open() as lines:
         return replace(evidence, bridge=_bridge_statistics(lines))
 
@@ -68,8 +68,8 @@ def _spoken() -> tuple[bytes, bytes]:
     return speech(VOICE_S, seed=AGENT_SEED), speech(VOICE_S, seed=CUSTOMER_SEED, rate_hz=RATE_HZ)
 
 
-async def _perform(scenario: Scenario, timeline: Timeline, voices: Voices) -> Evidence:
-    async with staged(timeline, scenario.outcome, voices) as stage:
+async def _perform(scenario: Scenario, timeline: Timeline, voices: Voices, log: TextIO) -> Evidence:
+    async with staged(timeline, scenario.outcome, voices, log) as stage:
         broke = await _broken(_steps(scenario, stage), scenario.limit_s)
         # Before the service ends, and takes down what it has left behind.
         left = await _broken(_settled(stage), SETTLE_S)
@@ -167,5 +167,6 @@ def _logging_to(log: TextIO) -> Iterator[None]:
 
 def _bridge_statistics(log: Iterable[str]) -> Mapping[str, Any] | None:
     """What relay logs of the whole call when it is over."""
-    ended = [entry for line in log if (entry := json.loads(line))["event"] == "bridge_ended"]
+    entries = [json.loads(line) for line in log if line.startswith("{")]  # native code has a form of its own
+    ended = [entry for entry in entries if entry["event"] == "bridge_ended"]
     return ended[-1] if ended else None

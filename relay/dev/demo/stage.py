@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import tempfile
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from relay.app.service import running
 from relay.app.settings import Settings, load_settings
@@ -31,6 +32,7 @@ AGENT_NUMBER: Final = "+14155550123"
 RELAY_NUMBER: Final = "+14155550100"
 ACCEPT_TIMEOUT_S: Final = 3
 CUSTOMER_GRACE_S: Final = 0.5
+WORKERS_READY_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(timeline: Timeline, outcome: Outcome, voices: Voices) -> AsyncIterator[Stage]:
+async def staged(timeline: Timeline, outcome: Outcome, voices: Voices, log: TextIO) -> AsyncIterator[Stage]:
     """
     A stage on which everything runs, within the block; the customer is in the room, and so is the bot.
 
@@ -136,6 +138,7 @@ async def staged(timeline: Timeline, outcome: Outcome, voices: Voices) -> AsyncI
         timeline: begins when everything is there.
         outcome: what becomes of the number that is dialled; the agent's voice is put in.
         voices: what both say.
+        log: where relay's workers log.
 
     Raises:
         StoreUnavailable: there is no server for the store.
@@ -143,7 +146,9 @@ async def staged(timeline: Timeline, outcome: Outcome, voices: Voices) -> AsyncI
     async with AsyncExitStack() as stack:
         rooms = await stack.enter_async_context(RoomServer(port=0))
         carrier = await stack.enter_async_context(SimulatedCarrier(script=_spoken(outcome, voices)))
-        service = await stack.enter_async_context(running(_settings(carrier, rooms)))
+        service = await stack.enter_async_context(running(_settings(carrier, rooms), worker_log=log))
+        with contextlib.suppress(TimeoutError):  # whoever asks then is told why
+            await asyncio.wait_for(service.until_workers_ready(), WORKERS_READY_S)
         relay = await stack.enter_async_context(RelayClient(service.base_url))
         timeline.begin()
         customer = await Person.enter(rooms.room_url(ROOM), CUSTOMER, voices.customer)

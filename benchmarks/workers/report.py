@@ -1,0 +1,175 @@
+"""Owns the page: what a process for each call costs, beside its targets, with machine and spread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from benchmarks.measure import Spread
+from benchmarks.transfers.report import listed, spread, verdict
+from benchmarks.workers.capacity import ANSWERED_MIN, LATE_P99_MAX_MS, SETTLE_S, STEP, Step, held
+from benchmarks.workers.carrier import RING_S
+from benchmarks.workers.handover import PER_SECOND, HandOvers
+from benchmarks.workers.memory import WORKERS, Memory
+from benchmarks.workers.starts import ACQUIRED, STARTED, Times
+
+READY_MAX_MS: Final = 400.0
+PRIVATE_MAX_MB: Final = 25.0
+HAND_OVER_P99_MAX_MS: Final = 5.0
+AUDIO_MAX_MS: Final = 150.0
+
+_HEAD: Final = """
+Others took {busy:.0%} of the machine just before the run. Figures are the median (least to most) of the rounds; max is
+the greatest of all. Service, front and workers have one core, and all that stands in around them the other."""
+_STARTS: Final = """## Starts
+
+From the process being started to its being ready, the code of its rooms loaded; and from a transfer asking for a bridge
+to its having one, when a spare is ready. {count} in a round, one after the other. In ms.
+
+| worker for | target: ready, p99 < {target:g} | ready p50 | p99 | max | spare to acquired p50 | p99 | max |
+|---|---|---|---|---|---|---|---|"""
+_MEMORY: Final = """## Memory
+
+`Private_Clean` and `Private_Dirty` of `/proc/PID/smaps_rollup`, MB of 1024 x 1024 bytes, of {workers} workers that are
+there at the same time. A spare has loaded the code of its rooms, Daily's SDK with it; un-joined has made the SDK's
+devices and its client besides, and all is ready to join. A call is {seconds} s old.
+
+| worker | target: the greatest < {target:g} | mean of the workers | greatest |
+|---|---|---|---|"""
+_HAND_OVERS: Final = """## Hand-over
+
+`relay serve` with its workers and spares as they are by default, {per_second:g} transfer a second, {count} in a round;
+the simulated carrier rings for {ring_s:g} s, and the worker's replacement is ready by then. From the last byte of the
+upgrade request being written by the carrier to the 101 being read by it; the front has its share of that until it
+begins to hand the socket over, the worker the rest. Audio is from the 101 being read to the phone's reading of the
+first message in which the room is heard, in which somebody talks all the time. In ms.
+
+| | target | p50 | p99 | max |
+|---|---|---|---|---|"""
+_CAPACITY: Final = """## Calls on one core
+
+A process for each call, in a local room, all on one core; {step} more at each step, until one does not hold. Load and
+rooms (one thread each, nothing mixed) have the other; a node that has two for its calls should carry twice as many,
+which is not measured here. There is no service either: a front hands each socket over, and is out of the way. For
+{seconds} s, from {settle} s after the calls were connected. A frame is late by how much more than 20 ms passed since
+the one before it. A step holds if p99 of that is at most {target:g} ms at the phones and in the rooms, {answered:.0%}
+of the frames came, and no call ended.
+
+Calls that held: **{held}**.
+
+| calls | rounds that held | late p99 ms, phones | late p99 ms, rooms | came | own time p99 ms, to room / to agent \
+| load late, p99 ms | workers' core | load's core |
+|---|---|---|---|---|---|---|---|---|"""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersReport:
+    """Everything that one run found out: of each measurement one result for each round."""
+
+    command: str
+    machine: dict[str, str]
+    busy: float
+    """How much of all cores was taken by others before the run."""
+    seconds: int
+    """Of each window."""
+    starts: dict[str, list[Mapping[str, Times]]] = field(default_factory=dict)
+    """By the worker's rooms."""
+    memory: dict[str, list[Memory]] = field(default_factory=dict)
+    """By what the workers do."""
+    hand_overs: list[HandOvers] = field(default_factory=list)
+    capacity: list[list[Step]] = field(default_factory=list)
+
+    def as_markdown(self) -> str:
+        """Return the report as a page."""
+        blocks = (self._head(), self._starts(), self._memory(), self._hand_overs(), self._capacity())
+        return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+    def _head(self) -> Iterator[str]:
+        yield from ("# Workers: what a process for each call costs", "", f"`{self.command}`", "")
+        yield from ("| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in self.machine.items()))
+        yield _HEAD.format(busy=self.busy)
+
+    def _starts(self) -> Iterator[str]:
+        count = max((len(each[STARTED].took_ms) for rounds in self.starts.values() for each in rounds), default=0)
+        yield _STARTS.format(count=count, target=READY_MAX_MS)
+        for worker, rounds in self.starts.items():
+            started, acquired = ([each[name] for each in rounds] for name in (STARTED, ACQUIRED))
+            is_met = _median(started, 99) < READY_MAX_MS
+            yield f"| {worker} | {verdict(met=is_met)} | {_times(started)} | {_times(acquired)} |"
+
+    def _memory(self) -> Iterator[str]:
+        yield _MEMORY.format(workers=WORKERS, seconds=self.seconds, target=PRIVATE_MAX_MB)
+        for what, rounds in self.memory.items():
+            mean = spread([sum(each.mb) / len(each.mb) for each in rounds], 1)
+            most = max(max(each.mb) for each in rounds)
+            yield f"| {what} | {verdict(met=most < PRIVATE_MAX_MB)} | {mean} | {most:.1f} |"
+
+    def _hand_overs(self) -> Iterator[str]:
+        turns = self.hand_overs
+        count = max((len(turn.whole.took_ms) for turn in turns), default=0)
+        yield _HAND_OVERS.format(count=count, per_second=PER_SECOND, ring_s=RING_S)
+        wholes, heards = ([getattr(turn, name) for turn in turns] for name in ("whole", "heard"))
+        met = verdict(met=_median(wholes, 99) < HAND_OVER_P99_MAX_MS)
+        yield f"| request to 101 | p99 < {HAND_OVER_P99_MAX_MS:g}: {met} | {_times(wholes)} |"
+        for name in ("front", "worker"):
+            yield f"| the {name}'s share | | {_times([getattr(turn, name) for turn in turns])} |"
+        met = verdict(met=_median(heards, 99) < AUDIO_MAX_MS)
+        yield f"| 101 to audio | p99 < {AUDIO_MAX_MS:g}: {met} | {_times(heards)} |"
+        answers, complaints = Counter[str](), Counter[str]()
+        for turn in turns:
+            answers.update(turn.answers)
+            complaints.update(turn.complaints)
+        violations = [each for turn in turns for each in turn.violations]
+        yield ""
+        yield f"- Answers to the requests, a warm-up included: {listed(answers)}."
+        yield f"- Media streams that never heard the room: {sum(turn.unheard for turn in turns)}."
+        yield f"- Logged by the service and its workers at warning or above: {listed(complaints)}."
+        yield f"- Complaints of the carrier: {'; '.join(violations) or 'none'}."
+
+    def _capacity(self) -> Iterator[str]:
+        found = Spread.of([held(steps) for steps in self.capacity])
+        yield _CAPACITY.format(
+            step=STEP,
+            seconds=self.seconds,
+            settle=SETTLE_S,
+            target=LATE_P99_MAX_MS,
+            answered=ANSWERED_MIN,
+            held=f"{found.median:g} ({found.least:g} to {found.most:g})",
+        )
+        by_calls: dict[int, list[Step]] = {}
+        for step in (step for steps in self.capacity for step in steps):
+            by_calls.setdefault(step.calls, []).append(step)
+        yield from (_step_row(calls, steps) for calls, steps in sorted(by_calls.items()))
+        failures = Counter(step.failure for steps in self.capacity for step in steps if step.failure)
+        ended = sum(step.ended for steps in self.capacity for step in steps)
+        yield ""
+        yield f"- Steps that came to nothing: {listed(failures)}. Calls that ended by themselves: {ended}."
+
+
+def _step_row(calls: int, steps: Sequence[Step]) -> str:
+    whole = [step for step in steps if not step.failure]
+    holding = f"| {calls} | {sum(step.holds for step in steps)} of {len(steps)} |"
+    if not whole:
+        return f"{holding} | | | | | | |"
+    phones, rooms, load = (
+        spread([getattr(step, name) for step in whole])
+        for name in ("phone_late_p99_ms", "room_late_p99_ms", "load_late_p99_ms")
+    )
+    own = " / ".join(
+        f"{Spread.of([step.own_time_p99_ms[way] for step in whole]).median:.2f}" for way in whole[0].own_time_p99_ms
+    )
+    came = min(step.answered for step in whole)
+    core, load_core = (Spread.of([getattr(step, name) for step in whole]).median for name in ("core", "load_core"))
+    return f"{holding} {phones} | {rooms} | {came:.3f} | {own} | {load} | {core:.0%} | {load_core:.0%} |"
+
+
+def _median(rounds: Sequence[Times], percentile: float) -> float:
+    return Spread.of([each.ms(percentile) for each in rounds]).median
+
+
+def _times(rounds: Sequence[Times]) -> str:
+    """The cells of p50, p99 and max."""
+    p50, p99 = (spread([each.ms(percentile) for each in rounds]) for percentile in (50, 99))
+    return f"{p50} | {p99} | {max(each.ms(100) for each in rounds):.2f}"
