@@ -44,6 +44,7 @@ def test_each_request_has_a_connection_of_its_own_and_brings_no_cookie_along() -
     uvloop.run(scenario())
 
 
+@pytest.mark.long
 def test_dials_that_hang_keep_no_phone_from_being_hung_up() -> None:
     async def scenario() -> None:
         async with StandInRest() as rest, account(rest.url, timeout_s=10) as (carrier, _):

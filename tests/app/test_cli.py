@@ -108,6 +108,7 @@ def test_what_is_no_command_is_an_error_and_nothing_is_run(arguments: list[str])
 # --- What keeps it from serving ---
 
 
+@pytest.mark.long
 def test_f42_everything_that_is_wrong_with_the_settings_is_told_at_once_and_before_anything_binds(folder: Path) -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -185,6 +186,7 @@ def test_a_service_that_is_asked_to_stop_while_it_starts_does_so(folder: Path) -
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_service_that_is_killed_takes_its_store_with_it(folder: Path) -> None:
     async def scenario() -> None:
         async with started(folder, settings_with(), TMPDIR=str(folder)) as service:

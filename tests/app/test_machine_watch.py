@@ -101,6 +101,7 @@ def test_what_is_read_is_in_the_metrics(tmp_path: Path) -> None:
         assert any(line.startswith(f"{name} ") for line in lines)
 
 
+@pytest.mark.long
 def test_f36_a_real_loop_that_is_made_to_lag_refuses_and_then_takes_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

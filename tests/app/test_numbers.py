@@ -142,6 +142,7 @@ def test_a_denied_prefix_beats_an_allowed_one() -> None:
 
 
 @given(st.text())
+@pytest.mark.long
 def test_no_text_passes_that_is_no_number(text: str) -> None:
     with pytest.raises(NumberRefused):
         ALL_OF_THE_WORLD.check(f"{text} ")

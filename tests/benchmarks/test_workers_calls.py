@@ -36,6 +36,7 @@ def test_late_is_what_comes_more_than_a_frame_after_the_one_before_it() -> None:
     assert percentile([], 99) == float("inf")
 
 
+@pytest.mark.long
 def test_rooms_let_a_place_join_and_hear_a_customer_and_count_what_it_says() -> None:
     async def join(port: int) -> None:
         room, listener = LocalRoom(f"http://127.0.0.1:{port}/rooms/blue"), Listener()

@@ -94,6 +94,7 @@ def test_what_a_front_says_comes_as_it_was_said(first: Configure, second: Assign
 
 
 @given(WORKER[Ready], st.lists(st.one_of(WORKER[Told], WORKER[Statistics])), WORKER[Over])
+@pytest.mark.long
 def test_what_a_worker_says_comes_as_it_was_said(first: Ready, others: list[Message], last: Over) -> None:
     reading, said = Incoming(FROM_WORKER), [first, *others, last]
     assert [reading.read(encode(message)) for message in said] == said

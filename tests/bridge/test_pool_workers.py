@@ -109,6 +109,7 @@ async def node(**options: Any) -> AsyncIterator[tuple[Node, contextlib.AsyncExit
                 yield Node(here, server, listener), stack
 
 
+@pytest.mark.long
 def test_whole_call_in_a_worker_is_told_in_order_and_leaves_nothing(run: Run) -> None:
     async def test() -> None:
         async with node(spares=1) as (here, stack):
@@ -158,6 +159,7 @@ def test_f44_two_workers_of_ten_die_and_eight_calls_go_on(run: Run) -> None:
     run(test())
 
 
+@pytest.mark.long
 def test_f22_worker_that_stands_still_is_given_back_in_time(run: Run) -> None:
     async def test() -> None:
         async with node() as (here, stack):
@@ -172,6 +174,7 @@ def test_f22_worker_that_stands_still_is_given_back_in_time(run: Run) -> None:
     run(test())
 
 
+@pytest.mark.long
 def test_f29_pool_that_closes_says_goodbye_to_both_sides_of_each_call(run: Run) -> None:
     async def test() -> None:
         async with node() as (here, stack):

@@ -132,6 +132,7 @@ def test_who_stops_waiting_as_it_comes_gives_it_back(run: Run) -> None:
 
 
 @pytest.mark.parametrize("start", ["dies at once", "says garbage", "says too much"])
+@pytest.mark.long
 def test_workers_that_die_at_once_are_started_again_with_patience(run: Run, start: str) -> None:
     async def test() -> None:
         clock = ManualClock()

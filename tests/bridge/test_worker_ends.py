@@ -48,6 +48,7 @@ def test_when_the_front_is_gone_both_sides_are_said_goodbye_to(run: Run) -> None
     run(in_room(test))
 
 
+@pytest.mark.long
 def test_when_the_front_is_gone_a_carrier_that_answers_no_goodbye_is_dropped(run: Run) -> None:
     async def test(scene: Scene) -> None:
         async with worker() as here:
@@ -74,6 +75,7 @@ def test_spare_whose_front_is_gone_exits(run: Run, *, is_ready: bool) -> None:
     run(test())
 
 
+@pytest.mark.long
 def test_worker_whose_loop_is_blocked_is_gone_in_time_all_the_same(run: Run) -> None:
     async def test() -> None:
         async with worker(("-m", "tests.bridge.stuck_worker", "asleep")) as here:
@@ -129,6 +131,7 @@ def test_signals_are_the_fronts_business(run: Run) -> None:
     [b"no message", b'[2,{"is":"Join"}]', encode(Configure()), encode(Ready(1)), encode(HandOver(b"", "twilio"))],
     ids=["no message", "another version", "out of order", "not a front's", "no descriptor"],
 )
+@pytest.mark.long
 def test_message_that_cannot_be_taken_ends_the_worker_and_what_it_holds(run: Run, said: bytes) -> None:
     async def test(scene: Scene) -> None:
         async with worker() as here:

@@ -99,6 +99,7 @@ def test_a_call_has_its_longest_time(run: Run) -> None:
     run(scenario())
 
 
+@pytest.mark.long
 def test_a_customer_back_within_the_grace_finds_the_call_going_on(run: Run) -> None:
     async def scenario() -> None:
         settings = BridgeSettings(customer_grace_s=0.6, tick_s=0.1)

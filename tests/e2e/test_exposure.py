@@ -33,6 +33,7 @@ def loudest_dbfs(heard: bytes, frequency_hz: int) -> float:
     return max(tone_dbfs(heard[at : at + block_bytes], 8000, frequency_hz) for at in starts)
 
 
+@pytest.mark.long
 def test_f3_until_admitted_agent_and_customer_hear_nothing_of_each_other(run: Run) -> None:
     async def scenario() -> None:
         async with Call({"customer": CUSTOMER}, held=True) as call, call.phone(AGENT) as phone:

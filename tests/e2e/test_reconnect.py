@@ -72,6 +72,7 @@ def test_f14_f15_call_goes_on_over_the_next_stream(run: Run, how: HangUp) -> Non
     run(scenario())
 
 
+@pytest.mark.long
 def test_f14_customer_hears_comfort_noise_until_nobody_is_waited_for_any_longer(run: Run) -> None:
     async def scenario() -> None:
         settings = BridgeSettings(reconnect_timeout_s=1.0, tick_s=0.05)

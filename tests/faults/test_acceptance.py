@@ -48,6 +48,7 @@ async def until_heard(stage: Stage) -> None:
     await until_heard_at_phone(phone, CUSTOMER_HZ)
 
 
+@pytest.mark.long
 async def test_f3_voicemail_presses_nothing_and_is_never_heard(set_stage: SetStage) -> None:
     async with set_stage(greets(), accept_timeout_s=0.6) as stage:
         transfer_id = await stage.ask(accept="press_1")
@@ -75,6 +76,7 @@ async def test_f3_agent_is_heard_after_pressing_1_and_not_before(set_stage: SetS
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+@pytest.mark.long
 async def test_f3_key_that_is_pressed_during_the_announcement_lets_nobody_in(set_stage: SetStage) -> None:
     """The carrier speaks it, and tells of no key before it has opened the stream: the agent presses again."""
     billing = Destination(to=BILLING, accept=Accept.PRESS_1, say="After the tones, press 1.")
@@ -93,6 +95,7 @@ async def test_f3_key_that_is_pressed_during_the_announcement_lets_nobody_in(set
         await stage.ended(transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+@pytest.mark.long
 async def test_f3_machine_that_the_carrier_detects_is_never_heard(set_stage: SetStage) -> None:
     async with set_stage(greets(detected=Detection("machine_start", after_s=0.4))) as stage:
         transfer_id = await stage.ask(accept="detection")
@@ -100,6 +103,7 @@ async def test_f3_machine_that_the_carrier_detects_is_never_heard(set_stage: Set
         assert await unheard_dbfs(stage) < UNHEARD_DBFS
 
 
+@pytest.mark.long
 async def test_f3_human_whom_the_carrier_detects_is_heard_and_not_before(set_stage: SetStage) -> None:
     async with set_stage(greets(detected=Detection("human", after_s=1.0))) as stage:
         on = await stage.on_call(State.ANSWERED, accept="detection")
@@ -121,6 +125,7 @@ async def test_f3_detection_that_never_comes_lets_nobody_in(set_stage: SetStage)
         assert await unheard_dbfs(stage) < UNHEARD_DBFS
 
 
+@pytest.mark.long
 async def test_f4_agent_who_presses_2_has_declined(set_stage: SetStage) -> None:
     async with set_stage(greets(presses=(Press("2", after_s=0.4),))) as stage:
         transfer_id = await stage.ask(accept="press_1")

@@ -44,6 +44,7 @@ async def test_cancel_at_once_leaves_no_phone(set_stage: SetStage) -> None:
 
 
 @pytest.mark.parametrize("state", WAYS)
+@pytest.mark.long
 async def test_cancel_ends_a_transfer_in_every_state(set_stage: SetStage, state: State) -> None:
     async with set_stage(WAYS[state]) as stage:
         if state is State.ANSWERED:
@@ -60,6 +61,7 @@ async def test_cancel_ends_a_transfer_that_waits_for_its_next_stream(set_stage: 
         await check_canceled(stage, on.transfer_id, State.DISCONNECTED)
 
 
+@pytest.mark.long
 async def test_cancel_at_every_event_of_a_transfer_leaves_no_phone(set_stage: SetStage) -> None:
     numbers = [f"+1415555{number:04}" for number in range(3000, 3000 + ENTRIES)]
     async with set_stage(Outcome(callee=Answers(after_s=0.1, says=AGENT_SAYS))) as stage:
@@ -93,6 +95,7 @@ async def test_answer_after_a_cancel_gets_a_document_that_hangs_up(set_stage: Se
             await stage.carrier.until_idle()
 
 
+@pytest.mark.long
 async def test_dial_that_is_answered_after_a_cancel_is_hung_up(set_stage: SetStage) -> None:
     late = Outcome(reply=Accepts(late_s=0.5), callee=Rings(), delivery=UNHEARD)
     async with set_stage(late) as stage:

@@ -42,6 +42,7 @@ asyncio.run(main(*sys.argv[1:]))
 @pytest.mark.parametrize(
     ("outcome", "state"), [(DIALING, State.DIALING), (RINGING, State.RINGING)], ids=["dialing", "ringing"]
 )
+@pytest.mark.long
 async def test_f9_phone_stops_ringing_when_the_customer_leaves(
     set_stage: SetStage, outcome: Outcome, state: State
 ) -> None:
@@ -60,6 +61,7 @@ async def test_f9_phone_stops_ringing_when_the_customer_leaves(
         assert call.hung_up_by is EndedBy.RELAY
 
 
+@pytest.mark.long
 async def test_f9_dial_that_is_on_its_way_is_hung_up_when_the_carrier_says_what_it_made(set_stage: SetStage) -> None:
     late_s = 0.8
     on_its_way = Outcome(reply=Accepts(late_s=late_s), callee=Rings(), delivery=Delivery(copies=0))
@@ -90,6 +92,7 @@ async def test_f9_customer_who_was_gone_before_we_came_is_waited_for_no_longer_t
         assert leaving.hung_up_ms(call) < 500 + HUNG_UP_MS
 
 
+@pytest.mark.long
 async def test_f10_agent_hears_a_notice_when_the_customer_leaves_before_they_are_joined(set_stage: SetStage) -> None:
     async with set_stage() as stage:
         on = await stage.on_call(State.ANSWERED, accept="press_1")
@@ -160,6 +163,7 @@ async def test_customer_whose_id_is_nobodys_in_the_room_is_not_taken_for_absent(
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.CUSTOMER_LEFT)
 
 
+@pytest.mark.long
 async def test_without_ids_the_bot_passes_for_a_customer_and_the_phone_rings_on_until_it_leaves_too(
     set_stage: SetStage,
 ) -> None:
@@ -188,6 +192,7 @@ async def test_f13_phone_is_hung_up_when_the_customer_has_left_the_call(set_stag
         assert notice_dbfs(on.phone.heard.since(leaving.began_ns)) == pytest.approx(NOTICE_DBFS, abs=3)
 
 
+@pytest.mark.long
 async def test_f40_bot_that_stays_and_listens_to_nothing_is_the_third_in_the_call(set_stage: SetStage) -> None:
     async with set_stage(Outcome(callee=Answers(says=AGENT_SAYS)), customer_grace_s=0.0) as stage:
         stage.bot.say(BOT_SAYS)

@@ -41,6 +41,7 @@ def bots_token(room_name: str = "support-42") -> str:
 
 
 @pytest.mark.parametrize("is_given", [False, True], ids=["made for it", "given by the bot"])
+@pytest.mark.long
 async def test_call_in_a_private_room_is_joined_with_a_token(set_stage: SetStage, is_given: bool) -> None:  # noqa: FBT001 - pytest's
     settings = settings_with(None if is_given else guarded_worker.KEY)
     async with set_stage(SPEAKS, worker=GUARDED, **settings) as stage:
@@ -51,6 +52,7 @@ async def test_call_in_a_private_room_is_joined_with_a_token(set_stage: SetStage
 
 
 @pytest.mark.parametrize("given", ["nothing", "another room's", "another key's"])
+@pytest.mark.long
 async def test_phone_stops_ringing_when_a_private_room_does_not_let_us_in(set_stage: SetStage, given: str) -> None:
     settings = settings_with("another-api-key-of-another-domain" if given == "another key's" else None)
     async with set_stage(RINGS, worker=GUARDED, **settings) as stage:

@@ -97,6 +97,7 @@ async def test_f5_number_that_the_carrier_refuses_is_not_dialled_again(
         assert stage.carrier.calls == []
 
 
+@pytest.mark.long
 async def test_f6_dial_waits_for_a_carrier_that_is_busy(set_stage: SetStage) -> None:
     async with set_stage(Outcome(reply=Refuses(status=429, code=20429, times=2))) as stage:
         transfer_id = await stage.ask()
@@ -107,6 +108,7 @@ async def test_f6_dial_waits_for_a_carrier_that_is_busy(set_stage: SetStage) -> 
         await stage.relay.cancel(transfer_id)
 
 
+@pytest.mark.long
 async def test_f6_carrier_that_stays_busy_is_given_up_in_time(set_stage: SetStage) -> None:
     async with set_stage(Outcome(reply=Refuses(status=429, code=20429)), ring_timeout_s=1.0) as stage:
         transfer_id = await stage.ask()
@@ -117,6 +119,7 @@ async def test_f6_carrier_that_stays_busy_is_given_up_in_time(set_stage: SetStag
         assert (len(stage.carrier.dial_requests), stage.carrier.dials) == (2, 0)
 
 
+@pytest.mark.long
 async def test_f7_call_goes_on_whose_dial_was_never_answered(set_stage: SetStage) -> None:
     script = {number: Outcome(reply=LosesReply(how=how)) for number, how in LOSSES.items()}
     async with set_stage(script, dial_timeout_s=1.0) as stage:
@@ -131,6 +134,7 @@ async def test_f7_call_goes_on_whose_dial_was_never_answered(set_stage: SetStage
             await stage.ended(transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+@pytest.mark.long
 async def test_f7_phone_that_nobody_told_us_of_is_found_and_hung_up(set_stage: SetStage) -> None:
     script = {
         number: Outcome(reply=LosesReply(how=how), callee=Rings(), delivery=UNHEARD) for number, how in LOSSES.items()
@@ -147,6 +151,7 @@ async def test_f7_phone_that_nobody_told_us_of_is_found_and_hung_up(set_stage: S
         assert sorted(stage.carrier.dial_requests) == sorted(LOSSES)
 
 
+@pytest.mark.long
 async def test_f7_looking_for_a_phone_leaves_that_of_another_transfer_alone(set_stage: SetStage) -> None:
     lost = Outcome(reply=LosesReply(), callee=Rings(), delivery=UNHEARD)
     async with set_stage(ring_timeout_s=1.0) as stage:
@@ -162,6 +167,7 @@ async def test_f7_looking_for_a_phone_leaves_that_of_another_transfer_alone(set_
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+@pytest.mark.long
 async def test_f7_phone_that_another_system_dialled_before_us_is_left_alone(set_stage: SetStage) -> None:
     lost = Outcome(reply=LosesReply(), callee=Rings(), delivery=UNHEARD)
     async with set_stage(lost, ring_timeout_s=1.0) as stage:

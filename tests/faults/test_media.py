@@ -64,6 +64,7 @@ async def test_f12_agent_who_hangs_up_is_not_heard_any_longer(set_stage: SetStag
 
 
 @pytest.mark.parametrize("how", [HangUp.RESET, HangUp.FIN, HangUp.SILENCE])
+@pytest.mark.long
 async def test_f14_call_goes_on_over_the_stream_that_the_carrier_opens_next(
     set_stage: SetStage, soon: None, how: HangUp
 ) -> None:
@@ -169,6 +170,7 @@ async def test_f15_stream_without_media_from_the_start_is_no_call(set_stage: Set
         assert State.JOINED not in view.times
 
 
+@pytest.mark.long
 async def test_f15_stream_whose_media_stops_is_replaced(set_stage: SetStage, soon: None) -> None:
     async with set_stage(SPEAKS) as stage:
         on = await stage.on_call()
@@ -209,6 +211,7 @@ def second_stop(on: OnCall) -> None:
 
 
 @pytest.mark.parametrize("end", [stop_without_close, close_without_stop, media_after_stop, second_start, second_stop])
+@pytest.mark.long
 async def test_f16_however_a_stream_ends_the_call_ends_once(set_stage: SetStage, end: Callable[[OnCall], None]) -> None:
     async with set_stage(SPEAKS) as stage:
         on = await stage.on_call()

@@ -38,6 +38,7 @@ async def one_of_each(node: Node) -> tuple[str, str]:
 # --- F29: SIGTERM ---
 
 
+@pytest.mark.long
 async def test_f29_live_call_goes_on_to_its_end_while_nothing_new_is_taken(store_url: str) -> None:
     async with Node(store_url, script_of, drain_timeout_s=30) as node:
         joined, ringing = await one_of_each(node)
@@ -58,6 +59,7 @@ async def test_f29_live_call_goes_on_to_its_end_while_nothing_new_is_taken(store
         assert (transfer.state, transfer.reason) == (State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+@pytest.mark.long
 async def test_f29_call_that_outlasts_the_wait_is_ended_and_the_process_exits(store_url: str) -> None:
     async with Node(store_url, script_of, drain_timeout_s=1) as node:
         on = await node.on_call()
@@ -70,6 +72,7 @@ async def test_f29_call_that_outlasts_the_wait_is_ended_and_the_process_exits(st
         assert notice_dbfs(on.phone.heard.since(stopping.began_ns)) == pytest.approx(NOTICE_DBFS, abs=3)
 
 
+@pytest.mark.long
 async def test_f29_second_signal_ends_what_is_left_at_once(store_url: str) -> None:
     async with Node(store_url, script_of, drain_timeout_s=30) as node:
         joined, ringing = await one_of_each(node)

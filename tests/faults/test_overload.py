@@ -168,6 +168,7 @@ async def test_f36_a_quota_that_is_used_up_takes_no_more_transfers_and_keeps_its
 
 
 @pytest.mark.usefixtures("loop_in_time")
+@pytest.mark.long
 async def test_f37_a_limit_of_memory_takes_no_more_transfers_and_keeps_its_call(
     set_stage: SetStage, planted: PlantedMachine
 ) -> None:
@@ -193,6 +194,7 @@ async def test_f37_a_limit_of_memory_takes_no_more_transfers_and_keeps_its_call(
 # --- F38: descriptors ---
 
 
+@pytest.mark.long
 async def test_f38_too_few_descriptors_are_told_at_the_start(folder: Path) -> None:
     async with started(folder, settings_with(), ("-c", LIMITED.format(count=64), "serve")) as service:
         assert await service.ended() == 2
@@ -203,6 +205,7 @@ async def test_f38_too_few_descriptors_are_told_at_the_start(folder: Path) -> No
     assert "Traceback" not in said
 
 
+@pytest.mark.long
 async def test_f38_connections_wait_when_there_are_no_descriptors_and_the_service_does_not_spin(folder: Path) -> None:
     settings = settings_with() | {"MAX_TRANSFERS": "5", "WORKER_SPARES": "0"}
     arguments = ("-c", LIMITED.format(count=FEW), "serve")

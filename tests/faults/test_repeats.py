@@ -94,6 +94,7 @@ async def test_f33_real_calls_end_alike_in_whatever_order_their_callbacks_come(s
         assert sorted(call.to for call in stage.carrier.calls) == sorted(script)
 
 
+@pytest.mark.long
 async def test_f33_callbacks_in_any_order_lead_where_the_table_of_states_says(set_stage: SetStage) -> None:
     async with set_stage(UNHEARD, **MANY) as stage:
         for order, number in zip(itertools.permutations(STATUSES), NUMBERS, strict=False):

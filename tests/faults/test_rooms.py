@@ -38,6 +38,7 @@ async def test_f18_phone_stops_ringing_when_the_room_is_not_to_be_joined(set_sta
 
 
 @pytest.mark.parametrize("end", ENDS)
+@pytest.mark.long
 async def test_f18_agent_on_the_line_hears_a_notice(set_stage: SetStage, end: str) -> None:
     async with Door() as door, set_stage(rooms_origin=door.origin) as stage:
         on = await stage.on_call(State.ANSWERED, room_url=f"{door.origin}/rooms/blue")

@@ -62,6 +62,7 @@ async def faults(stage: Stage) -> dict[str, float]:
         return {kind: float(count) for kind, count in FAULT.findall(await response.text())}
 
 
+@pytest.mark.long
 async def test_f17_audio_is_played_in_its_order_and_what_is_wrong_with_it_counted(set_stage: SetStage) -> None:
     async with set_stage(Outcome(callee=Answers(says=AGENT_SAYS))) as stage:
         on = await stage.on_call()

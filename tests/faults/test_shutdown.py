@@ -51,6 +51,7 @@ async def test_call_goes_on_while_the_service_waits_for_its_end(set_stage: SetSt
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP, within_s=1)
 
 
+@pytest.mark.long
 async def test_call_that_outlasts_the_wait_is_ended_with_a_notice(set_stage: SetStage) -> None:
     async with set_stage(SPEAKS, drain_timeout_s=0.4) as stage:
         on = await stage.on_call()

@@ -103,6 +103,7 @@ async def test_f44_phone_stops_ringing_when_the_worker_dies(set_stage: SetStage,
 # --- F22: the room does not let go ---
 
 
+@pytest.mark.long
 async def test_f22_rooms_that_do_not_let_go_touch_no_other_call_and_are_told(set_stage: SetStage) -> None:
     async with (
         set_stage(SPEAKS, worker=HANGING, daily_domains=("example",)) as stage,

@@ -51,6 +51,7 @@ def test_a_steady_stream_comes_out_as_it_went_in(pull_ms: int) -> None:
 
 
 @pull_sizes
+@pytest.mark.long
 def test_a_steady_stream_is_untouched_once_the_target_has_settled(pull_ms: int) -> None:
     """With the room's timer up to 1 ms late. Until then it is re-timed from the start's delay to the least."""
     heard = play(sent(121), pulls(120, pull_ms=pull_ms, lateness_ms=1), pull_ms=pull_ms, frame=marked)

@@ -270,6 +270,7 @@ def test_a_pull_of_no_use_is_refused(bad: int) -> None:
         Playout(RATE_HZ, pull_ms=bad)
 
 
+@pytest.mark.long
 def test_frames_leave_no_garbage_in_cycles() -> None:
     playout = playing(100)
     gc.collect()

@@ -40,6 +40,7 @@ def other_ports(url: str) -> list[str]:
 @given(URLS, PAIRS)
 @example(URL, [("Tag", "b"), ("Tag", "a"), ("Tag", "b"), ("CallerName", "")])
 @example(URL, [("Zoë", "東京"), ("a", "B"), ("A", "b")])
+@pytest.mark.long
 def test_t3_what_twilio_signs_is_taken_and_with_another_key_refused(url: str, pairs: list[tuple[str, str]]) -> None:
     signed = webhook(url, pairs)
     signature = sdk_signature(url, pairs)

@@ -198,6 +198,7 @@ def has_dict(each: object) -> bool:
 
 
 @BACKENDS
+@pytest.mark.long
 def test_audio_goes_both_ways_without_a_gap(backend: Backend) -> None:
     async def scenario() -> None:
         play = Play()

@@ -32,6 +32,7 @@ def found(trial: str, *, timeout_s: float = 60) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.long
 def test_f18_a_join_without_a_network_is_unreachable_within_its_bound() -> None:
     """The SDK takes 19 s, and lets nobody leave before."""
     result = found("bounded")
@@ -48,6 +49,7 @@ def test_f18_what_the_sdk_itself_says_without_a_network_is_unreachable() -> None
     assert result["leave_s"] < 2 * LEAVE_TIMEOUT_S + 1
 
 
+@pytest.mark.long
 def test_a_custom_audio_source_paces_the_microphone_in_real_time() -> None:
     result = found("source")
     assert 150 <= result["asked"] <= 204  # 200, but a machine that is busy is late, and what is late is not made up for
@@ -55,6 +57,7 @@ def test_a_custom_audio_source_paces_the_microphone_in_real_time() -> None:
     assert result["dropped"] == 0
 
 
+@pytest.mark.long
 def test_devices_that_are_not_joined_make_nothing_spin() -> None:
     result = found("devices")
     assert result["writes"] <= 105
@@ -63,6 +66,7 @@ def test_devices_that_are_not_joined_make_nothing_spin() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc to count what is held")
+@pytest.mark.long
 def test_many_rooms_one_after_the_other_leave_nothing() -> None:
     """Thirty after the tenth: threads, descriptors and memory are as they were."""
     result = found("rooms")

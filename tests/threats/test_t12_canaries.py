@@ -265,6 +265,7 @@ async def put_out(log_format: LogFormat, *stories: Any) -> Output:
 
 
 @pytest.mark.parametrize("log_format", [LogFormat.JSON, LogFormat.CONSOLE])
+@pytest.mark.long
 def test_t12_t13_no_canary_comes_out(log_format: LogFormat, capfd: pytest.CaptureFixture[str]) -> None:
     output = uvloop.run(put_out(log_format, *STORIES))
     assert output.leaks() == {}

@@ -36,6 +36,7 @@ async def goes_on(stage: Stage, transfer_id: str, call: SimulatedCall) -> bool:
 # --- T14 ---
 
 
+@pytest.mark.long
 def test_t14_a_frame_that_is_too_large_ends_its_own_call_only(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
         (attacked_id, attacked), bystander = await stage.joined(), await stage.joined()
@@ -120,6 +121,7 @@ def test_t15_compression_is_not_agreed_to_and_a_bomb_is_not_unpacked(on_stage: O
 # --- T16 ---
 
 
+@pytest.mark.long
 def test_t16_requests_that_are_never_finished_keep_nobody_else_waiting(on_stage: OnStage) -> None:
     """How long they may stay is bounded, see ``test_http_protocol``; how many there may be is left to the proxy."""
 

@@ -214,6 +214,7 @@ def test_t1_an_odd_upgrade_opens_nothing(on_stage: OnStage) -> None:
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.long
 def test_t2_of_fifty_upgrades_at_once_one_is_let_in(on_stage: OnStage, rounds: int) -> None:
     async def scenario(stage: Stage) -> None:
         for _ in range(rounds):
@@ -233,6 +234,7 @@ def test_t2_of_fifty_upgrades_at_once_one_is_let_in(on_stage: OnStage, rounds: i
     on_stage(scenario, RINGS)
 
 
+@pytest.mark.long
 def test_t2_a_second_stream_comes_by_a_new_answer_webhook_only(on_stage: OnStage) -> None:
     """And then in place of the first: never two streams of one call."""
 

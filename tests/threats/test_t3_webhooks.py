@@ -111,6 +111,7 @@ def forgeries(stage: Stage, signed: Webhook, others: Mapping[str, Webhook]) -> d
 
 
 @pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.long
 def test_t3_a_forged_webhook_is_refused_and_changes_nothing(on_stage: OnStage, route: str) -> None:
     async def scenario(stage: Stage) -> None:
         transfer_id, call = await stage.transfer(accept="detection")
@@ -155,6 +156,7 @@ def changed(data: bytes, choose: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.long
 def test_t3_no_byte_of_a_webhook_can_be_another(on_stage: OnStage, route: str) -> None:
     """Path, signature and body. Where one byte less leaves the body short, nothing is answered: the client must go."""
 
@@ -183,6 +185,7 @@ def test_t3_no_byte_of_a_webhook_can_be_another(on_stage: OnStage, route: str) -
 
 
 @pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.long
 def test_t3_other_methods_paths_and_sizes_are_refused_before_anything_is_verified(
     on_stage: OnStage, route: str
 ) -> None:
@@ -256,6 +259,7 @@ def test_t4_no_header_says_where_a_webhook_went(on_stage: OnStage) -> None:
     on_stage(scenario, RINGS)
 
 
+@pytest.mark.long
 def test_t4_no_header_says_where_an_upgrade_went(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
         for name, value in SPOOFED.items():
@@ -277,6 +281,7 @@ def test_t4_no_header_says_where_an_upgrade_went(on_stage: OnStage) -> None:
 
 
 @pytest.mark.parametrize("port", ["", ":443"])
+@pytest.mark.long
 def test_t4_the_schemes_own_port_may_be_signed_or_not(on_stage: OnStage, port: str) -> None:
     async def scenario(stage: Stage) -> None:
         transfer_id, call = await stage.transfer()

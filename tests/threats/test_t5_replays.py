@@ -110,6 +110,7 @@ def test_t5_replayed_webhooks_change_nothing_of_a_call_that_was_joined(
 
 
 @pytest.mark.parametrize("story", UNJOINED)
+@pytest.mark.long
 def test_t5_replayed_webhooks_change_nothing_of_a_call_that_was_not(on_stage: OnStage, story: str) -> None:
     async def scenario(stage: Stage) -> None:
         plain_id, _ = await stage.transfer()
@@ -129,6 +130,7 @@ def test_t5_replayed_webhooks_change_nothing_of_a_call_that_was_not(on_stage: On
     on_stage(scenario, UNJOINED[story])
 
 
+@pytest.mark.long
 def test_t5_a_webhook_of_a_call_that_is_over_ends_no_other_call(on_stage: OnStage) -> None:
     """The same room and the same phone, a moment later."""
 

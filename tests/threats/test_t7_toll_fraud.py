@@ -68,6 +68,7 @@ def test_t7_a_denied_prefix_is_not_dialled_where_a_longer_one_is_allowed(on_stag
 
 
 @pytest.mark.parametrize("bound", ["TRANSFERS_PER_MINUTE", "TRANSFERS_PER_DAY"])
+@pytest.mark.long
 def test_t7_the_transfer_after_the_last_of_a_keys_allowance_is_refused(on_stage: OnStage, bound: str) -> None:
     """Other keys have theirs; what is refused for another reason takes nothing of it, and neither does a repetition."""
 
@@ -91,6 +92,7 @@ def test_t7_the_transfer_after_the_last_of_a_keys_allowance_is_refused(on_stage:
     on_stage(scenario, RINGS, **{bound: "3"})
 
 
+@pytest.mark.long
 def test_t7_the_transfer_after_the_last_that_may_go_on_at_once_is_refused(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
         one, _ = await stage.transfer()
@@ -106,6 +108,7 @@ def test_t7_the_transfer_after_the_last_that_may_go_on_at_once_is_refused(on_sta
     on_stage(scenario, RINGS, MAX_TRANSFERS="2")
 
 
+@pytest.mark.long
 def test_t7_twenty_requests_at_once_take_no_more_than_the_allowance(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
         statuses = [reply.status for reply in await asyncio.gather(*(stage.request() for _ in range(20)))]
@@ -117,6 +120,7 @@ def test_t7_twenty_requests_at_once_take_no_more_than_the_allowance(on_stage: On
     on_stage(scenario, RINGS, TRANSFERS_PER_MINUTE="5")
 
 
+@pytest.mark.long
 def test_t7_a_call_ends_when_it_has_been_long_enough(on_stage: OnStage) -> None:
     """The carrier is told so as well: it hangs up by itself, should relay be gone by then."""
 

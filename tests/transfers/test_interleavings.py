@@ -260,6 +260,7 @@ async def _nothing_is_left() -> None:
 
 
 @pytest.mark.parametrize("examples", [40, pytest.param(400, marks=pytest.mark.long)])
+@pytest.mark.long
 def test_whatever_happens_in_whatever_order_no_phone_is_left(
     store_url: str, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

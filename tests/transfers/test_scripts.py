@@ -75,6 +75,7 @@ def check(machine: type[Machine], how: settings, runner: asyncio.Runner, store: 
 
 
 @pytest.mark.parametrize("machine", sorted(set(MACHINES.values()), key=str))
+@pytest.mark.long
 def test_whatever_is_done_in_whatever_order_is_as_in_the_model(
     runner: asyncio.Runner, store: TransferStore, machine: type[Machine]
 ) -> None:

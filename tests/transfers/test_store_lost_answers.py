@@ -43,6 +43,7 @@ async def test_an_event_whose_answer_was_lost_has_happened_once(redis_server: Re
 
 
 @pytest.mark.parametrize(("event_id", "answer"), [("rang", Answer.DUPLICATE), ("", Answer.IGNORED)])
+@pytest.mark.long
 async def test_who_waits_for_what_had_no_answer_is_told_all_the_same(
     redis_server: RedisServer, prefix: str, event_id: str, answer: Answer
 ) -> None:

@@ -34,6 +34,7 @@ def now_s() -> float:
 # Gone
 
 
+@pytest.mark.long
 async def test_a_server_that_is_killed_is_told_within_a_second_and_used_again_by_itself(
     own_server: RedisServer,
 ) -> None:
@@ -138,6 +139,7 @@ async def test_a_server_across_an_ocean_works(redis_server: RedisServer, prefix:
 
 
 @pytest.mark.parametrize("redis_server", ["valkey"], indirect=True)
+@pytest.mark.long
 async def test_a_server_that_takes_commands_and_answers_none_is_told_within_a_second(redis_server: RedisServer) -> None:
     async with RedisProxy.before(redis_server) as proxy, OpenStore(proxy.url, "silent")() as store:
         transfer = await stored_in(store, State.RINGING)
@@ -212,6 +214,7 @@ async def test_a_redis_that_may_forget_live_transfers_is_warned_of(own_server: R
     assert [entry["maxmemory_policy"] for entry in logs if entry["event"] == "store_may_evict"] == ["allkeys-lru"]
 
 
+@pytest.mark.long
 async def test_a_redis_that_may_forget_is_warned_of_though_it_comes_late(own_server: RedisServer) -> None:
     async with OpenStore(own_server.url, "relay")() as store:
         await raw(store, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")

@@ -54,6 +54,7 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_2(tmp_path: Path) -> None:
     assert "File exists" in result.stderr
 
 
+@pytest.mark.long
 def test_what_is_not_as_it_should_be_is_printed_and_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mistaken = replace(BY_NAME["busy"], expects=(ends(State.CANCELED, Reason.CANCELED_BY_API),))
     monkeypatch.setitem(BY_NAME, "busy", mistaken)

@@ -45,6 +45,7 @@ def test_the_scenario_ends_as_it_should(scenario: Scenario, tmp_path: Path) -> N
     assert AGENT_NUMBER.removeprefix("+") not in log
 
 
+@pytest.mark.long
 def test_a_scenario_that_does_not_get_on_is_wrong_and_leaves_nothing_behind(tmp_path: Path) -> None:
     async def never(stage: Stage) -> None:
         await stage.customer.until_gone("nobody")
