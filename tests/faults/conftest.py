@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import pytest
 import uvloop
 
+from benchmarks.transfers.service import bridging_in_process
 from relay.app import bridging, service
 from relay.app.bridging import WORKER
 from relay.bridge.settings import BridgeSettings
 from relay.dev.carrier_outcomes import ANSWERED, Script
 from tests.app.valkey import running_valkey
 from tests.faults.held import Held, warm_up
-from tests.faults.in_process import bridging_in_process
 from tests.faults.stage import Stage
 
 TEST_MAX_S = 40.0
