@@ -29,6 +29,14 @@ SUBSCRIPTIONS: Final = {
     }
 }
 
+# WebRTC's voice processing is made for a microphone in a room with a loudspeaker. What comes from a phone line it would
+# level, take for noise, or turn down while the customer talks. (AudioInputSettings, docs.daily.co/reference/python.)
+UNPROCESSED: Final = {
+    "autoGainControl": {"exact": False},
+    "echoCancellation": {"exact": False},
+    "noiseSuppression": {"exact": False},
+}
+
 COMPLETION_TIMEOUT_S: Final = 0.5
 """How long what is in flight may take to complete before the devices are dropped: 20 ms, at real time."""
 
@@ -209,7 +217,7 @@ class SdkCall:
         _check(self._speaker)
         _check(self._microphone)
         make.select_speaker_device(self._speaker.name)
-        return {"deviceId": self._microphone.name}
+        return {"deviceId": self._microphone.name, "customConstraints": UNPROCESSED}
 
     def _make_track(self) -> Mapping[str, object]:
         self._microphone = self._sdk.CustomAudioSource(RATE_HZ, CHANNELS)

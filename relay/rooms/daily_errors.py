@@ -21,10 +21,10 @@ _DENIED: Final = re.compile(
     r"|max.?participants|\b40[13]\b",
     re.IGNORECASE,
 )
-_ENDED: Final = re.compile(
-    r"eject|expir|exp-(room|token)|meeting (has )?ended|end-of-life|room (was|has been) (deleted|closed)|removed",
-    re.IGNORECASE,
-)
+_ENDS = r"eject|exp-(room|token)|meeting (has )?ended|end-of-life|room (was|has been) (deleted|closed)"
+_ENDED: Final = re.compile(_ENDS, re.IGNORECASE)
+# A candidate of ICE is removed, too, and a certificate expires: alone these end no call.
+_EXPLAINED: Final = re.compile(rf"{_ENDS}|expir|removed", re.IGNORECASE)
 
 
 def cleaned(text: object, *, secrets: tuple[str, ...] = ()) -> str:
@@ -55,6 +55,11 @@ def join_error(room_url: str, text: str) -> RoomError:
 def is_end(room_url: str, text: str) -> bool:
     """Whether an error within the call says that our place, or the room, was ended on purpose."""
     return _ENDED.search(_without_url(room_url, text)) is not None
+
+
+def explains_end(room_url: str, text: str) -> bool:
+    """Whether the last error before the call was left says that it was on purpose: looser words do, then."""
+    return _EXPLAINED.search(_without_url(room_url, text)) is not None
 
 
 def _without_url(room_url: str, text: str) -> str:

@@ -10,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from relay.errors import RoomEnded, RoomError, RoomLost
 from relay.rooms.base import Participant
 from relay.rooms.daily_devices import Ears, Microphone
-from relay.rooms.daily_errors import cleaned, is_end
+from relay.rooms.daily_errors import cleaned, explains_end, is_end
 from relay.rooms.daily_events import Connections, Roster, is_local, participant_of, reason_of
 from relay.rooms.gate import ListenerGate
 
@@ -113,7 +113,7 @@ class CallWatch:
         self._is_out = True
         if self._ears is None:
             return  # the join fails, or has just been answered
-        is_lost = self._connections.are_interrupted and not is_end(self._room_url, self._last_error)
+        is_lost = self._connections.are_interrupted and not explains_end(self._room_url, self._last_error)
         why = self._last_error or "the call was left"
         self._close((RoomLost if is_lost else RoomEnded)(f"{self._room_url}: {why}"))
 

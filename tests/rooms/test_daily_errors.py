@@ -3,7 +3,7 @@
 import pytest
 
 from relay.errors import RoomDenied, RoomUnreachable
-from relay.rooms.daily_errors import TEXT_MAX, cleaned, is_end, join_error
+from relay.rooms.daily_errors import TEXT_MAX, cleaned, explains_end, is_end, join_error
 from tests.rooms.daily_room import TOKEN, URL
 
 NO_NETWORK = (
@@ -68,6 +68,13 @@ def test_f18_the_name_of_a_room_means_nothing(name: str) -> None:
 )
 def test_f20_what_ends_a_call_on_purpose_is_told_apart(text: str, ends: bool) -> None:  # noqa: FBT001 - a parameter
     assert is_end(URL, text) is ends
+    assert explains_end(URL, text) is ends
+
+
+@pytest.mark.parametrize("text", ["ICE candidate removed", "certificate has expired", "Removed by the owner"])
+def test_f20_a_loose_word_explains_an_end_and_is_none(text: str) -> None:
+    assert explains_end(URL, text)
+    assert not is_end(URL, text)
 
 
 @pytest.mark.parametrize("text", [f"GET https://gs.daily.co/?t={TOKEN} failed", f"token {TOKEN[:-3]} is bad"])
