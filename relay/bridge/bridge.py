@@ -10,21 +10,10 @@ from dataclasses import replace
 import structlog
 from websockets.frames import CloseCode
 
+from relay.bridge import events
 from relay.bridge.agent_legs import AgentLegs
 from relay.bridge.customer import CustomerWatch
 from relay.bridge.endings import LOSSES, close_code, is_noticed, reason_closed, reason_not_joined
-from relay.bridge.events import (
-    BridgeEvent,
-    Dtmf,
-    Ended,
-    Ending,
-    Joined,
-    MediaBack,
-    MediaLost,
-    MediaStarted,
-    RoomJoined,
-    Statistics,
-)
 from relay.bridge.faults import Faults, note_losses
 from relay.bridge.hearing import Hearing
 from relay.bridge.joining import Condition, Joining
@@ -70,7 +59,7 @@ class Bridge:
         room: Room,
         *,
         transfer_id: str,
-        on_event: Callable[[BridgeEvent], None],
+        on_event: Callable[[events.BridgeEvent], None],
         settings: BridgeSettings | None = None,
         customer_id: str | None = None,
         bot_id: str | None = None,
@@ -101,7 +90,7 @@ class Bridge:
         self._microphone_seen_ns: int | None = None
         self._tick: asyncio.TimerHandle | None = self._loop.call_later(self._settings.tick_s, self._on_tick)
         self._teardown: asyncio.Task[None] | None = None
-        self._ended: asyncio.Future[Ended] = self._loop.create_future()
+        self._ended: asyncio.Future[events.Ended] = self._loop.create_future()
 
     # What its owner does
 
@@ -129,7 +118,7 @@ class Bridge:
             return  # ended meanwhile; whoever ended it leaves the room
         self._microphone_seen_ns = self._clock()
         self._log.info("room_joined", participants=len(participants))
-        self._tell(RoomJoined(tuple(participants)))
+        self._tell(events.RoomJoined(tuple(participants)))
         self._meet(Condition.ROOM_JOINED)
         self._customer.joined_room(participants)
 
@@ -175,7 +164,7 @@ class Bridge:
             self._customer.stop()
             self._teardown = self._loop.create_task(self._take_down(reason, detail))
 
-    async def ended(self) -> Ended:
+    async def ended(self) -> events.Ended:
         """Wait until everything is taken down."""
         return await asyncio.shield(self._ended)
 
@@ -185,7 +174,7 @@ class Bridge:
         self._checked_ns = now_ns
         self._legs.check(now_ns, elapsed_s=elapsed_s)
         self._look(now_ns, elapsed_s)
-        self._tell(Statistics(self._report(now_ns)))
+        self._tell(events.Statistics(self._report(now_ns)))
 
     def stats(self, now_ns: int, *, whole_call: bool = False) -> BridgeStats:
         """How it stands, with durations since the last call of this, or of the whole call."""
@@ -226,7 +215,7 @@ class Bridge:
             leg.room_to_agent.send(self._hearing.by_agent(pcm), now_ns)
         except Exception as error:  # noqa: BLE001 - a defect ends its own call, not the room's clock and with it others
             self._defect(error)
-        if not self._joining.is_complete and not self._hearing.is_held and leg.has_sent_room:
+        if not self._joining.is_complete and self._hearing.agent_hears_room and leg.has_sent_room:
             self._meet(Condition.ROOM_SENT)
 
     def participant_joined(self, participant: Participant) -> None:
@@ -238,6 +227,16 @@ class Bridge:
         self._log.info("participant_left", participant_id=participant.participant_id, reason=reason)
         self._customer.left(participant)
 
+    def room_interrupted(self) -> None:
+        """The room is being reached for anew."""
+        self._faults.note("room_interrupted", "the room is being reached for anew")
+        self._hearing.lose_room()
+
+    def room_back(self) -> None:
+        """The room has been reached again."""
+        self._log.info("room_back")
+        self._hearing.room_back()
+
     def room_closed(self, error: RoomError) -> None:
         """The room is gone."""
         self.end(reason_closed(error), str(error))
@@ -248,11 +247,11 @@ class Bridge:
         """The carrier opened its stream."""
         self._log.info("bridge_chain", agent_to_room=agent_to_room, room_to_agent=room_to_agent)
         self._meet(Condition.STREAM_STARTED)
-        self._tell(MediaStarted(started.stream_id, started.call_id, dict(started.custom)))
+        self._tell(events.MediaStarted(started.stream_id, started.call_id, dict(started.custom)))
 
     def dtmf_received(self, digit: str) -> None:
         """The agent pressed a key."""
-        self._tell(Dtmf(digit))
+        self._tell(events.Dtmf(digit))
 
     def leg_over(self, reason: Reason, detail: str) -> None:
         """The agent's leg cannot go on."""
@@ -277,19 +276,19 @@ class Bridge:
         self._hearing.lose_agent()
         if self._legs.reconnecting_since_ns is None:
             self._legs.reconnecting_since_ns = self._clock()
-            self._tell(MediaLost(detail))
+            self._tell(events.MediaLost(detail))
 
     def _meet(self, condition: Condition) -> None:
         if self._teardown is not None:
             return
-        event = MediaBack() if self._joining.was_complete else Joined()
+        event = events.MediaBack() if self._joining.was_complete else events.Joined()
         if self._joining.meet(condition):
             self._legs.reconnecting_since_ns = None
             self._customer.joined()
-            self._log.info("media_back" if isinstance(event, MediaBack) else "joined")
+            self._log.info("media_back" if isinstance(event, events.MediaBack) else "joined")
             self._tell(event)
 
-    def _tell(self, event: BridgeEvent) -> None:
+    def _tell(self, event: events.BridgeEvent) -> None:
         try:
             self._on_event(event)
         except Exception as error:  # noqa: BLE001 - whoever listens must not keep the watchdogs from looking
@@ -335,7 +334,7 @@ class Bridge:
             self._tick = None
         leaving = leave(self._room, timeout_s=self._settings.leave_timeout_s, faults=self._faults)
         await asyncio.gather(self._leave_agent(reason, detail), leaving)
-        ended = Ended(reason, detail, self._joining.was_complete, self._report(self._clock(), whole_call=True))
+        ended = events.Ended(reason, detail, self._joining.was_complete, self._report(self._clock(), whole_call=True))
         self._log.info("bridge_ended", reason=reason.value, detail=detail, **ended.stats.as_dict())
         self._ended.set_result(ended)
         self._tell(ended)
@@ -346,5 +345,5 @@ class Bridge:
                 await self._legs.say_last(notice(self._room.rate_hz))
         except Exception as error:  # noqa: BLE001 - without a notice the phone is to be hung up all the same
             self._faults.note("teardown_failed", repr(error))
-        self._tell(Ending(reason, detail, self._joining.was_complete))
+        self._tell(events.Ending(reason, detail, self._joining.was_complete))
         await self._legs.close(close_code(reason), reason.value)

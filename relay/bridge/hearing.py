@@ -26,7 +26,8 @@ class Hearing:
         self._in_room = StandIn(room.rate_hz, room.microphone_ptime_ms)
         self._by_agent = StandIn(room.rate_hz, PTIME_MS)
         self.is_held = held
-        self._room_hears_agent = self._agent_hears_room = False  # and nothing is to be faded out any more
+        self._is_room_away = False
+        self._room_hears_agent = self.agent_hears_room = False  # and nothing is to be faded out any more
         if held:
             self._by_agent.play(prompt(room.rate_hz))
 
@@ -39,6 +40,15 @@ class Hearing:
         """Let the room hear comfort noise, until the agent is heard there again."""
         self._room_hears_agent = False
         self._in_room.play(comfort_noise(self._rate_hz))
+
+    def lose_room(self) -> None:
+        """Let the agent hear the prompt, until the room is back."""
+        self._is_room_away = True
+        self._by_agent.play(prompt(self._rate_hz))
+
+    def room_back(self) -> None:
+        """Let the agent hear the room again, unless something else is expected of the agent."""
+        self._is_room_away = False
 
     def admit(self, leg: AgentLeg | None) -> None:
         """Let each hear the other; nothing of what ``leg`` has said so far."""
@@ -64,9 +74,12 @@ class Hearing:
 
     def by_agent(self, room: bytes) -> bytes:
         """What the agent hears next: ``room``, or not."""
-        if self._agent_hears_room:
+        if self._is_room_away and self.agent_hears_room:
+            self.agent_hears_room = False
+            return self._by_agent.take_over(room)
+        if self.agent_hears_room:
             return room
-        if self.is_held:
+        if self.is_held or self._is_room_away:
             return self._by_agent.frame()
-        self._agent_hears_room = True
+        self.agent_hears_room = True
         return self._by_agent.give_way(room)

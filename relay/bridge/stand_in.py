@@ -31,6 +31,10 @@ class StandIn:
         """The next frame, while there is no voice."""
         return self._silence if self._sound is None else self._sound.take(self._ptime_ms)
 
+    def take_over(self, voice: bytes) -> bytes:
+        """The next frame, where there was a voice until now: ``voice``, faded out."""
+        return crossfade(voice, self.frame())
+
     def give_way(self, voice: bytes) -> bytes:
         """The next frame, now that there is a voice: ``voice``."""
         if self._sound is None:

@@ -58,6 +58,12 @@ class Customer:
         """As ``RoomListener``."""
         print(f"{participant.name or 'somebody'} left: {reason}", flush=True)
 
+    def room_interrupted(self) -> None:
+        """As ``RoomListener``."""
+
+    def room_back(self) -> None:
+        """As ``RoomListener``."""
+
     def room_closed(self, error: RoomError) -> None:
         """As ``RoomListener``."""
         self.error = error

@@ -117,6 +117,12 @@ class Person:
         self.gone.append(participant.name)
         self.changes.changed()
 
+    def room_interrupted(self) -> None:
+        """As ``RoomListener``."""
+
+    def room_back(self) -> None:
+        """As ``RoomListener``."""
+
     def room_closed(self, error: RoomError) -> None:  # noqa: ARG002 - whoever is gone is not in
         """As ``RoomListener``."""
         self.is_in = False

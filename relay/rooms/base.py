@@ -36,6 +36,12 @@ class RoomListener(Protocol):
     def participant_left(self, participant: Participant, reason: str) -> None:
         """Somebody went."""
 
+    def room_interrupted(self) -> None:
+        """Nothing is heard either way for now, the room is being reached for anew. Frames go on at their pace."""
+
+    def room_back(self) -> None:
+        """It has been reached again."""
+
     def room_closed(self, error: RoomError) -> None:
         """The room is gone, not by ``leave``. The last call of all."""
 

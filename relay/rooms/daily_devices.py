@@ -51,6 +51,31 @@ Read: TypeAlias = Callable[[int, Callable[[bytes], None]], object]
 """Asks the SDK for so many samples, and calls back with them or with ``b""``, on any thread."""
 
 
+class Filler:
+    """
+    Keeps the listener's pace while the network is away, whatever the SDK's devices do then.
+
+    Args:
+        heard: told every frame, those that come and those of silence in their place.
+    """
+
+    def __init__(self, heard: Callable[[bytes, int], None]) -> None:
+        self._heard = heard
+        self._due_ns = 0
+
+    def __call__(self, frame: bytes, now_ns: int) -> None:
+        """Pass a frame on that has come."""
+        self._due_ns = now_ns + SPEAKER_PTIME_MS * MS_NS
+        self._heard(frame, now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        """Every ``TICK_MS`` while the network is away: silence, if a frame is late by a tick."""
+        late_ns = now_ns - self._due_ns
+        if late_ns >= TICK_MS * MS_NS:
+            self._due_ns = max(self._due_ns, now_ns - SPEAKER_PTIME_MS * MS_NS) + SPEAKER_PTIME_MS * MS_NS
+            self._heard(bytes(SPEAKER_BYTES), now_ns)
+
+
 class Ears(Protocol):
     """Where the others are heard: a device, or a track of each."""
 

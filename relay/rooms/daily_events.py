@@ -98,6 +98,9 @@ class Roster:
         return known
 
 
+_MEDIA: Final = "media"
+
+
 class Connections:
     """
     Which of the connections that a call needs are interrupted, and for how long.
@@ -115,6 +118,11 @@ class Connections:
         """Whether the SDK is reconnecting."""
         return bool(self._interrupted)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is media that is interrupted: nothing is heard either way."""
+        return _MEDIA in self._interrupted
+
     def update(self, status: Mapping[str, Any]) -> None:
         """
         One of them is interrupted, or connects.
@@ -123,7 +131,7 @@ class Connections:
             ValueError: neither.
         """
         connection, event = str(status.get("connection", "")), status.get("event")
-        kind = "signalling" if connection in SIGNALLING else "media"
+        kind = "signalling" if connection in SIGNALLING else _MEDIA
         if event == "interrupted":
             self._interrupted.add(kind)
         elif event == "connected":

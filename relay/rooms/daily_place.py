@@ -14,7 +14,7 @@ from relay.errors import RoomError, RoomUnreachable
 from relay.rooms.base import Participant
 from relay.rooms.daily_call import Backend, SdkCall
 from relay.rooms.daily_callbacks import Crossing, SdkThread
-from relay.rooms.daily_devices import TICK_MS, Ears, Microphone, Speaker
+from relay.rooms.daily_devices import TICK_MS, Ears, Filler, Microphone, Speaker
 from relay.rooms.daily_errors import cleaned, join_error
 from relay.rooms.daily_tracks import TrackMixer
 from relay.rooms.daily_watch import CallWatch
@@ -63,6 +63,7 @@ class Place:
         self._events = events_of(self._crossing, self._watch)
         self._microphone: Microphone | None = None
         self._ears: Ears | None = None
+        self._filler = Filler(gate.speaker_frame)
         self._ticks: Ticks | None = None
         self._taking_down: asyncio.Future[None] | None = None
         self.is_answered = False
@@ -127,10 +128,9 @@ class Place:
             self._call.write, due=self._gate.microphone_due, crossing=self._crossing, now_ns=now_ns
         )
         if self._backend is Backend.VIRTUAL:
-            heard = self._gate.speaker_frame
-            self._ears = Speaker(self._call.read, heard=heard, crossing=self._crossing, now_ns=now_ns)
+            self._ears = Speaker(self._call.read, heard=self._filler, crossing=self._crossing, now_ns=now_ns)
         else:
-            self._ears = TrackMixer(heard=self._gate.speaker_frame, listen=self._listen)
+            self._ears = TrackMixer(heard=self._filler, listen=self._listen)
         self._watch.devices_run(self._microphone, self._ears, others)
         self._ticks = self._clock.subscribe(self._tick, TICK_MS)
         self._log.info("daily_room.joined", others=len(others))
@@ -160,6 +160,8 @@ class Place:
         if self._microphone is not None and self._ears is not None:
             self._microphone.tick(now_ns)
             self._ears.tick(now_ns)
+            if self._watch.is_silent:
+                self._filler.tick(now_ns)
             self._watch.tick(TICK_MS)
 
     def _listen(self, participant_id: str) -> None:

@@ -65,6 +65,13 @@ class CallWatch:
         self._microphone, self._ears = microphone, ears
         for participant in others:
             ears.came(participant.participant_id)
+        if self._connections.is_silent:
+            self._tell_silence()
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing is heard either way: the SDK is reconnecting."""
+        return self._connections.is_silent
 
     def tick(self, passed_ms: int) -> None:
         """So much time has passed, in which this process ran. Looks at what has taken too long."""
@@ -126,5 +133,16 @@ class CallWatch:
 
     def connection_changed(self, status: Mapping[str, Any]) -> None:
         """One of the call's connections was interrupted, or is back."""
+        was_silent = self._connections.is_silent
         self._connections.update(status)
+        if self._connections.is_silent != was_silent:
+            self._tell_silence()
         self._log.info("daily_room.network", connection=status.get("connection"), status=status.get("event"))
+
+    def _tell_silence(self) -> None:
+        if self._ears is None:
+            return  # told when the devices run, if it still is so then
+        if self._connections.is_silent:
+            self._gate.room_interrupted()
+        else:
+            self._gate.room_back()

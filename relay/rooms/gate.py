@@ -64,6 +64,16 @@ class ListenerGate:
         if self._listener is not None:
             self._pass(self._listener.participant_left, participant, reason)
 
+    def room_interrupted(self) -> None:
+        """As the listener's."""
+        if self._listener is not None:
+            self._pass(self._listener.room_interrupted)
+
+    def room_back(self) -> None:
+        """As the listener's."""
+        if self._listener is not None:
+            self._pass(self._listener.room_back)
+
     def close(self, error: RoomError) -> None:
         """The room is gone: tell the listener, if it has not been told or left before. The last call of all."""
         listener, self._listener = self._listener, None

@@ -143,6 +143,16 @@ class LoopbackRoom:
         if self._ticks is not None and self._gate is not None:
             self._gate.participant_left(participant, reason)
 
+    def interrupt(self) -> None:
+        """Nothing is heard either way until ``restore``: the listener is told, and asked as before."""
+        if self._gate is not None:
+            self._gate.room_interrupted()
+
+    def restore(self) -> None:
+        """It is reached again."""
+        if self._gate is not None:
+            self._gate.room_back()
+
     def close(self, error: RoomEnded | RoomLost) -> None:
         """The room is gone: the listener is told."""
         self._stop_devices()

@@ -83,6 +83,57 @@ def test_f3_held_nobody_hears_anybody_and_the_agent_hears_a_prompt(run: Run) -> 
     run(test())
 
 
+def test_f21_agent_hears_a_prompt_while_the_room_is_away_and_then_the_room(run: Run) -> None:
+    async def test() -> None:
+        microphone = Recording()
+        rooms: list[LoopbackRoom] = []
+
+        def room(*args: Any, **options: Any) -> LoopbackRoom:
+            rooms.append(recorded(microphone)(*args, **options))
+            return rooms[-1]
+
+        async with bridged(room) as case:
+            case.carrier.send(messages.start())
+            await case.started.wait()
+            await run_for(case, 20)
+            assert kinds(case)[-1] is Joined
+            await heard_by_agent(case.carrier, 20)
+            rooms[0].interrupt()
+            await run_for(case, 40, 21)
+            away = await heard_by_agent(case.carrier, 40)
+            assert tone_dbfs(away[640:], 8000, CUSTOMER_HZ) < NOT_HEARD_DBFS
+            assert abs(tone_dbfs(away, 8000, PROMPT_HZ) - PROMPT_DBFS) < 6
+            rooms[0].restore()
+            await run_for(case, 40, 61)
+            back = await heard_by_agent(case.carrier, 40)
+            assert abs(tone_dbfs(back[640:], 8000, CUSTOMER_HZ) + 20) < 1
+            assert tone_dbfs(back[640:], 8000, PROMPT_HZ) < NOT_HEARD_DBFS
+            assert case.bridge.stats(0).faults == {"room_interrupted": 1}
+
+    run(test())
+
+
+def test_f21_room_that_is_away_from_the_beginning_joins_nobody(run: Run) -> None:
+    async def test() -> None:
+        rooms: list[LoopbackRoom] = []
+
+        def room(*args: Any, **options: Any) -> LoopbackRoom:
+            rooms.append(LoopbackRoom(*args, **options))
+            return rooms[-1]
+
+        async with bridged(room) as case:
+            rooms[0].interrupt()
+            case.carrier.send(messages.start())
+            await case.started.wait()
+            await run_for(case, 20)
+            assert Joined not in kinds(case)
+            rooms[0].restore()
+            await run_for(case, 1, 21)
+            assert kinds(case)[-1] is Joined
+
+    run(test())
+
+
 def test_f3_admitted_they_hear_each_other_and_are_joined_then_and_not_before(run: Run) -> None:
     async def test() -> None:
         microphone = Recording()

@@ -44,6 +44,8 @@ CUSTOMER_SAYS, BOT_SAYS = (
 )
 AGENT_SAYS = pcm(tone(AGENT_HZ, 8000, SPOKEN_S * 8000, amplitude=dbfs(SPOKEN_DBFS)))
 ROOM = "blue"
+DAILY_WORKER = (sys.executable, str(Path(__file__).with_name("daily_worker.py")))
+"""With one more argument: see there."""
 NO_LINE = "no_line"
 
 

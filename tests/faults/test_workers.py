@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -21,14 +19,24 @@ from relay.transfers.states import State
 from tests.bridge.pooled import state_of
 from tests.faults.conftest import SetStage
 from tests.faults.ears import Stopwatch, longest_gap_ms, until_heard_at_phone, until_heard_in_room
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, CUSTOMER_SAYS, NO_LINE, OnCall, Stage, worker_of
+from tests.faults.stage import (
+    AGENT_HZ,
+    AGENT_SAYS,
+    CUSTOMER_HZ,
+    CUSTOMER_SAYS,
+    DAILY_WORKER,
+    NO_LINE,
+    OnCall,
+    Stage,
+    worker_of,
+)
 
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 LOST_MS = 1000
 LAST_WORDS = {"worker_lost", NO_LINE}
 """What the service says of a worker that died, and what Python does where a signal has ended it."""
 ENDS = [signal.SIGKILL, signal.SIGABRT]
-HANGING = (sys.executable, str(Path(__file__).with_name("hanging_worker.py")))
+HANGING = (*DAILY_WORKER, "hangs")
 UNNOTICED_MS = 200
 """The longest gap in a voice that others may hear: the loop of carrier, rooms and service is one, and is busy."""
 

@@ -37,6 +37,7 @@ class Listener:
         self.heard: list[tuple[int, bytes]] = []
         self.joined: list[Participant] = []
         self.left: list[tuple[Participant, str]] = []
+        self.interruptions: list[str] = []
         self.closed: list[RoomError] = []
         self.calls = 0
         self._step = RATE_HZ * ptime_ms // 1000
@@ -60,6 +61,14 @@ class Listener:
 
     def participant_left(self, participant: Participant, reason: str) -> None:
         self.left.append((participant, reason))
+        self._changed()
+
+    def room_interrupted(self) -> None:
+        self.interruptions.append("interrupted")
+        self._changed()
+
+    def room_back(self) -> None:
+        self.interruptions.append("back")
         self._changed()
 
     def room_closed(self, error: RoomError) -> None:

@@ -129,6 +129,49 @@ def test_f21_a_call_that_is_left_while_reconnecting_is_lost() -> None:
     run(scenario())
 
 
+def test_f21_while_the_network_is_away_frames_of_silence_keep_the_pace() -> None:
+    """Whatever the speaker does then: the agent is to hear a tone, and frames of the room are its clock."""
+
+    async def scenario() -> None:
+        play, clock = at_once(), ManualClock()
+        async with joined(play, clock=clock) as (_room, listener, _other):
+            clock.advance(100)
+            await told(play)
+            assert listener.heard == []
+            play.network("signaling", "interrupted")
+            await told(play)
+            assert listener.interruptions == [], "of signalling nothing is heard"
+            play.network("sfu-recv", "interrupted")
+            await told(play)
+            clock.advance(1000)
+            assert listener.interruptions == ["interrupted"]
+            assert len(listener.heard) in (50, 51)
+            assert not any(any(pcm) for _, pcm in listener.heard)
+            frames = len(listener.heard)
+            play.network("sfu-send", "connected")
+            await told(play)
+            clock.advance(1000)
+            assert listener.interruptions == ["interrupted", "back"]
+            assert len(listener.heard) == frames
+
+    run(scenario())
+
+
+def test_f21_while_the_network_is_away_frames_that_come_are_not_doubled() -> None:
+    async def scenario() -> None:
+        play, clock = Play(microphone=Manner.RUSHED, speaker=Manner.RUSHED), ManualClock()
+        async with joined(play, clock=clock) as (_room, listener, _other):
+            play.network("sfu", "interrupted")
+            for _ in range(100):
+                await told(play)
+                clock.advance(10)
+            await told(play)
+            assert len(listener.heard) <= 55
+            assert sum(not any(pcm) for _, pcm in listener.heard) <= 2
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("device", ["microphone", "speaker"])
 def test_f21_a_device_that_answers_nothing_for_20_s_is_lost(device: str) -> None:
     async def scenario() -> None:
