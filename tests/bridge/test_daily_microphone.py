@@ -1,4 +1,4 @@
-"""A Daily room whose microphone takes nothing: its way while we are alone, perhaps; with an agent on the line a loss."""
+"""A Daily room whose microphone takes nothing: its way while we are alone, maybe; with an agent on the line a loss."""
 
 from __future__ import annotations
 
