@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -35,27 +36,43 @@ def configure_logging(
         secrets: as ``Settings.secrets``.
         stream: standard error if there is none.
     """
-    stream = sys.stderr if stream is None else stream
-    is_console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and stream.isatty())
-    finish = _finishing(Redactor(secrets), is_console=is_console, colors=stream.isatty())
+    to = _Unbroken(sys.stderr if stream is None else stream)
+    is_console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and to.isatty())
+    finish = _finishing(Redactor(secrets), is_console=is_console, colors=to.isatty())
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(to),  # type: ignore[arg-type] # all it needs of one
         cache_logger_on_first_use=False,  # modules hold loggers that must follow when this is called again
     )
     root = logging.getLogger()
-    root.handlers = [StandardLogHandler(stream, finish)]
+    root.handlers = [StandardLogHandler(to, finish)]
     root.setLevel(_LEVELS[level])
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.INFO))
     logging.getLogger("uvicorn.access").disabled = True
 
 
+class _Unbroken:
+    """A stream that loses what it cannot write: whoever logs has something else to do, such as to end a call."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.isatty = stream.isatty
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 class StandardLogHandler(logging.Handler):
     """Writes the standard library's records as structlog's events are written: ``event`` is the message."""
 
-    def __init__(self, stream: TextIO, finish: Sequence[Processor]) -> None:
+    def __init__(self, stream: _Unbroken, finish: Sequence[Processor]) -> None:
         super().__init__()
         self._stream = stream
         self._finish = finish

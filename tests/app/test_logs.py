@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -69,6 +70,17 @@ def test_what_is_bound_to_the_context_is_in_the_line() -> None:
     with structlog.contextvars.bound_contextvars(request_id="r1"):
         structlog.get_logger().info("api.request")
     assert lines(stream)[0]["request_id"] == "r1"
+
+
+def test_a_log_that_nobody_reads_any_longer_stops_nobody() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = os.fdopen(writer, "w", buffering=1)
+    configure_logging(LogLevel.INFO, LogFormat.JSON, stream=stream)
+    structlog.get_logger().info("bridge_ending")
+    logging.getLogger("uvicorn.error").warning("Shutting down")
+    with pytest.raises(BrokenPipeError):
+        stream.close()
 
 
 @pytest.mark.parametrize("log_format", [LogFormat.JSON, LogFormat.CONSOLE])

@@ -48,6 +48,22 @@ def test_when_the_front_is_gone_both_sides_are_said_goodbye_to(run: Run) -> None
     run(in_room(test))
 
 
+def test_worker_whose_log_nobody_reads_says_goodbye_all_the_same(run: Run) -> None:
+    async def test(scene: Scene) -> None:
+        reader, writer = os.pipe()
+        async with worker(stderr_to=writer) as here:
+            os.close(writer)
+            carrier = await talking(here, scene)
+            os.close(reader)
+            here.channel.close()
+            async with asyncio.timeout(GONE_S):
+                assert await closed(carrier) == CloseCode.GOING_AWAY
+                await scene.until_alone()
+                assert await here.exited() == 0
+
+    run(in_room(test))
+
+
 @pytest.mark.long
 def test_when_the_front_is_gone_a_carrier_that_answers_no_goodbye_is_dropped(run: Run) -> None:
     async def test(scene: Scene) -> None:
