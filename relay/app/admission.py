@@ -6,6 +6,7 @@ Calls that are live are never touched: what is refused is what has not begun. No
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,12 +24,19 @@ WORKER_MEMORY_BYTES: Final = 64 << 20
 """What one more call may need until it is over: a worker has 25 MB of its own, and what the Daily SDK takes joined."""
 
 
+WORKER_TASKS: Final = 20
+"""Threads of a worker's process: 14 with Daily's SDK (docs/rooms.md), and what that starts for a call."""
+GROWING_S: Final = 10.0
+"""So long what a call takes is not yet seen in what is left: it is set aside."""
+
+
 class Shortage(StrEnum):
     """What there is too little of."""
 
     LOOP = "loop"
     CPU = "cpu"
     MEMORY = "memory"
+    TASKS = "tasks"
     DESCRIPTORS = "descriptors"
 
 
@@ -44,6 +52,8 @@ class Reading:
     """Of the limit that is nearest to being reached."""
     memory_left_bytes: int | None = None
     """Until that limit, or the machine's end."""
+    tasks_left: int | None = None
+    """Processes and threads that may still be started."""
     descriptors_share: float | None = None
     """Of those that this process may have open."""
 
@@ -70,9 +80,8 @@ class Bound:
     says: Callable[[float], str]
 
 
-def _memory_need(reading: Reading) -> float | None:
-    left_bytes = reading.memory_left_bytes
-    return None if left_bytes is None else WORKER_MEMORY_BYTES / max(left_bytes, 1)
+def _share(needed: int, left: int | None) -> float | None:
+    return None if left is None else needed / max(left, 1)
 
 
 BOUNDS: Final[Sequence[Bound]] = (
@@ -102,13 +111,23 @@ BOUNDS: Final[Sequence[Bound]] = (
     ),
     Bound(
         Shortage.MEMORY,
-        _memory_need,
+        lambda reading: _share(WORKER_MEMORY_BYTES, reading.memory_left_bytes),
         limit=1.0,
         back=0.75,
         hold_s=0.0,
         says=lambda need: (
             f"expected {WORKER_MEMORY_BYTES >> 20} MiB of memory for another call, "
             f"got {WORKER_MEMORY_BYTES / need / (1 << 20):.0f} MiB"
+        ),
+    ),
+    Bound(
+        Shortage.TASKS,
+        lambda reading: _share(WORKER_TASKS, reading.tasks_left),
+        limit=1.0,
+        back=0.75,
+        hold_s=0.0,
+        says=lambda need: (
+            f"expected {WORKER_TASKS} processes and threads that another call may start, got {WORKER_TASKS / need:.0f}"
         ),
     ),
     Bound(
@@ -133,6 +152,10 @@ class Admission:
     def __init__(self, *, on_refused: Callable[[Shortage], None] = lambda _: None) -> None:
         self._on_refused = on_refused
         self._gauges = [_Gauge(bound) for bound in BOUNDS]
+        self._now_s = 0.0
+        self._reading = Reading()
+        self._begun_s: deque[float] = deque()
+        """When each transfer was let in whose call may still grow; to the last reading's time."""
 
     @property
     def short_of(self) -> Mapping[Shortage, str]:
@@ -141,21 +164,38 @@ class Admission:
 
     def note(self, now_s: float, reading: Reading) -> None:
         """Take note of a reading; ``now_s`` never goes back."""
+        self._now_s, self._reading = now_s, reading
+        while self._begun_s and now_s - self._begun_s[0] >= GROWING_S:
+            self._begun_s.popleft()
         for gauge in self._gauges:
             gauge.note(now_s, gauge.bound.value(reading))
 
     def check(self) -> None:
         """
-        Return if one more transfer may begin.
+        Return if one more transfer may begin, which is then counted as one that has.
 
         Raises:
             Overloaded: it may not; the message says what there is too little of.
         """
-        short_of = self.short_of
+        short_of = self._set_aside() | self.short_of
         for shortage in short_of:
             self._on_refused(shortage)
         if short_of:
             raise Overloaded("; ".join(short_of.values()), retry_after_s=RETRY_AFTER_S)
+        self._begun_s.append(self._now_s)
+
+    def _set_aside(self) -> dict[Shortage, str]:
+        """What there would be too little of if all that have just begun took what a call may take."""
+        begun = len(self._begun_s)
+        left = {
+            Shortage.MEMORY: (self._reading.memory_left_bytes, WORKER_MEMORY_BYTES, "the memory"),
+            Shortage.TASKS: (self._reading.tasks_left, WORKER_TASKS, "the processes and threads"),
+        }
+        return {
+            shortage: f"expected {what} for another call beside {begun} that have just begun, got less"
+            for shortage, (has, needs, what) in left.items()
+            if has is not None and has < needs * (begun + 1)
+        }
 
 
 class _Gauge:

@@ -11,6 +11,8 @@ from typing import Final
 _NO_LIMIT_BYTES: Final = 1 << 60
 """Version 1 writes "none" as a number of pages that no machine has."""
 _V2: Final = ""
+_MOUNT_FIELDS: Final = 6
+"""Of mountinfo(5), before those that there may be any number of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Cgroups:
         self._cpu = found.get("cpu", found.get(_V2))
         self._cpuacct = found.get("cpuacct")
         self._memory = found.get("memory", found.get(_V2))
+        self._pids = found.get("pids", found.get(_V2))
 
     def cpu_quota(self) -> CpuQuota | None:
         """The smallest quota of all groups."""
@@ -69,6 +72,14 @@ class Cgroups:
                 limit = read(group)
                 if 0 < limit.limit_bytes < _NO_LIMIT_BYTES:
                     yield limit
+
+    def tasks_left(self) -> int | None:
+        """Processes and threads that may still be started; None: as many as there is memory for."""
+        left = []
+        for group in self._pids.groups if self._pids is not None else ():
+            with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                left.append(int((group / "pids.max").read_text()) - int((group / "pids.current").read_text()))
+        return min(left, default=None)
 
     def _cpu_v1(self, group: Path, depth: int) -> CpuQuota | None:
         with contextlib.suppress(OSError, ValueError, LookupError):
@@ -109,8 +120,9 @@ def _table(path: Path) -> Mapping[str, int]:
 def _hierarchies(process: Path) -> Mapping[str, _Hierarchy]:
     """By controller; that of version 2 by ``_V2``."""
     try:
-        groups = (process / "cgroup").read_text().splitlines()
-        mounts = (process / "mountinfo").read_text().splitlines()
+        # Paths are bytes to Linux, and need be no UTF-8.
+        groups = (process / "cgroup").read_text(errors="surrogateescape").splitlines()
+        mounts = (process / "mountinfo").read_text(errors="surrogateescape").splitlines()
     except OSError:  # not Linux
         return {}
     mounted = {name: place for line in mounts for name, place in _mounted(line)}
@@ -126,12 +138,14 @@ def _hierarchies(process: Path) -> Mapping[str, _Hierarchy]:
 
 def _mounted(line: str) -> Iterator[tuple[str, tuple[Path, str]]]:
     """What a line of mountinfo(5) mounts: controllers, each with where, and which group is seen there."""
-    fields, _, (kind, _, options) = (part.split() for part in line.partition(" - "))
+    fields, kind = line.partition(" - ")[0].split(), line.partition(" - ")[2].split()  # a source may be empty
+    if len(fields) < _MOUNT_FIELDS or not kind:
+        return
     place = (Path(fields[4]), fields[3])
-    if kind == "cgroup2":
+    if kind[0] == "cgroup2":
         yield _V2, place
-    elif kind == "cgroup":
-        yield from ((option, place) for option in options.split(","))
+    elif kind[0] == "cgroup":
+        yield from ((option, place) for option in kind[-1].split(","))
 
 
 def _upwards(mount: Path, root: str, path: str) -> Iterator[Path]:

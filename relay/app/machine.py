@@ -70,6 +70,7 @@ class Machine:
             memory_share=memory_share,
             memory_left_bytes=memory_left_bytes,
             descriptors_share=self._descriptors_share(),
+            tasks_left=self._cgroups.tasks_left(),
         )
 
     def _cpu_share(self, now_s: float) -> float | None:

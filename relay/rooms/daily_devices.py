@@ -130,6 +130,7 @@ class Microphone:
         self._written = 0
         self._is_taking = False
         self._is_refused = False
+        self.taken_frames = 0
         self.dropped_frames = 0
         self.unanswered_ms = 0
 
@@ -169,6 +170,7 @@ class Microphone:
         self.unanswered_ms = 0
         if samples > 0:
             self._is_taking = True
+            self.taken_frames += 1
         else:
             self._is_refused = True
             self._dropped("not taken")

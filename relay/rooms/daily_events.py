@@ -52,6 +52,11 @@ class Roster:
         self._gone: set[str] = set()
         self._is_joined = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether we are alone."""
+        return not self._present
+
     def joined(self, participants: Mapping[str, Any]) -> Sequence[Participant]:
         """
         We are in, and these were there: everybody but ourselves and who went meanwhile.

@@ -43,6 +43,8 @@ class CallWatch:
         self._is_out = False
         self._microphone: Microphone | None = None
         self._ears: Ears | None = None
+        self._taken_frames = 0
+        self._untaken_ms = 0
         self.bad_events = 0
 
     def joined(self, participants: Mapping[str, Any]) -> Sequence[Participant]:
@@ -82,6 +84,18 @@ class CallWatch:
             unanswered_ms = max(self._microphone.unanswered_ms, self._ears.unanswered_ms)
             if unanswered_ms >= RECONNECT_MAX_MS:
                 self._close(RoomLost(f"{self._room_url}: a device has answered nothing for {unanswered_ms} ms"))
+            elif self._untaken_for_ms(self._microphone, passed_ms) >= RECONNECT_MAX_MS:
+                self._close(RoomLost(f"{self._room_url}: the microphone has taken nothing for {self._untaken_ms} ms"))
+
+    def _untaken_for_ms(self, microphone: Microphone, passed_ms: int) -> int:
+        """For how long a microphone that has taken frames has taken none, though somebody is there to hear them."""
+        is_needed = microphone.taken_frames > 0 and not self._roster.is_empty
+        if not is_needed or microphone.taken_frames != self._taken_frames:
+            self._taken_frames = microphone.taken_frames
+            self._untaken_ms = 0
+        else:
+            self._untaken_ms += passed_ms
+        return self._untaken_ms
 
     def told(self, tell: Callable[..., None], *args: Any) -> None:
         """Take what the SDK tells, if it can be read."""

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.app.admission import BOUNDS, HOLD_S, RETRY_AFTER_S, WORKER_MEMORY_BYTES, Admission, Reading, Shortage
+from relay.app.admission import (
+    BOUNDS,
+    GROWING_S,
+    HOLD_S,
+    RETRY_AFTER_S,
+    WORKER_MEMORY_BYTES,
+    WORKER_TASKS,
+    Admission,
+    Reading,
+    Shortage,
+)
 from relay.errors import Overloaded
 from tests.app.conftest import RunServed
 from tests.app.served import Served, assert_problem
@@ -18,12 +28,14 @@ TOO_MUCH = {
     Shortage.LOOP: Reading(loop_lag_ms=21.0),
     Shortage.CPU: Reading(cpu_share=0.91),
     Shortage.MEMORY: Reading(memory_share=0.86),
+    Shortage.TASKS: Reading(tasks_left=WORKER_TASKS - 1),
     Shortage.DESCRIPTORS: Reading(descriptors_share=0.86),
 }
 BETWEEN = {
     Shortage.LOOP: Reading(loop_lag_ms=15.0),
     Shortage.CPU: Reading(cpu_share=0.85),
     Shortage.MEMORY: Reading(memory_share=0.82),
+    Shortage.TASKS: Reading(tasks_left=WORKER_TASKS + 3),
     Shortage.DESCRIPTORS: Reading(descriptors_share=0.8),
 }
 """Neither too much nor enough again."""
@@ -77,7 +89,30 @@ def test_f36_a_loop_that_is_in_time_again_before_refuses_nobody() -> None:
         steps.admission.check()
 
 
-@pytest.mark.parametrize("shortage", [Shortage.CPU, Shortage.MEMORY, Shortage.DESCRIPTORS])
+@pytest.mark.parametrize(
+    ("reading", "shortage"),
+    [
+        (Reading(memory_left_bytes=5 * WORKER_MEMORY_BYTES), Shortage.MEMORY),
+        (Reading(tasks_left=5 * WORKER_TASKS), Shortage.TASKS),
+    ],
+)
+def test_f37_what_has_just_begun_is_set_aside(reading: Reading, shortage: Shortage) -> None:
+    """A worker is as large as it gets only seconds after it has begun, and a reading is older than that."""
+    steps = Steps()
+    steps.note(reading)
+    for _ in range(5):
+        steps.admission.check()
+    with pytest.raises(Overloaded, match="beside 5 that have just begun"):
+        steps.admission.check()
+    steps.note(reading, for_s=GROWING_S - 2 * STEP_S)
+    with pytest.raises(Overloaded):
+        steps.admission.check()
+    steps.note(reading, for_s=2 * STEP_S)
+    steps.admission.check()
+    assert steps.refused == [shortage, shortage]
+
+
+@pytest.mark.parametrize("shortage", [Shortage.CPU, Shortage.MEMORY, Shortage.TASKS, Shortage.DESCRIPTORS])
 def test_f37_what_is_a_mean_already_or_is_gone_for_good_is_too_much_at_once(shortage: Shortage) -> None:
     steps = Steps()
     steps.note(TOO_MUCH[shortage])

@@ -126,3 +126,28 @@ def test_the_groups_of_this_very_process_can_be_read() -> None:
     groups = Cgroups()
     groups.cpu_quota()
     assert all(limit.used_bytes > 0 for limit in groups.memory_limits())
+
+
+# --- What is no group of ours, and still there ---
+
+
+def test_mounts_that_are_written_as_no_other_do_not_matter(tmp_path: Path) -> None:
+    """A source may be empty, a path need be no UTF-8, and what comes in a later Linux is not known."""
+    machine = in_group_v2(tmp_path)
+    machine.write_memory_v2("sys", limit=512 * MIB, used=300 * MIB)
+    with (machine.proc / "self" / "mountinfo").open("ab") as file:
+        file.write(b"40 22 0:27 / /tmp rw - tmpfs  rw,size=1k\n")
+        file.write(b"41 22 0:28 / /mnt/\xe9t\xe9 rw - ext4 /dev/sda1 rw\n")
+        file.write(b"\n43 22\n44 22 0:29 / /x rw -\n")
+    assert limits(machine) == [MemoryLimit(512 * MIB, 300 * MIB)]
+
+
+@pytest.mark.parametrize(("kind", "line", "options"), [("cgroup2", "0::/", "rw"), ("cgroup", "8:pids:/", "rw,pids")])
+def test_tasks_that_are_left(machine: PlantedMachine, kind: str, line: str, options: str) -> None:
+    machine.belongs_to(line)
+    machine.mount(kind, "sys", options=options)
+    assert Cgroups(machine.proc).tasks_left() is None
+    machine.write("sys", pids__max="max", pids__current=40)
+    assert Cgroups(machine.proc).tasks_left() is None
+    machine.write("sys", pids__max=100)
+    assert Cgroups(machine.proc).tasks_left() == 60

@@ -190,6 +190,33 @@ def test_f21_a_device_that_answers_nothing_for_20_s_is_lost(device: str) -> None
     run(scenario())
 
 
+def test_f21_a_microphone_that_takes_nothing_any_longer_is_lost_once_somebody_is_there() -> None:
+    """Out of the call, and nobody has said so: the SDK's devices answer at once then, with nothing."""
+
+    async def scenario() -> None:
+        play, clock = at_once(), ManualClock()
+        async with joined(play, clock=clock) as (_room, listener, other):
+            clock.advance(50)
+            await told(play)
+            play.microphone = Manner.EMPTY
+            play.depart(other.participant_id)
+            await told(play)
+            for _ in range(40):
+                clock.advance(RECONNECT_MAX_MS // 20)
+                await told(play)
+            assert listener.closed == [], "alone it may take nothing"
+            play.enter("customer")
+            await told(play)
+            for _ in range(19):
+                clock.advance(RECONNECT_MAX_MS // 20)
+                await told(play)
+            assert listener.closed == []
+            clock.advance(2000)
+            assert [type(error) for error in listener.closed] == [RoomLost]
+
+    run(scenario())
+
+
 def test_a_process_that_stood_still_blames_nobody() -> None:
     async def scenario() -> None:
         play, clock = at_once(), ManualClock()
