@@ -8,13 +8,15 @@ import json
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.app.process import ServiceProcess, started
+from tests.app.process import SERVE, ServiceProcess, started
 from tests.faults import invariants
+from tests.faults.held import LET_GO_S, descriptors_of
 from tests.faults.stage import Stage
 
 
@@ -27,6 +29,8 @@ class Node(Stage):
 
     process: ServiceProcess
     base_url: str
+    arguments = SERVE
+    """Of Python."""
 
     async def _serve(self, stack: AsyncExitStack) -> str:
         self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-")))
@@ -37,9 +41,10 @@ class Node(Stage):
         """Start it, there; its URL."""
         given = {**self._given(), **self._settings, "listen": listen, "log_format": "json"}
         env = {name.upper(): _env_text(value) for name, value in given.items()}
-        self.process = await self._starts.enter_async_context(started(self._folder, env))
+        self.process = await self._starts.enter_async_context(started(self._folder, env, self.arguments))
         self.base_url = str((await self.process.until("serving"))["url"])
         self.is_serving = True
+        self._descriptors = descriptors_of(self.process.process.pid)
         return self.base_url
 
     async def start_again(self) -> None:
@@ -94,9 +99,18 @@ class Node(Stage):
     async def _check(self) -> None:
         await super()._check()
         if self.is_serving:
+            await self._let_go()
             self.send(signal.SIGTERM)
             assert await self.exited(within_s=10) == 0
             invariants.check_complaints(self)
+
+    async def _let_go(self) -> None:
+        """Return when the service has no more descriptors open than before the first transfer."""
+        pid, deadline_s = self.process.process.pid, time.monotonic() + LET_GO_S
+        while more := descriptors_of(pid) - self._descriptors:
+            assert time.monotonic() < deadline_s, more
+            async with self.http.get(f"{self.base_url}/healthz") as answer:  # by then its loop has gone on
+                assert answer.status == 200
 
     def worker_logs(self) -> list[dict[str, Any]]:
         """Those are in its own, which its workers write to as well."""

@@ -8,7 +8,8 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,8 +27,9 @@ from relay.transfers.states import State
 from tests.app.planted import MIB, PlantedMachine, in_group_v2
 from tests.app.process import ServiceProcess, settings_with, started
 from tests.faults.conftest import SetStage
-from tests.faults.ears import until_heard_in_room
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, Stage
+from tests.faults.ears import until_heard_at_phone, until_heard_in_room
+from tests.faults.node import Node
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, Stage
 
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 REFUSED_WITHIN_S = 3 * HOLD_S
@@ -40,6 +42,7 @@ main()
 """
 FEW = 96
 """Descriptors: enough for a service that serves a few."""
+SOME = 400
 
 
 @pytest.fixture
@@ -211,8 +214,7 @@ async def test_f38_connections_wait_when_there_are_no_descriptors_and_the_servic
     arguments = ("-c", LIMITED.format(count=FEW), "serve")
     async with started(folder, settings, arguments, TMPDIR=str(folder)) as service:
         base_url = (await service.until("serving"))["url"]
-        async with asyncio.timeout(30):
-            clients = [await connected(base_url) for _ in range(2 * FEW)]
+        async with asyncio.timeout(30), crowd(base_url, 2 * FEW) as clients:
             await service.until("accepting_paused")
             began_s, used_s = time.monotonic(), used_by_s(service)
             waiting = asyncio.create_task(asks(clients[-1]))
@@ -231,6 +233,60 @@ async def test_f38_connections_wait_when_there_are_no_descriptors_and_the_servic
             assert await service.ended() == 0
     assert sum('"accepting_paused"' in line for line in service.lines) < 5
     assert [line for line in service.lines if '"level": "error"' in line or "Traceback" in line] == []
+
+
+class FewDescriptors(Node):
+    """A node that may have ``FEW`` open."""
+
+    arguments = ("-c", LIMITED.format(count=FEW), "serve")
+
+
+class SomeDescriptors(Node):
+    """A node whose 85 % come before its last 32."""
+
+    arguments = ("-c", LIMITED.format(count=SOME), "serve")
+
+
+@pytest.mark.long
+async def test_f38_call_goes_on_without_a_descriptor_left_and_its_phone_is_hung_up(store_url: str) -> None:
+    async with FewDescriptors(store_url, SPEAKS, max_transfers=5) as node:
+        on = await node.on_call()
+        async with crowd(node.base_url, 2 * FEW):
+            await node.process.until("accepting_paused")
+            await until_heard_in_room(node.customer, AGENT_HZ)
+            await until_heard_at_phone(on.phone, CUSTOMER_HZ)
+            await node.customer.leave()
+            await on.call.until(lambda call: not call.is_live, "hung up", timeout_s=10)  # over REST: nothing comes in
+        await node.ended(on.transfer_id, State.DISCONNECTED, Reason.CUSTOMER_LEFT)
+
+
+@pytest.mark.long
+async def test_f38_with_few_descriptors_left_no_transfer_is_begun(store_url: str) -> None:
+    async with SomeDescriptors(store_url, SPEAKS, max_transfers=5) as node:
+        on = await node.on_call()
+        async with crowd(node.base_url, int(SOME * 0.85)):
+            status, parts = await node.readiness()
+            async with asyncio.timeout(REFUSED_WITHIN_S):
+                while status == 200:
+                    status, parts = await node.readiness()
+            assert [name for name, is_well in parts.items() if not is_well] == ["descriptors"]
+            assert await node.refusal() == (503, "urn:relay:problem:overloaded")
+            await until_heard_in_room(node.customer, AGENT_HZ)
+        on.phone.stop()
+        await node.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
+@asynccontextmanager
+async def crowd(base_url: str, count: int) -> AsyncIterator[list[socket.socket]]:
+    """So many connections that ask for nothing."""
+    clients: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            clients.append(await connected(base_url))
+        yield clients
+    finally:
+        for client in clients:
+            client.close()
 
 
 async def connected(base_url: str) -> socket.socket:
