@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -279,14 +279,8 @@ async def test_f38_with_few_descriptors_left_no_transfer_is_begun(store_url: str
 @asynccontextmanager
 async def crowd(base_url: str, count: int) -> AsyncIterator[list[socket.socket]]:
     """So many connections that ask for nothing."""
-    clients: list[socket.socket] = []
-    try:
-        for _ in range(count):
-            clients.append(await connected(base_url))
-        yield clients
-    finally:
-        for client in clients:
-            client.close()
+    with ExitStack() as stack:
+        yield [stack.enter_context(await connected(base_url)) for _ in range(count)]
 
 
 async def connected(base_url: str) -> socket.socket:
