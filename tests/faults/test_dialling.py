@@ -47,6 +47,7 @@ async def test_f1_busy_agent_leaves_the_customer_with_the_bot(set_stage: SetStag
         assert loudest_dbfs(stage.customer.heard_since(), AGENT_HZ) < UNHEARD_DBFS
 
 
+@pytest.mark.long
 async def test_f2_phone_that_rings_for_too_long_is_hung_up_though_the_carrier_says_nothing(
     set_stage: SetStage,
 ) -> None:
@@ -230,7 +231,7 @@ async def test_f7_lost_answer_never_makes_a_second_call(set_stage: SetStage, run
         number: Outcome(reply=LosesReply(how=hows[at % 3]), callee=ends[at // 3 % 2])
         for at, number in enumerate(numbers)
     }
-    async with set_stage(script, transfers_per_minute=10_000, dial_timeout_s=2.0) as stage:
+    async with set_stage(script, transfers_per_minute=10_000, dial_timeout_s=1.0) as stage:
         turn = asyncio.Semaphore(RUNS_AT_ONCE)
         await asyncio.gather(*(_lose(stage, turn, number) for number in numbers))
         assert sorted(stage.carrier.dial_requests) == numbers
