@@ -231,7 +231,7 @@ def fits(table: FilterTable) -> bool:
 
 
 def _splits(table: FilterTable) -> list[tuple[range, ...]]:
-    """The slots of each chunk between those of the largest taps, these included: of none of them, of one, of two, ..."""
+    """The slots of each chunk between those of the largest taps, these included: of none, of one, of two, ..."""
     places: list[set[tuple[int, int]]] = [set() for _ in table.taps]
     for row, offsets in table.rows():
         for offset, tap in offsets.items():
