@@ -231,7 +231,7 @@ async def test_f7_lost_answer_never_makes_a_second_call(set_stage: SetStage, run
         number: Outcome(reply=LosesReply(how=hows[at % 3]), callee=ends[at // 3 % 2])
         for at, number in enumerate(numbers)
     }
-    async with set_stage(script, transfers_per_minute=10_000, dial_timeout_s=1.0) as stage:
+    async with set_stage(script, transfers_per_minute=10_000, dial_timeout_s=2.0) as stage:
         turn = asyncio.Semaphore(RUNS_AT_ONCE)
         await asyncio.gather(*(_lose(stage, turn, number) for number in numbers))
         assert sorted(stage.carrier.dial_requests) == numbers
