@@ -230,13 +230,20 @@ def fits(table: FilterTable) -> bool:
     return max(held) <= 32767 and max(worst_case(table)) < 2**31
 
 
-def _inner_of(table: FilterTable, count: int) -> tuple[range, ...]:
-    """The slots of each chunk that lie between those of the ``count`` largest taps, these included."""
-    largest = set(sorted(range(len(table.taps)), key=lambda tap: -abs(table.taps[tap]))[:count])
-    slots: list[set[int]] = [set() for _ in table.inner]
+def _splits(table: FilterTable) -> list[tuple[range, ...]]:
+    """The slots of each chunk between those of the largest taps, these included: of none, of one, of two, ..."""
+    places: list[set[tuple[int, int]]] = [set() for _ in table.taps]
     for row, offsets in table.rows():
-        slots[row // ROWS_PER_CHUNK] |= {table.slot_of(offset) for offset, tap in offsets.items() if tap in largest}
-    return tuple(range(min(found), max(found) + 1) if found else range(0) for found in slots)
+        for offset, tap in offsets.items():
+            places[tap].add((row // ROWS_PER_CHUNK, table.slot_of(offset)))
+    inner = [range(0) for _ in table.inner]
+    splits = [tuple(inner)]
+    for tap in sorted(range(len(table.taps) - 1), key=lambda tap: -abs(table.taps[tap])):
+        for chunk, slot in places[tap]:
+            held = inner[chunk]
+            inner[chunk] = range(min(held.start, slot), max(held.stop, slot + 1)) if held else range(slot, slot + 1)
+        splits.append(tuple(inner))
+    return list(dict.fromkeys(splits))
 
 
 def _candidates(conversion: Conversion, profile: str) -> Iterator[FilterTable]:
@@ -248,7 +255,7 @@ def _candidates(conversion: Conversion, profile: str) -> Iterator[FilterTable]:
         scaled = taps * 2 ** (shift + fine_shift)
         plain = tuple(round(tap) for tap in scaled)
         table = FilterTable(conversion, profile, band, shift, fine_shift, plain, (range(0),) * chunks)
-        splits = list(dict.fromkeys(_inner_of(table, count) for count in range(len(taps))))
+        splits = _splits(table)
         narrowest = bisect.bisect_left(splits, 1, key=lambda inner: int(fits(dataclasses.replace(table, inner=inner))))
         for inner in splits[narrowest : narrowest + 1]:
             table = dataclasses.replace(table, inner=inner)

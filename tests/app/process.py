@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -55,26 +56,32 @@ class ServiceProcess:
 async def started(
     folder: Path, env: Mapping[str, str], arguments: tuple[str, ...] = SERVE, **system: str
 ) -> AsyncIterator[ServiceProcess]:
+    """A service whose standard error is read; see ``launched``."""
+    environment = {f"RELAY_{name}": value for name, value in env.items()} | system
+    async with launched(folder, environment, *arguments, stdout=DEVNULL, stderr=PIPE) as process:
+        yield ServiceProcess(process)
+
+
+@asynccontextmanager
+async def launched(
+    folder: Path, environment: Mapping[str, str], *arguments: str, stdout: int, stderr: int
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """
     A service with these settings and no others, killed afterwards if it has not ended.
 
     Args:
         folder: where it is started.
-        env: its settings, without ``RELAY_``.
+        environment: more than this process has that is not relay's.
         arguments: of Python.
-        system: more of its environment.
+        stdout: where that goes, as for ``subprocess``.
+        stderr: the same.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        cwd=folder,
-        env=inherited | {f"RELAY_{name}": value for name, value in env.items()} | system,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        sys.executable, *arguments, cwd=folder, env={**inherited, **environment}, stdout=stdout, stderr=stderr
     )
     try:
-        yield ServiceProcess(process)
+        yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

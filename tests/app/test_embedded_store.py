@@ -24,8 +24,10 @@ from relay.transfers.store import TransferStore
 TEST_MAX_S = 20.0
 SETPRIV = shutil.which("setpriv")
 SERVICE = """
-import asyncio, sys, uvloop
+import asyncio, signal, sys, uvloop
 from relay.app.embedded_store import EmbeddedStore
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 async def serve():
     async with EmbeddedStore() as store:

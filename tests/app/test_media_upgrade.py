@@ -323,6 +323,7 @@ def test_a_process_without_a_descriptor_left_refuses(run_served: RunServed) -> N
 # --- In a row ---
 
 
+@pytest.mark.long
 def test_two_hundred_upgrades_in_a_row_leave_no_descriptor_behind(run_served: RunServed) -> None:
     """Streams of one call that is lost again and again, and as many refused ones."""
 

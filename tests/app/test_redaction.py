@@ -56,13 +56,13 @@ def test_a_text_comes_out_without_them(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "before", ["Bearer ", "Basic ", "/media/", "Bearer Bearer ", "Basic Bearer ", "Bearer /media/"]
 )
-@pytest.mark.parametrize("after", ["", " ", "!", "abc", "/x", "@x:y", "+1"])
 @pytest.mark.parametrize("secret", [*SECRETS, "p@ss:w\u00f6rd!9", NUMBER, JWT, "tok_" + "abcdef" * 4])
-def test_nothing_of_one_is_seen_behind_what_tokens_are_known_by(secret: str, before: str, after: str) -> None:
+def test_nothing_of_one_is_seen_behind_what_tokens_are_known_by(secret: str, before: str) -> None:
     redactor = Redactor([*SECRETS, "p@ss:w\u00f6rd!9"])
-    shown = redactor.text(f"x {before}{secret}{after}")
-    for at in range(len(secret) - 5):
-        assert secret[at : at + 6] not in shown
+    for after in ("", " ", "!", "abc", "/x", "@x:y", "+1"):
+        shown = redactor.text(f"x {before}{secret}{after}")
+        for at in range(len(secret) - 5):
+            assert secret[at : at + 6] not in shown
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,14 @@ from relay.dev.carrier_outcomes import NO_ANSWER
 from relay.dev.room_server import RoomServer
 from relay.errors import ConfigurationError, StoreUnavailable
 from relay.transfers.reasons import Reason
-from relay.transfers.record import Transfer, new_transfer_id
+from relay.transfers.record import new_transfer_id
 from relay.transfers.states import State
 from relay.transfers.store import TransferStore
 from tests.app.served import BILLING_NUMBER
 from tests.app.valkey import running_valkey, url_of
 from tests.faults.held import Held, warm_up
 from tests.threats.raw import connected
+from tests.transfers.stores import new_transfer
 
 READY_WITHIN_S = 2.0
 TEST_MAX_S = 40.0
@@ -92,18 +93,8 @@ def is_listening(base_url: str) -> bool:
 
 async def store_one(store: TransferStore) -> str:
     """A transfer that another node has."""
-    transfer = Transfer(
-        transfer_id=new_transfer_id(int(time.time() * 1000), uuid.uuid4().bytes[:10]),
-        state=State.REQUESTED,
-        version=1,
-        epoch=1,
-        owner="another",
-        provider="twilio",
-        room_url="http://127.0.0.1:1/rooms/blue",
-        to_masked="+*********23",
-        ring_timeout_s=30.0,
-        max_duration_s=60.0,
-    )
+    its_id = new_transfer_id(int(time.time() * 1000), uuid.uuid4().bytes[:10])
+    transfer = new_transfer(transfer_id=its_id, owner="another", room_url="http://127.0.0.1:1/rooms/blue")
     return (await store.create(transfer)).transfer_id
 
 

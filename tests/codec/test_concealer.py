@@ -96,16 +96,16 @@ def test_a_voice_goes_on_in_phase(rate_hz: int, pitch_hz: float) -> None:
 
 
 @rates
-@pytest.mark.parametrize("gap_ms", [5, 10, 20, 25, 40, 60, 100])
 @pytest.mark.parametrize("pitch_hz", PITCHES_HZ)
-def test_neither_seam_has_a_step(rate_hz: int, gap_ms: int, pitch_hz: float) -> None:
+def test_neither_seam_has_a_step(rate_hz: int, pitch_hz: float) -> None:
     """No step, in the gap either, is larger than the largest of the signal's own."""
-    signal = voice(rate_hz, 100 + gap_ms + 20, pitch_hz=pitch_hz)
-    begin, end = rate_hz // 10, rate_hz // 10 + rate_hz * gap_ms // 1000
-    concealer = heard(rate_hz, signal[:begin])
-    gap, after = samples_of(concealer.conceal(end - begin)), samples_of(concealer.push(pcm(signal[end:])))
-    joined = np.concatenate([signal[:begin], gap, after])
-    assert largest_step(joined) <= largest_step(signal) * 1.05
+    for gap_ms in (5, 10, 20, 25, 40, 60, 100):
+        signal = voice(rate_hz, 100 + gap_ms + 20, pitch_hz=pitch_hz)
+        begin, end = rate_hz // 10, rate_hz // 10 + rate_hz * gap_ms // 1000
+        concealer = heard(rate_hz, signal[:begin])
+        gap, after = samples_of(concealer.conceal(end - begin)), samples_of(concealer.push(pcm(signal[end:])))
+        joined = np.concatenate([signal[:begin], gap, after])
+        assert largest_step(joined) <= largest_step(signal) * 1.05, gap_ms
 
 
 @rates

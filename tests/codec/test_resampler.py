@@ -124,11 +124,11 @@ def test_any_cut_gives_the_same_bytes(conversion: tuple[int, int, Profile], samp
 
 
 @pytest.mark.parametrize(("in_hz", "out_hz"), PAIRS)
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 11])
-def test_small_odd_pieces_give_the_same_bytes(in_hz: int, out_hz: int, size: int, instruction_set: str) -> None:
+def test_small_odd_pieces_give_the_same_bytes(in_hz: int, out_hz: int, instruction_set: str) -> None:
     data = pcm(noise(1000))
-    cut = Resampler(in_hz, out_hz)
-    assert in_pieces(cut.push, data, [2 * size] * (1000 // size)) == Resampler(in_hz, out_hz).push(data)
+    whole = Resampler(in_hz, out_hz).push(data)
+    for size in (1, 2, 3, 5, 7, 11):
+        assert in_pieces(Resampler(in_hz, out_hz).push, data, [2 * size] * (1000 // size)) == whole, size
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -167,12 +167,11 @@ def test_a_reset_stream_is_a_new_one(in_hz: int, out_hz: int, profile: Profile) 
 
 
 @pytest.mark.parametrize(("in_hz", "out_hz"), [(8000, 16000), (16000, 8000), (48000, 16000), (16000, 16000)])
-@pytest.mark.parametrize("offset", [1, 2, 3, 7, 31])
-def test_a_buffer_may_lie_anywhere(in_hz: int, out_hz: int, offset: int, instruction_set: str) -> None:
+def test_a_buffer_may_lie_anywhere(in_hz: int, out_hz: int, instruction_set: str) -> None:
     data = pcm(noise(1001))
-    moved = memoryview(bytes(offset) + data)[offset:]
     expected = Resampler(in_hz, out_hz).push(data)
-    assert Resampler(in_hz, out_hz).push(moved) == expected
+    for offset in (1, 2, 3, 7, 31):
+        assert Resampler(in_hz, out_hz).push(memoryview(bytes(offset) + data)[offset:]) == expected, offset
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: np.frombuffer(data, dtype="<i2")])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -56,6 +57,27 @@ def answers(**how: Any) -> Outcome:
 
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@asynccontextmanager
+async def thinking() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """The URL of a service that never answers, and what is set when it is asked."""
+    asked = asyncio.Event()
+
+    async def think(_: web.Request) -> web.StreamResponse:
+        asked.set()
+        await asyncio.get_running_loop().create_future()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", think)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/", asked
+    finally:
+        await runner.cleanup()
 
 
 class StandInService:

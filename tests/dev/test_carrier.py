@@ -1,15 +1,12 @@
 """The simulated carrier as a whole: where it is, what it counts, how it ends."""
 
-import asyncio
-
 import pytest
-from aiohttp import web
 
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_order import order_of
 from relay.dev.carrier_outcomes import ANSWERED, BUSY, SILENT
 from tests.dev.conftest import Run, RunWithCarrier
-from tests.dev.stand_in_service import NUMBER, StandInService, close_at_once
+from tests.dev.stand_in_service import NUMBER, StandInService, close_at_once, thinking
 
 OTHER_NUMBER = "+15550100002"
 
@@ -102,24 +99,12 @@ def test_leaving_hangs_up_and_tells_the_relay(run: Run) -> None:
 
 def test_leaving_does_not_wait_for_a_relay_for_long(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        reached = asyncio.Event()
-
-        async def hang(_: web.Request) -> web.StreamResponse:
-            reached.set()
-            await asyncio.get_running_loop().create_future()
-            return web.Response()
-
-        app = web.Application()
-        app.router.add_post("/status", hang)
-        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with SimulatedCarrier(script=SILENT) as carrier, StandInService(carrier) as service:
-            carrier.script = ANSWERED
-            await service.dial(StatusCallback=f"http://127.0.0.1:{runner.addresses[0][1]}/status")
-            await reached.wait()
-        assert [call.status for call in carrier.calls] == ["canceled"]
-        await runner.cleanup()
+        async with thinking() as (url, asked):
+            async with SimulatedCarrier(script=SILENT) as carrier, StandInService(carrier) as service:
+                carrier.script = ANSWERED
+                await service.dial(StatusCallback=url)
+                await asked.wait()
+            assert [call.status for call in carrier.calls] == ["canceled"]
 
     monkeypatch.setattr("relay.dev.carrier.CLOSE_TIMEOUT_S", 0.05)
     run(scenario)

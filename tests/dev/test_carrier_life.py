@@ -1,10 +1,8 @@
 """A call goes through what its outcome says, and does what the documents say, as Twilio would."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
-from aiohttp import web
 
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_life import DOCUMENTS_MAX
@@ -20,7 +18,7 @@ from relay.dev.carrier_outcomes import (
     Outcome,
 )
 from tests.dev.conftest import RunWithCarrier
-from tests.dev.stand_in_service import StandInService, answers, close_at_once, stream
+from tests.dev.stand_in_service import StandInService, answers, close_at_once, stream, thinking
 
 DETECTION = {"MachineDetection": "Enable", "AsyncAmd": "true"}
 
@@ -154,24 +152,12 @@ def test_a_call_has_a_longest_duration(run_with_carrier: RunWithCarrier) -> None
 
 def test_a_call_may_be_hung_up_while_the_relay_thinks_of_an_answer(run_with_carrier: RunWithCarrier) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
-        thinking = asyncio.Event()
-
-        async def think(request: web.Request) -> web.StreamResponse:
-            thinking.set()
-            await asyncio.get_running_loop().create_future()
-            return web.Response()
-
-        app = web.Application()
-        app.router.add_post("/answer", think)
-        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        await service.dial(Url=f"http://127.0.0.1:{runner.addresses[0][1]}/answer")
-        await thinking.wait()
-        carrier.calls[0].hang_up()
-        await carrier.until_idle()
+        async with thinking() as (url, asked):
+            await service.dial(Url=url)
+            await asked.wait()
+            carrier.calls[0].hang_up()
+            await carrier.until_idle()
         assert service.statuses[-1] == "completed"
-        await runner.cleanup()
 
     run_with_carrier(scenario)
 

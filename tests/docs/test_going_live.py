@@ -28,12 +28,13 @@ from relay.client import RelayClient, State
 from relay.dev.carrier import ACCOUNT_SID, AUTH_TOKEN, SimulatedCarrier
 from relay.dev.room_server import RoomServer
 from relay.transfers.reasons import Reason
-from relay.transfers.record import Transfer, digest
+from relay.transfers.record import digest
 from relay.transfers.states import Event
 from relay.transfers.store import Answer, TransferStore
 from tests.app.valkey import running_valkey
 from tests.docs import proxies
 from tests.docs.shell_pages import ROOT, free_ports
+from tests.transfers.stores import new_transfer
 
 PAGE = (ROOT / "docs" / "going-live.md").read_text()
 KEY = "k" * 32
@@ -229,7 +230,7 @@ def test_relay_may_do_nothing_else(acl_urls: tuple[str, str]) -> None:
 async def use_everything(store: TransferStore) -> None:
     """Every script and every command of the store at least once."""
     transfer_id, token = f"tr_{'1' * 32}", digest("token")
-    await store.create(new_transfer(transfer_id))
+    await store.create(new_transfer(transfer_id=transfer_id))
     applied = await store.apply(transfer_id, Event.DIALED, epoch=1, event_id="e1", changes={"provider_call_id": "CA1"})
     assert applied.answer is Answer.OK
     minted = await store.mint(transfer_id, epoch=1, stream=0, token_sha256=token, ttl_s=10)
@@ -245,21 +246,6 @@ async def use_everything(store: TransferStore) -> None:
     assert len(await store.events(transfer_id)) == 2
     assert await store.ping()
     assert await store.wait(transfer_id, lambda transfer: transfer.streams == 1, timeout_s=FAILURE_S)
-
-
-def new_transfer(transfer_id: str) -> Transfer:
-    return Transfer(
-        transfer_id=transfer_id,
-        state=State.REQUESTED,
-        version=1,
-        epoch=1,
-        owner="n1",
-        provider="twilio",
-        room_url="https://example.daily.co/r",
-        to_masked="+*********23",
-        ring_timeout_s=30.0,
-        max_duration_s=60.0,
-    )
 
 
 # What to watch

@@ -50,6 +50,7 @@ def printed(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(STEPS)))
+@pytest.mark.long
 def test_a_block_prints_what_the_page_shows(printed: list[str], number: int) -> None:
     block: Block = STEPS[number]
     if block.shown_as:

@@ -47,6 +47,7 @@ async def test_f1_busy_agent_leaves_the_customer_with_the_bot(set_stage: SetStag
         assert loudest_dbfs(stage.customer.heard_since(), AGENT_HZ) < UNHEARD_DBFS
 
 
+@pytest.mark.long
 async def test_f2_phone_that_rings_for_too_long_is_hung_up_though_the_carrier_says_nothing(
     set_stage: SetStage,
 ) -> None:

@@ -108,6 +108,7 @@ async def test_f30_workers_of_a_node_that_was_killed_say_goodbye_and_are_gone(st
         assert node.customer.is_in
 
 
+@pytest.mark.long
 async def test_f30_node_that_is_started_again_ends_what_it_has_left_and_hangs_up(store_url: str) -> None:
     async with Node(store_url, script_of) as node:
         joined, ringing = await one_of_each(node)

@@ -10,9 +10,10 @@ import uvloop
 
 from relay.dev.carrier_outcomes import ANSWERED, Script
 from tests.app.conftest import store_url
+from tests.faults.conftest import in_process
 from tests.threats.stage import Stage, stage
 
-__all__ = ["logged", "on_stage", "store_url"]
+__all__ = ["in_process", "logged", "on_stage", "store_url"]
 
 TEST_MAX_S = 120.0
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
-import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from redis.asyncio import Redis
 
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.room_server import RoomServer
+from tests.app.process import launched
 from tests.app.valkey import running_valkey
 from tests.e2e.person import Person
 from tests.threats.canaries import (
@@ -96,21 +95,9 @@ class Process:
 
 @asynccontextmanager
 async def started(folder: Path, env: Mapping[str, str], *arguments: str) -> AsyncIterator[Process]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        env=inherited | {f"RELAY_{name}": value for name, value in env.items() if value},
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
+    environment = {f"RELAY_{name}": value for name, value in env.items() if value}
+    async with launched(folder, environment, *arguments, stdout=PIPE, stderr=STDOUT) as process:
         yield Process(process)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 async def printed(folder: Path, url: str, *arguments: str, is_joined: bool = True) -> str:

@@ -15,6 +15,8 @@ from tests.threats.conftest import OnStage
 from tests.threats.raw import request, status_of
 from tests.threats.stage import RINGS, Stage
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 SAID: Final = (
     "</Say><Hangup/><Say>",
     "]]><!-- & &amp; &#0; <?x?> <!DOCTYPE x>",

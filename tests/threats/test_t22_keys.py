@@ -19,6 +19,8 @@ from tests.threats.conftest import OnStage
 from tests.threats.raw import request, status_of
 from tests.threats.stage import RINGS, Stage
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 PUBLIC_ROUTES: Final = {("get", "/healthz"), ("get", "/readyz")}
 CARRIER_ROUTES: Final = ("answer/0", "status", "detection")
 EXIT_S: Final = 20

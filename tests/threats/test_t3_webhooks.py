@@ -17,6 +17,8 @@ from tests.threats.proxy import proxy
 from tests.threats.raw import request, status_of, statuses_of, upgrade
 from tests.threats.stage import FORM_TYPE, PUBLIC, RINGS, Stage
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 ROUTES: Final = ("answer", "status", "detection")
 MUTATIONS: Final = 150
 HEAD: Final = (

@@ -14,6 +14,8 @@ from relay.transfers.states import State
 from tests.threats.conftest import OnStage
 from tests.threats.stage import Stage
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 COPIES: Final = 3
 DETECTED: Final = Outcome(callee=Answers(detected=Detection("human")))
 PRESSED: Final = Outcome(callee=Answers(presses=(Press("1", 0.1),)))

@@ -19,6 +19,8 @@ from tests.app.test_room_urls import TRICKY
 from tests.threats.conftest import OnStage
 from tests.threats.stage import RINGS, Stage
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 WHOLE_WORLD = ",".join(f"+{digit}" for digit in range(1, 10))
 NOT_TEXTS: list[Any] = [14155550123, 1.5e10, True, {"number": "+14155550123"}, ["+14155550123"]]
 

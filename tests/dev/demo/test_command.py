@@ -29,6 +29,7 @@ def test_list_for_machines() -> None:
     assert listed == [{"name": scenario.name, "line": scenario.line} for scenario in SCENARIOS]
 
 
+@pytest.mark.long
 def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
     """As a process of its own: nothing that it starts prints either."""
     options = ["--scenario", "busy", "--json", "--output", str(tmp_path / "new" / "folder")]
