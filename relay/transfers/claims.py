@@ -37,11 +37,11 @@ class RequestClaims:
     Args:
         store: where claims are.
         ttl_s: how long a key is remembered; its transfer may be forgotten before.
-        close_if_lost: ends a transfer that is stored as live and is not.
+        close_if_lost: ends a transfer that is stored as live and is not; False: it is.
     """
 
     def __init__(
-        self, store: TransferStore, *, ttl_s: float, close_if_lost: Callable[[Transfer], Awaitable[None]]
+        self, store: TransferStore, *, ttl_s: float, close_if_lost: Callable[[Transfer], Awaitable[bool]]
     ) -> None:
         self._store = store
         self._ttl_s = ttl_s
@@ -101,7 +101,7 @@ class RoomClaims:
     Args:
         store: where claims are.
         is_live: whether a transfer is going on, or is being made, on this node.
-        close_if_lost: ends a transfer that is stored as live and is not.
+        close_if_lost: ends a transfer that is stored as live and is not; False: it is.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class RoomClaims:
         store: TransferStore,
         *,
         is_live: Callable[[str], bool],
-        close_if_lost: Callable[[Transfer], Awaitable[None]],
+        close_if_lost: Callable[[Transfer], Awaitable[bool]],
     ) -> None:
         self._store = store
         self._is_live = is_live
@@ -133,16 +133,16 @@ class RoomClaims:
             is_over = before is not None and before.is_terminal
             if self._is_live(holder) and not is_over:
                 raise TransferConflict(holder)
-            if before is not None:
-                await self._close_if_lost(before)
+            if before is not None and not await self._close_if_lost(before):
+                raise TransferConflict(holder)  # it goes on at another node
             if await self._store.take_over_room(key, holder=holder, transfer_id=transfer_id, ttl_s=ttl_s):
                 return
         raise TransferConflict(holder)
 
-    async def release(self, room_url: str, transfer_id: str) -> None:
-        """Give a room back, if this transfer still holds it."""
+    async def release(self, room_url: str, transfer_id: str, *, node: str | None = None) -> None:
+        """Give a room back, if this transfer still holds it; ``node``: who had it in hand, and has no longer."""
         with suppress(StoreUnavailable):  # whoever claims it next finds that the transfer is over, and takes it over
-            await self._store.release_room(digest(room_url), transfer_id=transfer_id)
+            await self._store.release_room(digest(room_url), transfer_id=transfer_id, node=node)
 
 
 def _as_requested(transfer: Transfer) -> Transfer:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
 
 from relay.errors import StoreUnavailable
 from relay.transfers import scripts
+from relay.transfers.leases import putting_down
+from relay.transfers.lines import Command
 from relay.transfers.record import TRANSFER_ID
 from relay.transfers.scripts import Script
 
-Run: TypeAlias = Callable[[Script, Sequence[str], Sequence[str | int]], Awaitable[Any]]
-"""Run a script with keys and arguments, once or, when an answer was lost, again."""
-
 FINGERPRINT_MAX: Final = 256
+
+
+class Run(Protocol):
+    """``Door.run``."""
+
+    def __call__(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[str | int], *, also: Sequence[Command] = ()
+    ) -> Awaitable[Any]:
+        """Run a script, once or, when an answer was lost, again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +75,10 @@ class ClaimStore:
         arguments = (holder, transfer_id, _ms(ttl_s))
         return bool(await self._run_script(scripts.TAKE_OVER, [f"{self._prefix}:room:{key}"], arguments))
 
-    async def release_room(self, key: str, *, transfer_id: str) -> None:
-        """Give a room back, if this transfer holds it."""
-        await self._release(f"room:{key}", transfer_id)
+    async def release_room(self, key: str, *, transfer_id: str, node: str | None = None) -> None:
+        """Give a room back, if this transfer holds it; ``node``: who had the transfer in hand, and has no longer."""
+        put_down = [putting_down(self._prefix, node, transfer_id)] if node is not None else []
+        await self._release(f"room:{key}", transfer_id, also=put_down)
 
     async def take_allowance(self, key: str, *, per_minute: int, per_day: int) -> float | None:
         """
@@ -92,8 +101,8 @@ class ClaimStore:
             raise StoreUnavailable(f"claim {key[:80]}: expected a transfer that holds it, got {holder[:40]!r}")
         return Claim(holder, its_fingerprint, is_new=holder == transfer_id)
 
-    async def _release(self, key: str, transfer_id: str) -> None:
-        await self._run_script(scripts.RELEASE, [f"{self._prefix}:{key}"], (transfer_id,))
+    async def _release(self, key: str, transfer_id: str, *, also: Sequence[Command] = ()) -> None:
+        await self._run_script(scripts.RELEASE, [f"{self._prefix}:{key}"], (transfer_id,), also=also)
 
 
 def _ms(duration_s: float) -> int:
