@@ -82,7 +82,7 @@ async def test_a_key_that_comes_with_another_request_is_refused(open_store: Open
         assert is_new
 
 
-async def fail(claims: RequestClaims, before: Callable[[], Awaitable[bool]] | None = None) -> None:
+async def fail(claims: RequestClaims, before: Callable[[], Awaitable[None]] | None = None) -> None:
     async with claims.claim(KEY, new_id()):
         if before is not None:
             await before()
@@ -150,8 +150,9 @@ async def test_who_asks_again_for_a_transfer_whose_node_is_gone_ends_it(open_sto
     async with open_store() as store:
         lost: list[str] = []
 
-        async def close(transfer: Transfer) -> None:
+        async def close(transfer: Transfer) -> bool:
             lost.append(transfer.transfer_id)
+            return True
 
         claims = requests_of(store, close)
         transfer, _ = await make(store, claims)
