@@ -12,6 +12,7 @@ import structlog
 from relay.errors import StoreUnavailable
 from relay.transfers.clock import CallLater, pause
 from relay.transfers.late_calls import LateCalls
+from relay.transfers.leases import LEASE_S
 from relay.transfers.ports import PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
@@ -126,9 +127,21 @@ class Orphans:
 
     async def end_call(self, transfer_id: str, provider: str, call_id: str) -> None:
         """A call whose transfer is not going on here: it must not ring on, unless that is another node's matter."""
+        if await self._goes_on(transfer_id, provider):
+            self._log.warning("callback_of_another_node", transfer_id=transfer_id)
+            self._begin(self._end_call_later(transfer_id, provider, call_id))
+        else:
+            self._end_unwanted(transfer_id, provider, call_id)
+
+    async def _end_call_later(self, transfer_id: str, provider: str, call_id: str) -> None:
+        """If its node has just died, by now its lease has run out; and nobody else may have been told of the call."""
+        await pause(self._call_later, LEASE_S, asyncio.Event())
         if not await self._goes_on(transfer_id, provider):
-            self._log.warning("unwanted_call", transfer_id=transfer_id)
-            self._late.end(provider, call_id, transfer_id=transfer_id)
+            self._end_unwanted(transfer_id, provider, call_id)
+
+    def _end_unwanted(self, transfer_id: str, provider: str, call_id: str) -> None:
+        self._log.warning("unwanted_call", transfer_id=transfer_id)
+        self._late.end(provider, call_id, transfer_id=transfer_id)
 
     def _hang_up(self, transfer: Transfer) -> asyncio.Task[None] | None:
         if transfer.provider_call_id is None:
@@ -153,10 +166,7 @@ class Orphans:
         """Whether a transfer goes on at another node; what is lost is ended."""
         with suppress(StoreUnavailable):  # the phone is what matters; the record waits for the next to look
             transfer = await self._store.get(transfer_id)
-            if transfer is None or transfer.provider != provider or await self.close_if_lost(transfer):
-                return False
-            self._log.warning("callback_of_another_node", transfer_id=transfer_id, owner=transfer.owner)
-            return True
+            return transfer is not None and transfer.provider == provider and not await self.close_if_lost(transfer)
         return False
 
     async def _is_anothers(self, transfer: Transfer) -> bool:

@@ -96,7 +96,9 @@ class Sweep:
         try:
             renewed = await self._leases.renew(self._node_id)
             dead = await self._leases.dead(renewed.others)
-        except StoreUnavailable:  # it is logged where it is raised
+        except StoreUnavailable as error:  # of a store that is away the store itself logs
+            if self._store.is_available and not self._has_missed:
+                self._log.error("lease_refused", detail=str(error))
             self._has_missed, self._doubt_s = True, LEASE_S
             return LOOK_S
         if self._has_missed or (self._has_beaten and not renewed.was_held):

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from relay.transfers.late_calls import LateCalls
+from relay.transfers.leases import LEASE_S
 from relay.transfers.orphans import LOOK_AGAIN_S, Orphans
 from relay.transfers.ports import DialOrder, PhoneAlive, PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
@@ -16,7 +17,7 @@ from relay.transfers.record import Transfer
 from relay.transfers.states import Event, State
 from relay.transfers.store import TransferStore
 from tests.transfers.clock import ManualClock
-from tests.transfers.coordinated import came_to
+from tests.transfers.coordinated import came_to, turn_until
 from tests.transfers.redis_servers import RedisServer
 from tests.transfers.simulated import SimulatedCarrier
 from tests.transfers.stores import OpenStore, new_transfer, stored_in
@@ -106,7 +107,25 @@ async def test_a_transfer_that_another_node_has_in_hand_is_left_to_it(
         await case.orphans.take_report(case.transfer_id, "twilio", report)
         await case.orphans.end_call(case.transfer_id, "twilio", "CA1")
         assert not await case.orphans.close_if_lost(before)
+        await turn_until(lambda: len(case.clock.delays_s) == len(case.orphans._looking))
+        case.clock.advance(LEASE_S)
+        await turn_until(lambda: not case.orphans._looking)
         assert (await case.stored(), case.told, case.carrier.hang_ups) == (before, [], [])
+
+
+async def test_a_call_that_is_told_of_when_its_node_has_just_died_is_ended_when_the_lease_has(
+    open_store: OpenStore,
+) -> None:
+    """Nobody else knows of it: its id is not on record."""
+    async with orphan_in(open_store, State.DIALING) as case:
+        owner = (await case.stored()).owner
+        await case.store.leases.renew(owner)
+        await case.orphans.take_report(case.transfer_id, "twilio", ALIVE)
+        assert (await case.stored()).state is State.DIALING
+        await case.store.leases.end(owner)
+        await case.clock.pass_pause(LEASE_S)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        assert came_to(await case.stored()) == (State.FAILED, Reason.NODE_LOST)
 
 
 async def test_a_transfer_of_this_node_that_does_not_go_on_is_lost(open_store: OpenStore) -> None:

@@ -234,6 +234,16 @@ async def test_what_no_relay_has_written_is_left_alone_and_keeps_nobody_from_the
     assert [log["event"] for log in logs if log["event"].startswith("transfer_")] == ["transfer_unreadable"]
 
 
+async def test_a_store_that_does_not_let_it_beat_is_told_once(open_store: OpenStore, prefix: str) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with node_on(open_store) as node:
+            await raw(node.store, "SET", f"{prefix}:nodes", "garbage")
+            node.sweep.start()
+            for _ in range(3):
+                await node.beats(LOOK_S)
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["lease_refused"]
+
+
 # Leases that ran out though nobody died
 
 
