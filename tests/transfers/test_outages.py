@@ -297,3 +297,4 @@ async def test_a_record_that_cannot_be_written_any_more_is_given_up(store_url: s
         await case.clock.until_pause(RETRY_S)
         case.clock.advance(WRITE_MAX_S)
         await shutting_down
+        assert await case.store.leases.in_hand("n1") == [transfer_id]
