@@ -96,6 +96,7 @@ class Service:
         if not ending.done():
             structlog.get_logger().error("phones_may_be_alive", transfers=self.services.coordinator.live_count)
             ending.cancel()
+            await asyncio.wait([ending])
 
 
 class _Server(uvicorn.Server):

@@ -1,4 +1,4 @@
-"""What a request claims before anything is begun: its idempotency key, and its room."""
+"""What a request claims before anything is begun: its idempotency key, its room, and one of its caller's transfers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
-from relay.errors import RequestInProgress, RequestMismatch, StoreUnavailable, TransferConflict
+from relay.errors import Overloaded, RequestInProgress, RequestMismatch, StoreUnavailable, TransferConflict
 from relay.transfers.record import Transfer, digest
 from relay.transfers.states import State
 from relay.transfers.store import TransferStore
@@ -37,11 +37,11 @@ class RequestClaims:
     Args:
         store: where claims are.
         ttl_s: how long a key is remembered; its transfer may be forgotten before.
-        close_if_lost: ends a transfer that is stored as live and is not.
+        close_if_lost: ends a transfer that is stored as live and is not; False: it is.
     """
 
     def __init__(
-        self, store: TransferStore, *, ttl_s: float, close_if_lost: Callable[[Transfer], Awaitable[None]]
+        self, store: TransferStore, *, ttl_s: float, close_if_lost: Callable[[Transfer], Awaitable[bool]]
     ) -> None:
         self._store = store
         self._ttl_s = ttl_s
@@ -101,7 +101,7 @@ class RoomClaims:
     Args:
         store: where claims are.
         is_live: whether a transfer is going on, or is being made, on this node.
-        close_if_lost: ends a transfer that is stored as live and is not.
+        close_if_lost: ends a transfer that is stored as live and is not; False: it is.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class RoomClaims:
         store: TransferStore,
         *,
         is_live: Callable[[str], bool],
-        close_if_lost: Callable[[Transfer], Awaitable[None]],
+        close_if_lost: Callable[[Transfer], Awaitable[bool]],
     ) -> None:
         self._store = store
         self._is_live = is_live
@@ -133,16 +133,50 @@ class RoomClaims:
             is_over = before is not None and before.is_terminal
             if self._is_live(holder) and not is_over:
                 raise TransferConflict(holder)
-            if before is not None:
-                await self._close_if_lost(before)
+            if before is not None and not await self._close_if_lost(before):
+                raise TransferConflict(holder)  # it goes on at another node
             if await self._store.take_over_room(key, holder=holder, transfer_id=transfer_id, ttl_s=ttl_s):
                 return
         raise TransferConflict(holder)
 
-    async def release(self, room_url: str, transfer_id: str) -> None:
-        """Give a room back, if this transfer still holds it."""
+    async def release(self, room_url: str, transfer_id: str, *, node: str | None = None) -> None:
+        """Give a room back, if this transfer still holds it; ``node``: who had it in hand, and has no longer."""
         with suppress(StoreUnavailable):  # whoever claims it next finds that the transfer is over, and takes it over
-            await self._store.release_room(digest(room_url), transfer_id=transfer_id)
+            await self._store.release_room(digest(room_url), transfer_id=transfer_id, node=node)
+
+
+class Allowances:
+    """
+    How many transfers each caller may ask for.
+
+    Args:
+        store: where those are counted that were.
+        per_minute, per_day: so many in any minute, and in any day.
+    """
+
+    def __init__(self, store: TransferStore, *, per_minute: int, per_day: int) -> None:
+        self._store = store
+        self._per_minute = per_minute
+        self._per_day = per_day
+
+    async def take(self, whose: str, transfer_id: str) -> None:
+        """
+        Count a transfer.
+
+        Raises:
+            Overloaded: it would be one too many.
+            StoreUnavailable: nobody can say.
+        """
+        wait_s = await self._store.take_allowance(
+            whose, per_minute=self._per_minute, per_day=self._per_day, attempt=transfer_id
+        )
+        if wait_s is not None:
+            raise Overloaded("this key's transfers are used up for now", retry_after_s=wait_s, is_allowance=True)
+
+    async def give_back(self, whose: str, transfer_id: str) -> None:
+        """Count it no longer: nothing has come of it."""
+        with suppress(StoreUnavailable):  # one too few, for a day at most
+            await self._store.give_allowance_back(whose, attempt=transfer_id)
 
 
 def _as_requested(transfer: Transfer) -> Transfer:

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from relay.errors import Overloaded, StoreUnavailable
-from relay.transfers.claims import RequestClaims, RequestKey, RoomClaims
+from relay.transfers.claims import Allowances, RequestClaims, RequestKey, RoomClaims
 from relay.transfers.clock import CallLater, pause
 from relay.transfers.course import CourseSettings
 from relay.transfers.late_calls import LateCalls
@@ -25,6 +25,7 @@ from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept, Transfer, TransferOrder, new_transfer_id
 from relay.transfers.states import State
 from relay.transfers.store import TransferStore
+from relay.transfers.sweep import Sweep
 
 _MARGIN_S: Final = 600.0
 """Claims outlive the longest transfer by so long; one that is left over is taken over before that."""
@@ -79,7 +80,7 @@ class Coordinator:
     The transfers of one node.
 
     Args:
-        store: holds them. One node writes to it: what it finds there that is not its own, it brings to an end.
+        store: holds them. What other nodes have there is left to them as long as they are alive.
         bridges: where bridges come from.
         carriers: the accounts to call through, by name.
         node_id: who owns what is made here.
@@ -113,11 +114,17 @@ class Coordinator:
         self._beginning: set[str] = set()
         self._late = LateCalls(carriers, call_later=self._call_later)
         self._orphans = Orphans(
-            store, self._late, is_live=self._is_live, on_change=on_change, call_later=self._call_later
+            store, self._late, node_id=node_id, is_live=self._is_live, on_change=on_change, call_later=self._call_later
+        )
+        self._sweep = Sweep(
+            store, self._orphans, node_id=node_id, look_after_own=self._look_after_own, call_later=self._call_later
         )
         close_if_lost = self._orphans.close_if_lost
         self._requests = RequestClaims(store, ttl_s=self._settings.request_ttl_s, close_if_lost=close_if_lost)
         self._rooms = RoomClaims(store, is_live=self._is_live, close_if_lost=close_if_lost)
+        self._allowances = Allowances(
+            store, per_minute=self._settings.transfers_per_minute, per_day=self._settings.transfers_per_day
+        )
         self._places = 0
         self._is_open = True
 
@@ -132,8 +139,8 @@ class Coordinator:
         return self._places
 
     def recover(self) -> None:
-        """Begin to end what a node before this one has left in the store, as ``node_lost``, and its phones."""
-        self._orphans.find_all()
+        """Begin to be alive for other nodes, and to end what dead ones have left, as ``node_lost``, and its phones."""
+        self._sweep.start()
 
     # Requests
 
@@ -169,12 +176,13 @@ class Coordinator:
             ttl_s = order.ring_timeout_s + order.max_duration_s + _MARGIN_S
             await self._rooms.claim(order.room_url, transfer_id, ttl_s=ttl_s)
             taken.push_async_callback(self._rooms.release, order.room_url, transfer_id)
+            await self._allowances.take(caller.allowance, transfer_id)  # before a process is used up for it
+            taken.push_async_callback(self._allowances.give_back, caller.allowance, transfer_id)
             live = self._make(order, transfer_id)
             bridge = await self._bridges.acquire(
                 transfer_id, order, held=order.accept is not Accept.NONE, on_event=live.take_bridge_event
             )
             taken.push_async_callback(bridge.release, Reason.INTERNAL_ERROR)
-            await self._take_allowance(caller.allowance)  # last: what is refused takes nothing
             transfer = await self._create(live.transfer)
             if not self._is_open:  # meanwhile; nobody would wait for its end
                 await self._orphans.close(transfer, Reason.NODE_SHUTDOWN)
@@ -195,28 +203,11 @@ class Coordinator:
             raise
 
     def _make(self, order: TransferOrder, transfer_id: str) -> LiveTransfer:
-        transfer = Transfer(
-            transfer_id=transfer_id,
-            state=State.REQUESTED,
-            version=1,
-            epoch=1,
-            owner=self._node_id,
-            provider=order.provider,
-            room_url=order.room_url,
-            to_masked=order.to_masked,
-            destination=order.destination,
-            accept=order.accept,
-            customer_id=order.customer_id,
-            bot_id=order.bot_id,
-            ring_timeout_s=order.ring_timeout_s,
-            max_duration_s=order.max_duration_s,
-            metadata=order.metadata,
-        )
         return LiveTransfer(
             order,
             self._carriers[order.provider],
             self._store,
-            transfer,
+            Transfer.of(order, transfer_id, owner=self._node_id),
             token_key=self._token_key,
             is_anothers=lambda call_id: self._is_anothers(transfer_id, order, call_id),
             on_change=self._on_change,
@@ -236,14 +227,8 @@ class Coordinator:
             self._log.exception("transfer_broke", transfer_id=transfer_id)
         finally:
             del self._live[transfer_id]
-        await self._rooms.release(live.order.room_url, transfer_id)
-
-    async def _take_allowance(self, whose: str) -> None:
-        wait_s = await self._store.take_allowance(
-            whose, per_minute=self._settings.transfers_per_minute, per_day=self._settings.transfers_per_day
-        )
-        if wait_s is not None:
-            raise Overloaded("this key's transfers are used up for now", retry_after_s=wait_s, is_allowance=True)
+        node = self._node_id if live.is_through else None  # else it is in hand until another node looks after it
+        await self._rooms.release(live.order.room_url, transfer_id, node=node)
 
     def _free_place(self) -> None:
         self._places -= 1
@@ -307,6 +292,13 @@ class Coordinator:
         Returns when no phone, no bridge and no task is left. What the store has not taken by then is lost.
         """
         self._is_open = False
+        try:
+            await self._end_all(drain_timeout_s)
+        finally:
+            await self._orphans.stop()
+            await self._sweep.stop()
+
+    async def _end_all(self, drain_timeout_s: float) -> None:
         self._close_all(joined=False)
         if self._tasks and drain_timeout_s > 0:
             drained = asyncio.Event()
@@ -315,11 +307,11 @@ class Coordinator:
             await pause(self._call_later, drain_timeout_s, drained)
             draining.cancel()
         self._close_all(joined=True)
+        self._sweep.sweep_no_more()
         giving_up = self._call_later(WRITE_MAX_S, self._give_up_writing)
         while tasks := [*self._tasks.values(), *self._late.ending]:
             await asyncio.wait(tasks)
         giving_up.cancel()
-        await self._orphans.stop()
 
     def _close_all(self, *, joined: bool) -> None:
         for live in self._live.values():
@@ -331,6 +323,10 @@ class Coordinator:
             live.give_up_writing()
 
     # Inside
+
+    async def _look_after_own(self) -> None:
+        for live in list(self._live.values()):
+            await live.look()
 
     def _find(self, transfer_id: str, provider: str) -> LiveTransfer | None:
         live = self._live.get(transfer_id)

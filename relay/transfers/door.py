@@ -22,7 +22,7 @@ REFUSAL: Final = ResponseError
 # silence. Three tries fit into ANSWER_S, and so does one when a connection is made first, which is three to five times
 # there and back; all who ask meanwhile wait for that one attempt.
 _SILENCE_S: Final = 0.25
-_READING: Final = ("HGETALL", "XRANGE", "ZREVRANGE", "INFO")  # a replica answers these
+_READING: Final = ("HGETALL", "XRANGE", "ZREVRANGE", "INFO", "SMEMBERS", "EXISTS")  # a replica answers these
 
 
 class Door:

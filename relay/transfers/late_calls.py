@@ -31,14 +31,17 @@ class LateCalls:
         """What has not been ended yet."""
         return [hang_up.task for hang_up in self._hang_ups.values()]
 
-    def end(self, provider: str, call_id: str, *, transfer_id: str) -> None:
-        """Begin to end one; one that is being ended already is let be."""
+    def end(self, provider: str, call_id: str, *, transfer_id: str) -> asyncio.Task[None] | None:
+        """Begin to end one, unless it is being ended already; return that work, None: nobody can."""
         carrier = self._carriers.get(provider)
+        if carrier is None:
+            return None
         call = provider, call_id
-        if carrier is not None and call not in self._hang_ups:
+        if call not in self._hang_ups:
             log = structlog.get_logger().bind(transfer_id=transfer_id)
             hang_up = self._hang_ups[call] = HangUp(carrier, call_id, call_later=self._call_later, log=log)
             hang_up.task.add_done_callback(lambda _: self._hang_ups.pop(call))
+        return self._hang_ups[call].task
 
     def call_ended(self, provider: str, call_id: str) -> None:
         """The carrier says by itself that one is over."""

@@ -73,6 +73,8 @@ class Ledger:
         self._go_on = asyncio.Event()
         self._has_given_up = False
         self.is_fenced = False
+        self.is_behind = False
+        """The store has not taken all, and never will."""
 
     async def write(
         self,
@@ -108,6 +110,18 @@ class Ledger:
             self._log.warning("store_unavailable", happened=event.value, detail=str(error))
             return False
 
+    async def look(self) -> None:
+        """
+        See whether the transfer is still ours, though there is nothing to write.
+
+        Raises:
+            StoreUnavailable: nobody can say.
+        """
+        stored = await self._store.get(self.transfer.transfer_id)
+        if stored is not None and stored.epoch != self.transfer.epoch and not self.is_fenced:
+            self._log.error("transfer_not_ours", epoch=stored.epoch, state=stored.state.value)
+            self._fence(stored)
+
     async def flush(self) -> None:
         """Return when nothing waits to be written, or it was given up."""
         if self._catching_up is not None:
@@ -138,12 +152,15 @@ class Ledger:
         is_ended = stored is not None and stored.is_terminal and not self.transfer.is_terminal
         if applied.answer is Answer.FENCED or (applied.answer is Answer.IGNORED and is_ended):
             self._log.error("transfer_not_ours", happened=entry.event.value, answer=applied.answer.value)
-            self.transfer = stored or self.transfer
-            self.is_fenced = True
-            self._on_fenced()
+            self._fence(stored or self.transfer)
         elif applied.answer is not Answer.OK:
             self._log.info("event_ignored", happened=entry.event.value, answer=applied.answer.value)
         return applied.answer, applied.transfer
+
+    def _fence(self, stored: Transfer) -> None:
+        self.transfer = stored
+        self.is_fenced = True
+        self._on_fenced()
 
     # While the store is away
 
@@ -179,6 +196,7 @@ class Ledger:
                 except StoreUnavailable:
                     refusals = refusals + 1 if self._store.is_available else 0
                     if self._has_given_up or refusals == REFUSALS_MAX:
+                        self.is_behind = True
                         self._log.error("events_lost", lost=[entry.event.value for entry in self._waiting])
                         return
                     await pause(self._call_later, RETRY_S, self._go_on)

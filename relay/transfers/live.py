@@ -99,6 +99,11 @@ class LiveTransfer:
         """Where its media goes; None once it is ending."""
         return None if self._is_closing else self._bridge
 
+    @property
+    def is_through(self) -> bool:
+        """Its end is written, and no phone of it is left: nobody need look after it any more."""
+        return self.transfer.is_terminal and not self._ledger.is_behind and self.phone.is_over
+
     # What happens to it
 
     def take_bridge_event(self, event: BridgeEvent) -> None:
@@ -168,6 +173,15 @@ class LiveTransfer:
         """Return when its end is written, and no call is left that turned up late."""
         await self._ledger.flush()
         await self.phone.settle()
+
+    async def look(self) -> None:
+        """
+        Have it end if another node has taken it over.
+
+        Raises:
+            StoreUnavailable: nobody can say.
+        """
+        await self._ledger.look()
 
     def give_up_writing(self) -> None:
         """Do not wait for the store any longer."""

@@ -12,25 +12,25 @@ import structlog
 from relay.errors import StoreUnavailable
 from relay.transfers.clock import CallLater, pause
 from relay.transfers.late_calls import LateCalls
+from relay.transfers.leases import LEASE_S
 from relay.transfers.ports import PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
 from relay.transfers.states import closing_event
 from relay.transfers.store import Answer, TransferStore
 
-FIND_AGAIN_S: Final = 1.0
-"""Until a store that was away is asked again for all that is in it."""
 LOOK_AGAIN_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 240.0)
 """Pauses before a store that was away is looked into again; then whoever comes upon the transfer ends it."""
 
 
 class Orphans:
     """
-    Ends what a node that is gone has left behind.
+    Ends what a node that is gone has left behind. What another node has in hand that is alive, is left to it.
 
     Args:
         store: where it is found.
         late: ends the phones.
+        node_id: this node.
         is_live: whether a transfer is going on here.
         on_change: told of each new version of each record.
         call_later: the clock.
@@ -41,12 +41,14 @@ class Orphans:
         store: TransferStore,
         late: LateCalls,
         *,
+        node_id: str,
         is_live: Callable[[str], bool],
         on_change: Callable[[Transfer], None],
         call_later: CallLater,
     ) -> None:
         self._store = store
         self._late = late
+        self._node_id = node_id
         self._is_live = is_live
         self._on_change = on_change
         self._call_later = call_later
@@ -55,33 +57,60 @@ class Orphans:
 
     async def close(self, transfer: Transfer, reason: Reason) -> Transfer | None:
         """
-        End a transfer whose node is gone, and its phone; return it as it is then.
+        Take a transfer over and end it, and its phone; return it as it is then. Who owned it can write no more.
 
         Raises:
-            StoreUnavailable: its record stays as it is.
+            StoreUnavailable: its record may be as it was; its phone is ended.
         """
-        if transfer.provider_call_id is not None:
-            self._late.end(transfer.provider, transfer.provider_call_id, transfer_id=transfer.transfer_id)
-        applied = await self._store.apply(
-            transfer.transfer_id, closing_event(reason), epoch=transfer.epoch, reason=reason
-        )
+        try:
+            applied = await self._store.apply(
+                transfer.transfer_id, closing_event(reason), epoch=transfer.epoch, reason=reason, takes_over=True
+            )
+        finally:
+            self._hang_up(transfer)
         if applied.answer is Answer.OK and applied.transfer is not None:
             self._on_change(applied.transfer)
         return applied.transfer
 
-    async def close_if_lost(self, transfer: Transfer) -> None:
+    async def close_if_lost(self, transfer: Transfer) -> bool:
         """
-        End a transfer if it is neither over nor going on here.
+        End a transfer if it is neither over nor going on; False: it goes on, here or on another node.
 
         Raises:
             StoreUnavailable: its record stays as it is.
         """
-        if not transfer.is_terminal and not self._is_live(transfer.transfer_id):
-            await self.close(transfer, Reason.NODE_LOST)
+        if transfer.is_terminal:
+            return True
+        if self._is_live(transfer.transfer_id) or await self._is_anothers(transfer):
+            return False
+        await self.close(transfer, Reason.NODE_LOST)
+        return True
 
-    def find_all(self) -> None:
-        """End every transfer that is neither over nor going on here, as soon as the store can be read."""
-        self._begin(self._find_all())
+    async def end_left(self, transfer_id: str) -> asyncio.Task[None] | None:
+        """
+        End what a dead node has left of a transfer: all of it, or its phone; return the work of hanging that up.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        try:
+            transfer = await self._store.get(transfer_id)
+        except StoreUnavailable as error:
+            if not self._store.is_available:
+                raise
+            self._log.warning("transfer_unreadable", transfer_id=transfer_id, error=str(error))
+            return None
+        if transfer is None:
+            return None
+        if not transfer.is_terminal:
+            self._log.warning("lost_transfer_found", transfer_id=transfer_id)
+            try:
+                await self.close(transfer, Reason.NODE_LOST)
+            except StoreUnavailable as error:  # one record that nobody can write must not keep others as they are
+                if not self._store.is_available:
+                    raise
+                self._log.error("lost_transfer_not_ended", transfer_id=transfer_id, error=str(error))
+        return self._hang_up(transfer)
 
     def look_later(self, transfer_id: str) -> None:
         """End a transfer, when the store is back, that may have been stored though nobody was told so."""
@@ -97,32 +126,37 @@ class Orphans:
         """A callback of a call whose transfer is not going on here."""
         if isinstance(report.news, PhoneEnded):
             self._late.call_ended(provider, report.call_id)
-            await self._look(transfer_id, provider)
+            await self._goes_on(transfer_id, provider)
         else:
             await self.end_call(transfer_id, provider, report.call_id)
 
     async def end_call(self, transfer_id: str, provider: str, call_id: str) -> None:
-        """A call whose transfer is not going on here: it must not ring on."""
+        """A call whose transfer is not going on here: it must not ring on, unless that is another node's matter."""
+        if await self._goes_on(transfer_id, provider):
+            self._log.warning("callback_of_another_node", transfer_id=transfer_id)
+            self._begin(self._end_call_later(transfer_id, provider, call_id))
+        else:
+            self._end_unwanted(transfer_id, provider, call_id)
+
+    async def _end_call_later(self, transfer_id: str, provider: str, call_id: str) -> None:
+        """If its node has just died, by now its lease has run out; and nobody else may have been told of the call."""
+        await pause(self._call_later, LEASE_S, asyncio.Event())
+        if not await self._goes_on(transfer_id, provider):
+            self._end_unwanted(transfer_id, provider, call_id)
+
+    def _end_unwanted(self, transfer_id: str, provider: str, call_id: str) -> None:
         self._log.warning("unwanted_call", transfer_id=transfer_id)
         self._late.end(provider, call_id, transfer_id=transfer_id)
-        await self._look(transfer_id, provider)
+
+    def _hang_up(self, transfer: Transfer) -> asyncio.Task[None] | None:
+        if transfer.provider_call_id is None:
+            return None
+        return self._late.end(transfer.provider, transfer.provider_call_id, transfer_id=transfer.transfer_id)
 
     def _begin(self, looking: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(looking)
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)
-
-    async def _find_all(self) -> None:
-        while True:
-            try:
-                async for transfer in self._store.each():
-                    if not transfer.is_terminal and not self._is_live(transfer.transfer_id):
-                        self._log.warning("lost_transfer_found", transfer_id=transfer.transfer_id)
-                        await self.close_if_lost(transfer)
-            except StoreUnavailable:
-                await pause(self._call_later, FIND_AGAIN_S, asyncio.Event())
-            else:
-                return
 
     async def _look_again(self, transfer_id: str) -> None:
         for pause_s in LOOK_AGAIN_S:
@@ -133,8 +167,13 @@ class Orphans:
                     await self.close_if_lost(transfer)
                 return
 
-    async def _look(self, transfer_id: str, provider: str) -> None:
+    async def _goes_on(self, transfer_id: str, provider: str) -> bool:
+        """Whether a transfer goes on at another node; what is lost is ended."""
         with suppress(StoreUnavailable):  # the phone is what matters; the record waits for the next to look
             transfer = await self._store.get(transfer_id)
-            if transfer is not None and transfer.provider == provider:
-                await self.close_if_lost(transfer)
+            return transfer is not None and transfer.provider == provider and not await self.close_if_lost(transfer)
+        return False
+
+    async def _is_anothers(self, transfer: Transfer) -> bool:
+        """Another node has it in hand, and is alive."""
+        return transfer.owner != self._node_id and not await self._store.leases.dead([transfer.owner])

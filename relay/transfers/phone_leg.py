@@ -75,6 +75,11 @@ class PhoneLeg:
         return self._dialing is not None
 
     @property
+    def is_over(self) -> bool:
+        """No call is known that may be alive."""
+        return self.call_id is None or self.call_id in self._over
+
+    @property
     def is_placing(self) -> bool:
         """A call is wanted that may be there already, and whose id is not known."""
         is_unknown = self._is_sending or isinstance(self.answer, Unclear)

@@ -100,6 +100,27 @@ class Transfer:
     times_ms: Mapping[State, int] = field(default_factory=dict)
     updated_ms: int = 0
 
+    @classmethod
+    def of(cls, order: TransferOrder, transfer_id: str, *, owner: str) -> Transfer:
+        """A transfer that is about to be stored."""
+        return cls(
+            transfer_id=transfer_id,
+            state=State.REQUESTED,
+            version=1,
+            epoch=1,
+            owner=owner,
+            provider=order.provider,
+            room_url=order.room_url,
+            to_masked=order.to_masked,
+            destination=order.destination,
+            accept=order.accept,
+            customer_id=order.customer_id,
+            bot_id=order.bot_id,
+            ring_timeout_s=order.ring_timeout_s,
+            max_duration_s=order.max_duration_s,
+            metadata=order.metadata,
+        )
+
     @property
     def is_terminal(self) -> bool:
         """It is over, and stays as it is."""

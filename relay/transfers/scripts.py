@@ -209,3 +209,6 @@ end
 return wait
 """
 )
+
+# KEYS 1 what was granted; ARGV 1 attempt
+FORGO: Final = Script("return redis.call('ZREM', KEYS[1], ARGV[1])")

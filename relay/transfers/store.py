@@ -21,6 +21,7 @@ from relay.transfers import scripts, stored
 from relay.transfers.answer import Answer, Applied
 from relay.transfers.door import REFUSAL, Door
 from relay.transfers.eviction import EvictionCheck
+from relay.transfers.leases import Leases
 from relay.transfers.lines import Command
 from relay.transfers.news import News, Subscription
 from relay.transfers.reasons import Reason
@@ -59,6 +60,7 @@ class TransferStore(ClaimStore):
         check = EvictionCheck(self._door.ask, refusal=REFUSAL)
         self._news = News(prefix, node=name, write=self._door.ask, read=self._door.ask_as_reader, on_met=check.look)
         self._recent = RecentTransfers(prefix, ask=self._door.ask)
+        self.leases = Leases(prefix, ask=self._door.ask)
         self._sources = {event: stored.sources_text(event, keep_s=keep_s, live_s=live_s) for event in Event}
 
     async def open(self) -> None:
@@ -86,7 +88,7 @@ class TransferStore(ClaimStore):
 
     async def create(self, transfer: Transfer) -> Transfer:
         """
-        Store a new transfer; its times are Redis's.
+        Store a new transfer, which its owner has in hand then; its times are Redis's.
 
         Raises:
             ValueError: there is one of this id, or the id is none.
@@ -94,7 +96,10 @@ class TransferStore(ClaimStore):
         if not TRANSFER_ID.fullmatch(transfer.transfer_id):
             raise ValueError(f"expected a transfer id, got {transfer.transfer_id[:80]!r}")
         head = (self._new_attempt(), self._live_s, transfer.state, transfer.version)
-        index = self._recent.adding(transfer.transfer_id)
+        index = [
+            *self._recent.adding(transfer.transfer_id),
+            *self.leases.taking(transfer.owner, transfer.transfer_id),
+        ]
         arguments = (*head, *stored.flatten_new(transfer))
         applied = await self._transition(scripts.CREATE, transfer.transfer_id, arguments, also=index)
         if applied.answer is not Answer.OK or applied.transfer is None:
@@ -110,6 +115,7 @@ class TransferStore(ClaimStore):
         event_id: str = "",
         reason: Reason | None = None,
         changes: Mapping[str, str] = _NOTHING,
+        takes_over: bool = False,
     ) -> Applied:
         """
         Let an event happen to a transfer, once.
@@ -121,6 +127,7 @@ class TransferStore(ClaimStore):
             event_id: the same event comes with the same id; without one, every call is an event of its own.
             reason: kept with the transfer.
             changes: what the event brings: ``provider_call_id``, ``provider_code``.
+            takes_over: with it the transfer goes to the next epoch, and who owned it is fenced off.
         """
         if not changes.keys() <= stored.CHANGEABLE:
             raise ValueError(f"expected changes of {sorted(stored.CHANGEABLE)}, got {sorted(changes)}")
@@ -128,7 +135,8 @@ class TransferStore(ClaimStore):
         seen_as = f"event:{event_id}" if event_id else f"attempt:{attempt}"
         changed = (reason or "", stored.reconnecting_text(event), self._sources[event])
         head = (stored.SCHEMA, epoch, seen_as, attempt, event, *changed)
-        pairs = itertools.chain.from_iterable(changes.items())
+        taken = {"epoch": str(epoch + 1)} if takes_over else {}
+        pairs = itertools.chain.from_iterable((dict(changes) | taken).items())
         return await self._transition(scripts.APPLY, transfer_id, (*head, *pairs))
 
     async def get(self, transfer_id: str) -> Transfer | None:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
 
 from relay.errors import StoreUnavailable
 from relay.transfers import scripts
+from relay.transfers.leases import putting_down
+from relay.transfers.lines import Command
 from relay.transfers.record import TRANSFER_ID
 from relay.transfers.scripts import Script
 
-Run: TypeAlias = Callable[[Script, Sequence[str], Sequence[str | int]], Awaitable[Any]]
-"""Run a script with keys and arguments, once or, when an answer was lost, again."""
-
 FINGERPRINT_MAX: Final = 256
+
+
+class Run(Protocol):
+    """``Door.run``."""
+
+    def __call__(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[str | int], *, also: Sequence[Command] = ()
+    ) -> Awaitable[Any]:
+        """Run a script, once or, when an answer was lost, again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +75,34 @@ class ClaimStore:
         arguments = (holder, transfer_id, _ms(ttl_s))
         return bool(await self._run_script(scripts.TAKE_OVER, [f"{self._prefix}:room:{key}"], arguments))
 
-    async def release_room(self, key: str, *, transfer_id: str) -> None:
-        """Give a room back, if this transfer holds it."""
-        await self._release(f"room:{key}", transfer_id)
+    async def release_room(self, key: str, *, transfer_id: str, node: str | None = None) -> None:
+        """Give a room back, if this transfer holds it; ``node``: who had the transfer in hand, and has no longer."""
+        put_down = [putting_down(self._prefix, node, transfer_id)] if node is not None else []
+        await self._release(f"room:{key}", transfer_id, also=put_down)
 
-    async def take_allowance(self, key: str, *, per_minute: int, per_day: int) -> float | None:
+    async def take_allowance(
+        self, key: str, *, per_minute: int, per_day: int, attempt: str | None = None
+    ) -> float | None:
         """
         Take one of so many in any minute and any day; None: granted.
+
+        Args:
+            key: whose they are.
+            per_minute, per_day: so many.
+            attempt: what to give it back by; its own each time.
 
         Returns:
             Seconds until the next can be granted, if there is none left. Nothing is taken then.
         """
         if per_minute < 1 or per_day < 1:
             raise ValueError(f"expected an allowance of 1 or more, got {per_minute} per minute and {per_day} per day")
-        arguments = (self._new_attempt(), per_minute, per_day)
+        arguments = (attempt or self._new_attempt(), per_minute, per_day)
         wait_ms = await self._run_script(scripts.ALLOW, [f"{self._prefix}:allowance:{key}"], arguments)
         return wait_ms / 1000 if wait_ms else None
+
+    async def give_allowance_back(self, key: str, *, attempt: str) -> None:
+        """Take nothing for an attempt that has come to nothing."""
+        await self._run_script(scripts.FORGO, [f"{self._prefix}:allowance:{key}"], (attempt,))
 
     async def _claim(self, key: str, transfer_id: str, fingerprint: str, ttl_s: float) -> Claim:
         arguments = (transfer_id, fingerprint, _ms(ttl_s))
@@ -92,8 +112,8 @@ class ClaimStore:
             raise StoreUnavailable(f"claim {key[:80]}: expected a transfer that holds it, got {holder[:40]!r}")
         return Claim(holder, its_fingerprint, is_new=holder == transfer_id)
 
-    async def _release(self, key: str, transfer_id: str) -> None:
-        await self._run_script(scripts.RELEASE, [f"{self._prefix}:{key}"], (transfer_id,))
+    async def _release(self, key: str, transfer_id: str, *, also: Sequence[Command] = ()) -> None:
+        await self._run_script(scripts.RELEASE, [f"{self._prefix}:{key}"], (transfer_id,), also=also)
 
 
 def _ms(duration_s: float) -> int:

@@ -79,11 +79,6 @@ async def until_ready(service: Service) -> None:
             pass
 
 
-async def until_recovered(service: Service) -> None:
-    """It has ended what others have left: what comes into the store now it lets be."""
-    await asyncio.gather(*service.services.coordinator._orphans._looking)
-
-
 def is_listening(base_url: str) -> bool:
     parts = urlsplit(base_url)
     with contextlib.suppress(ConnectionRefusedError), socket.create_connection((parts.hostname, parts.port)):
@@ -273,7 +268,7 @@ def test_clients_that_wait_are_told_when_the_service_ends(store_url: str, caplog
         settings = settings_for(redis_url=store_url, redis_prefix=uuid.uuid4().hex)
         async with aiohttp.ClientSession() as http:
             async with running(settings) as service:
-                await until_recovered(service)
+                await service.services.store.leases.renew("another")
                 url = f"{service.base_url}/v1/transfers/{await store_one(service.services.store)}"
                 waiting = asyncio.create_task(http.get(f"{url}?wait_s=60"))
                 events = await http.get(f"{url}/events")

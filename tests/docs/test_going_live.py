@@ -239,7 +239,11 @@ async def use_everything(store: TransferStore) -> None:
     await store.release_request("key", transfer_id=transfer_id)
     await store.claim_room("room", transfer_id=transfer_id, ttl_s=10)
     assert await store.take_over_room("room", holder=transfer_id, transfer_id=transfer_id, ttl_s=10)
-    await store.release_room("room", transfer_id=transfer_id)
+    await store.release_room("room", transfer_id=transfer_id, node="n1")
+    assert not (await store.leases.renew("n1")).was_held
+    assert await store.leases.dead(["n1"]) == await store.leases.in_hand("n1") == []
+    await store.leases.strike_off("n1", [transfer_id])
+    await store.leases.end("n1")
     for _ in range(2):
         await store.take_allowance("key", per_minute=1, per_day=1)
     assert [each.transfer_id for each in await store.recent(5)] == [transfer_id]

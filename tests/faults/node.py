@@ -39,10 +39,7 @@ class Node(Stage):
 
     async def start(self, listen: str) -> str:
         """Start it, there; its URL."""
-        given = {**self._given(), **self._settings, "listen": listen, "log_format": "json"}
-        env = {name.upper(): _env_text(value) for name, value in given.items()}
-        self.process = await self._starts.enter_async_context(started(self._folder, env, self.arguments))
-        self.base_url = str((await self.process.until("serving"))["url"])
+        self.process, self.base_url = await self._start(listen)
         self.is_serving = True
         self._descriptors = descriptors_of(self.process.process.pid)
         return self.base_url
@@ -50,6 +47,17 @@ class Node(Stage):
     async def start_again(self) -> None:
         """Start it where it was."""
         await self.start(self.base_url.removeprefix("http://"))
+
+    async def start_second(self) -> ServiceProcess:
+        """Start another service on the same keys, of which neither the carrier nor the bots know."""
+        process, _ = await self._start(self._given()["listen"])
+        return process
+
+    async def _start(self, listen: str) -> tuple[ServiceProcess, str]:
+        given = {**self._given(), **self._settings, "listen": listen, "log_format": "json"}
+        env = {name.upper(): _env_text(value) for name, value in given.items()}
+        process = await self._starts.enter_async_context(started(self._folder, env, self.arguments))
+        return process, str((await process.until("serving"))["url"])
 
     def send(self, number: signal.Signals) -> None:
         """A signal to its main process."""

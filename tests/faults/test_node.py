@@ -1,24 +1,33 @@
-"""A node that is asked to stop, or killed, as a process: rows F29 and F30."""
+"""A node that is asked to stop, killed or frozen, as a process, and others on its keys: rows F29, F30 and F31."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from relay.dev.carrier_outcomes import Answers, Outcome, Rings
+from relay.dev.person import Person
 from relay.media.tones import NOTICE_DBFS
+from relay.transfers.leases import LEASE_S
 from relay.transfers.reasons import Reason
 from relay.transfers.states import State
+from tests.app.process import ServiceProcess
 from tests.faults.ears import Stopwatch, notice_dbfs, until_heard_at_phone, until_heard_in_room
 from tests.faults.node import Node
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, ROOM
 
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 RINGS = "+14155550124"
 SCRIPT = {RINGS: Outcome(callee=Rings())}
 """Others speak."""
+RING_S = 120
+"""A machine that has much else to do takes its time to start a service."""
 GONE_S = 2.0
+SWEPT_S = LEASE_S + 1.0
+"""After its death a node's lease lasts for 2 to 3 s; then another looks within half of one."""
 NOBODY_ANSWERS = {"answer in-progress", "status completed"}
 """The carrier asks what is next when its stream is closed, and there is no service that could say so."""
 
@@ -30,7 +39,7 @@ def script_of(number: str) -> Outcome:
 async def one_of_each(node: Node) -> tuple[str, str]:
     """A call in which both talk, and a phone that rings."""
     joined = (await node.on_call()).transfer_id
-    ringing = await node.ask(room="green", to=RINGS)
+    ringing = await node.ask(room="green", to=RINGS, ring_timeout_s=RING_S)
     await node.until(ringing, State.RINGING)
     return joined, ringing
 
@@ -121,7 +130,7 @@ async def test_f30_node_that_is_started_again_ends_what_it_has_left_and_hangs_up
         assert node.carrier.calls[1].is_live
         await node.start_again()
         starting = Stopwatch()
-        view = await node.ended(ringing, State.FAILED, Reason.NODE_LOST, within_s=2)
+        view = await node.ended(ringing, State.FAILED, Reason.NODE_LOST, within_s=SWEPT_S)
         assert view.retryable
         await node.ended(joined, State.DISCONNECTED, Reason.NODE_LOST, within_s=2)
         await node.carrier.calls[1].until(lambda call: not call.is_live, "hung up", timeout_s=2)
@@ -131,3 +140,76 @@ async def test_f30_node_that_is_started_again_ends_what_it_has_left_and_hangs_up
         again = await node.on_call(room="red", to="+14155550125")
         again.phone.stop()
         await node.ended(again.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
+async def test_f30_phone_of_a_transfer_that_had_just_ended_is_hung_up_by_the_next_start(store_url: str) -> None:
+    """The node is killed when it has written the end, and before the carrier has hung up."""
+    async with Node(store_url, script_of) as node:
+        ringing = await node.ask(to=RINGS)
+        await node.until(ringing, State.RINGING)
+        node.carrier.auth_token, auth_token = "another", node.carrier.auth_token
+        view = await node.relay.cancel(ringing)
+        assert (view.state, view.reason) == (State.CANCELED, Reason.CANCELED_BY_API)
+        node.send(signal.SIGKILL)
+        assert await node.exited(within_s=GONE_S) == -signal.SIGKILL
+        node.carrier.auth_token = auth_token
+        assert node.carrier.calls[0].is_live
+        await node.start_again()
+        await node.carrier.calls[0].until(lambda call: not call.is_live, "hung up", timeout_s=SWEPT_S)
+
+
+@asynccontextmanager
+async def two_services(store_url: str) -> AsyncIterator[tuple[Node, ServiceProcess, str, str]]:
+    """A node with two calls that go on, as ``one_of_each``, and a second service on its keys."""
+    async with Node(store_url, script_of) as node:
+        waiting = await Person.enter(node.room_url("green"), "customer")
+        joined, ringing = await one_of_each(node)
+        yield node, await node.start_second(), joined, ringing
+        await waiting.leave()
+
+
+async def comes_to(node: Node, transfer_id: str, *, within_s: float) -> tuple[State, Reason | None, int]:
+    """Its state, reason and epoch after so long, or once it is over."""
+    transfer = await node.store.wait(transfer_id, lambda transfer: transfer.is_terminal, timeout_s=within_s)
+    assert transfer is not None
+    return transfer.state, transfer.reason, transfer.epoch
+
+
+@pytest.mark.long
+async def test_f30_second_service_on_the_same_keys_ends_nothing_until_the_first_is_killed(store_url: str) -> None:
+    async with two_services(store_url) as (node, second, joined, ringing):
+        assert await comes_to(node, joined, within_s=SWEPT_S) == (State.JOINED, None, 1)
+        assert await comes_to(node, ringing, within_s=0) == (State.RINGING, None, 1)
+        assert len(node.carrier.live_calls) == 2
+        node.expected |= {"status canceled", *NOBODY_ANSWERS}
+        dying = Stopwatch()
+        node.send(signal.SIGKILL)
+        assert await comes_to(node, ringing, within_s=SWEPT_S) == (State.FAILED, Reason.NODE_LOST, 2)
+        assert await comes_to(node, joined, within_s=1) == (State.DISCONNECTED, Reason.NODE_LOST, 2)
+        await node.carrier.calls[1].until(lambda call: not call.is_live, "hung up", timeout_s=1)
+        print(f"F30: another node has hung up {dying.hung_up_ms(node.carrier.calls[1]):.0f} ms after the death")
+        assert await node.exited(within_s=GONE_S) == -signal.SIGKILL
+        node.process = second
+        node.send(signal.SIGTERM)
+        assert await node.exited(within_s=10) == 0
+
+
+# --- F31: SIGSTOP ---
+
+
+@pytest.mark.long
+async def test_f31_node_that_was_frozen_finds_its_calls_ended_and_takes_them_down(store_url: str) -> None:
+    async with two_services(store_url) as (node, second, joined, ringing):
+        node.expected |= {"transfer_not_ours", *NOBODY_ANSWERS}
+        node.send(signal.SIGSTOP)
+        assert await comes_to(node, ringing, within_s=SWEPT_S + 1) == (State.FAILED, Reason.NODE_LOST, 2)
+        assert await comes_to(node, joined, within_s=1) == (State.DISCONNECTED, Reason.NODE_LOST, 2)
+        before = [await node.store.events(each) for each in (joined, ringing)]
+        node.send(signal.SIGCONT)
+        await node.process.until("lease_interrupted")
+        await node.rooms.changes.until(lambda: "relay" not in node.rooms.names(ROOM), "our leaving", timeout_s=3)
+        assert [await node.store.events(each) for each in (joined, ringing)] == before
+        first, node.process = node.process, second
+        node.send(signal.SIGTERM)
+        assert await node.exited(within_s=10) == 0
+        node.process, node.is_serving = first, True

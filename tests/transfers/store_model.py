@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from relay.transfers.reasons import Reason
-from relay.transfers.states import TERMINAL, TRANSITIONS, Event, State, next_state
+from relay.transfers.states import TERMINAL, TRANSITIONS, Event, State, closing_event, next_state
 from relay.transfers.store import Answer, TransferStore
 from tests.transfers.stores import key_of, new_transfer, raw
 
@@ -154,6 +154,16 @@ class EventMachine(OneTransfer):
         )
         assert applied.answer is expected
         assert applied.transfer == self.do(self.store.get(self.model.transfer_id))
+
+    @rule(reason=st.sampled_from([Reason.NODE_LOST, Reason.CANCELED_BY_API]), epoch_step=EPOCH_STEPS)
+    def another_node_ends_it(self, reason: Reason, epoch_step: int) -> None:
+        epoch = self.model.epoch + epoch_step
+        event = closing_event(reason)
+        expected = self.model.apply(event, epoch=epoch, event_id="", reason=reason, call_id=None)
+        if expected is Answer.OK:
+            self.model.epoch += 1
+        ended = self.store.apply(self.model.transfer_id, event, epoch=epoch, reason=reason, takes_over=True)
+        assert self.do(ended).answer is expected
 
     @rule()
     def it_is_made_again(self) -> None:

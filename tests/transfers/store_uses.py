@@ -22,6 +22,12 @@ USES: dict[str, Use] = {
     "release_request": lambda store, one: store.release_request("k", transfer_id=one),
     "claim_room": lambda store, one: store.claim_room("r", transfer_id=one, ttl_s=30),
     "take_over_room": lambda store, one: store.take_over_room("r", holder=one, transfer_id=one, ttl_s=30),
-    "release_room": lambda store, one: store.release_room("r", transfer_id=one),
+    "release_room": lambda store, one: store.release_room("r", transfer_id=one, node="n"),
     "take_allowance": lambda store, _: store.take_allowance("a", per_minute=10, per_day=10),
+    "give_allowance_back": lambda store, _: store.give_allowance_back("a", attempt="1"),
+    "leases.renew": lambda store, _: store.leases.renew("n"),
+    "leases.dead": lambda store, _: store.leases.dead(["n"]),
+    "leases.in_hand": lambda store, _: store.leases.in_hand("n"),
+    "leases.strike_off": lambda store, one: store.leases.strike_off("n", [one]),
+    "leases.end": lambda store, _: store.leases.end("n"),
 }

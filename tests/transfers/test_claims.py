@@ -36,16 +36,17 @@ def new_id() -> str:
     return new_transfer().transfer_id
 
 
-async def leave(_: Transfer) -> None:
+async def leave(_: Transfer) -> bool:
     """Nobody looks after what is lost."""
+    return True
 
 
-def requests_of(store: TransferStore, close_if_lost: Callable[[Transfer], Awaitable[None]] = leave) -> RequestClaims:
+def requests_of(store: TransferStore, close_if_lost: Callable[[Transfer], Awaitable[bool]] = leave) -> RequestClaims:
     return RequestClaims(store, ttl_s=TTL_S, close_if_lost=close_if_lost)
 
 
 def rooms_of(
-    store: TransferStore, *live: str, close_if_lost: Callable[[Transfer], Awaitable[None]] = leave
+    store: TransferStore, *live: str, close_if_lost: Callable[[Transfer], Awaitable[bool]] = leave
 ) -> RoomClaims:
     return RoomClaims(store, is_live=lambda transfer_id: transfer_id in live, close_if_lost=close_if_lost)
 
@@ -149,8 +150,9 @@ async def test_who_asks_again_for_a_transfer_whose_node_is_gone_ends_it(open_sto
     async with open_store() as store:
         lost: list[str] = []
 
-        async def close(transfer: Transfer) -> None:
+        async def close(transfer: Transfer) -> bool:
             lost.append(transfer.transfer_id)
+            return True
 
         claims = requests_of(store, close)
         transfer, _ = await make(store, claims)
@@ -205,8 +207,9 @@ async def test_a_room_whose_transfer_is_lost_is_taken_over_when_that_is_ended(op
     async with open_store() as store:
         lost = await stored_in(store, State.JOINED)
 
-        async def close(transfer: Transfer) -> None:
+        async def close(transfer: Transfer) -> bool:
             await store.apply(transfer.transfer_id, Event.ENDED, epoch=1, reason=Reason.NODE_LOST)
+            return True
 
         rooms = rooms_of(store, close_if_lost=close)
         await rooms.claim(ROOM, lost.transfer_id, ttl_s=TTL_S)
@@ -214,6 +217,19 @@ async def test_a_room_whose_transfer_is_lost_is_taken_over_when_that_is_ended(op
         ended = await store.get(lost.transfer_id)
         assert ended is not None
         assert ended.reason is Reason.NODE_LOST
+
+
+async def test_a_room_whose_transfer_goes_on_elsewhere_is_refused_with_its_id(open_store: OpenStore) -> None:
+    async def go_on(_: Transfer) -> bool:
+        return False
+
+    async with open_store() as store:
+        foreign = await stored_in(store, State.JOINED)
+        rooms = rooms_of(store, close_if_lost=go_on)
+        await rooms.claim(ROOM, foreign.transfer_id, ttl_s=TTL_S)
+        for _ in range(2):
+            with pytest.raises(TransferConflict, match=foreign.transfer_id):
+                await rooms.claim(ROOM, new_id(), ttl_s=TTL_S)
 
 
 async def test_a_room_whose_transfer_was_never_made_is_taken_over(open_store: OpenStore) -> None:

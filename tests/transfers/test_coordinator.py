@@ -1,4 +1,4 @@
-"""All transfers of a node: what is let in, one dial per request and room, lost transfers, and the end."""
+"""All transfers of a node: what is let in, and one dial per request and room."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import pytest
 from relay.errors import Overloaded, RequestMismatch, TransferConflict
 from relay.transfers.claims import RequestKey
 from relay.transfers.coordinator import Caller, CoordinatorSettings, Requested
-from relay.transfers.ports import DialOrder, MediaSocket, PhoneAlive, PhoneRang, PhoneReport
-from relay.transfers.reasons import Reason
+from relay.transfers.ports import MediaSocket
 from relay.transfers.record import digest
-from relay.transfers.states import Event, State
-from tests.transfers.coordinated import ROADS, ROOM, Case, came_to, coordinated, order_for, turn_until
+from relay.transfers.states import State
+from tests.transfers.coordinated import ROADS, ROOM, Case, coordinated, order_for, turn_until
 from tests.transfers.stores import new_transfer
 
 OTHER_ROOM = "https://example.daily.co/other"
@@ -159,6 +158,7 @@ async def test_no_more_transfers_than_a_caller_may_ask_for(store_url: str) -> No
         results = await at_once(case, [None] * 3, [f"{ROOM}{number}" for number in range(3)])
         (refusal,) = [result for result in results if isinstance(result, Overloaded)]
         assert refusal.is_allowance
+        assert len(case.bridges.made) == 2, "no process is used up for who is refused"
         assert 0 < refusal.retry_after_s <= 60
         await case.coordinator.request(order_for(OTHER_ROOM), Caller(allowance="another"))
         await end_all(case)
@@ -231,65 +231,3 @@ async def test_what_the_agent_is_to_hear_is_said_before_the_first_stream_only(st
         assert (first.say, second.say) == ("Press 1.", None)
         assert first.token not in repr(first)
         await end_all(case)
-
-
-# Lost transfers
-
-
-CALL = DialOrder("tr_gone", "+14155550123", "+14155550100", 30.0, 3600.0, detect_machine=False)
-
-
-async def orphan(case: Case, state: State) -> str:
-    """A transfer of a node that is gone, its call alive and its room claimed."""
-    transfer_id = (await case.store.create(new_transfer(room_url=ROOM, owner="gone"))).transfer_id
-    case.carrier.alive["CA9"] = CALL
-    await case.store.apply(transfer_id, Event.DIALED, epoch=1)
-    await case.store.apply(transfer_id, Event.PLACED, epoch=1, changes={"provider_call_id": "CA9"})
-    for event in (Event.RANG, Event.ANSWERED, Event.JOINED)[: ROADS.index(state)]:
-        await case.store.apply(transfer_id, event, epoch=1)
-    await case.coordinator._rooms.claim(ROOM, transfer_id, ttl_s=60.0)
-    return transfer_id
-
-
-@pytest.mark.parametrize("state", ROADS)
-async def test_a_callback_of_a_lost_transfer_hangs_up_and_ends_it(store_url: str, state: State) -> None:
-    async with coordinated(store_url) as case:
-        transfer_id = await orphan(case, state)
-        await case.coordinator.report(transfer_id, "twilio", PhoneReport("CA9", PhoneRang(), "rang"))
-        assert (await case.stored_end(transfer_id)).reason is Reason.NODE_LOST
-
-
-async def test_an_answer_of_a_lost_transfer_hangs_up_and_ends_it(store_url: str) -> None:
-    async with coordinated(store_url) as case:
-        transfer_id = await orphan(case, State.RINGING)
-        assert await case.answer(transfer_id, call_id="CA9") is None
-        assert came_to(await case.stored_end(transfer_id)) == (State.FAILED, Reason.NODE_LOST)
-
-
-async def test_a_new_request_for_the_room_of_a_lost_transfer_takes_over(store_url: str) -> None:
-    async with coordinated(store_url) as case:
-        lost = await orphan(case, State.JOINED)
-        transfer_id = await case.begin()
-        assert came_to(await case.stored_end(lost)) == (State.DISCONNECTED, Reason.NODE_LOST)
-        await case.carrier.until(lambda carrier: "CA9" not in carrier.alive)
-        await case.coordinator.cancel(transfer_id)
-
-
-async def test_a_lost_transfer_can_be_canceled(store_url: str) -> None:
-    async with coordinated(store_url) as case:
-        transfer_id = await orphan(case, State.RINGING)
-        transfer = await case.coordinator.cancel(transfer_id)
-        assert transfer is not None
-        assert came_to(transfer) == (State.CANCELED, Reason.CANCELED_BY_API)
-
-
-async def test_there_is_nothing_to_cancel_of_what_was_never_made(store_url: str) -> None:
-    async with coordinated(store_url) as case:
-        assert await case.coordinator.cancel(NEVER_MADE) is None
-
-
-async def test_a_callback_of_what_was_never_made_hangs_up(store_url: str) -> None:
-    async with coordinated(store_url) as case:
-        case.carrier.alive["CA9"] = CALL
-        await case.coordinator.report(NEVER_MADE, "twilio", PhoneReport("CA9", PhoneAlive(), "alive"))
-        await case.carrier.until(lambda carrier: carrier.alive == {})

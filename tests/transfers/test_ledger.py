@@ -109,6 +109,26 @@ async def test_a_transfer_that_was_ended_elsewhere_is_another_owners(open_store:
         assert (case.fenced, case.ledger.transfer.state) == (1, State.CANCELED)
 
 
+async def test_a_look_finds_that_another_has_taken_the_transfer_over_and_tells_it_once(open_store: OpenStore) -> None:
+    async with ledger_in(open_store, State.JOINED) as case:
+        await case.ledger.look()
+        await case.ledger.write(Event.MEDIA_LOST)
+        await case.ledger.look()
+        assert (case.fenced, case.ledger.is_fenced) == (0, False)
+        await case.store.apply(case.transfer_id, Event.ENDED, epoch=1, reason=Reason.NODE_LOST, takes_over=True)
+        for _ in range(2):
+            await case.ledger.look()
+        assert not await case.ledger.write(Event.MEDIA_BACK)
+        assert (case.fenced, case.ledger.transfer) == (1, await case.stored())
+
+
+async def test_a_look_at_what_is_stored_no_more_finds_nothing(open_store: OpenStore) -> None:
+    async with ledger_in(open_store, State.JOINED) as case:
+        await raw(case.store, "DEL", key_of(case.store, case.transfer_id))
+        await case.ledger.look()
+        assert case.fenced == 0
+
+
 async def test_a_store_that_was_emptied_does_not_stop_the_call(open_store: OpenStore) -> None:
     async with ledger_in(open_store, State.JOINED) as case:
         await raw(case.store, "DEL", key_of(case.store, case.transfer_id))

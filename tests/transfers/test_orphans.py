@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from relay.transfers import recent
 from relay.transfers.late_calls import LateCalls
-from relay.transfers.orphans import FIND_AGAIN_S, LOOK_AGAIN_S, Orphans
+from relay.transfers.leases import LEASE_S
+from relay.transfers.orphans import LOOK_AGAIN_S, Orphans
 from relay.transfers.ports import DialOrder, PhoneAlive, PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
 from relay.transfers.states import Event, State
 from relay.transfers.store import TransferStore
 from tests.transfers.clock import ManualClock
-from tests.transfers.coordinated import came_to
+from tests.transfers.coordinated import came_to, turn_until
 from tests.transfers.redis_servers import RedisServer
 from tests.transfers.simulated import SimulatedCarrier
-from tests.transfers.stores import OpenStore, stored_in
+from tests.transfers.stores import OpenStore, new_transfer, stored_in
 
 ORDER = DialOrder("tr_1", "+14155550123", "+14155550100", 30.0, 3600.0, detect_machine=False)
 ENDED = PhoneReport("CA1", PhoneEnded(Reason.AGENT_HUNG_UP), "ended")
@@ -41,6 +41,7 @@ class Case:
         self.orphans = Orphans(
             store,
             self.late,
+            node_id="n1",
             is_live=lambda transfer_id: transfer_id in live,
             on_change=self.told.append,
             call_later=self.clock.call_later,
@@ -83,6 +84,8 @@ async def test_closing_a_lost_transfer_hangs_up_the_call_that_is_on_record(open_
         assert applied.transfer is not None
         closed = await case.orphans.close(applied.transfer, Reason.CANCELED_BY_API)
         assert closed == await case.stored()
+        assert closed is not None
+        assert closed.epoch == applied.transfer.epoch + 1, "who owned it is fenced off"
         assert came_to(await case.stored()) == (State.CANCELED, Reason.CANCELED_BY_API)
         assert case.carrier.alive == {}
 
@@ -91,6 +94,48 @@ async def test_a_transfer_that_goes_on_here_is_left_alone(open_store: OpenStore)
     async with orphan_in(open_store, State.RINGING, is_live=True) as case:
         await case.orphans.close_if_lost(await case.stored())
         assert (await case.stored()).state is State.RINGING
+
+
+@pytest.mark.parametrize("report", [ALIVE, ENDED])
+async def test_a_transfer_that_another_node_has_in_hand_is_left_to_it(
+    open_store: OpenStore, report: PhoneReport
+) -> None:
+    """Webhooks that go to the wrong node end nothing."""
+    async with orphan_in(open_store, State.RINGING) as case:
+        before = await case.stored()
+        await case.store.leases.renew(before.owner)
+        await case.orphans.take_report(case.transfer_id, "twilio", report)
+        await case.orphans.end_call(case.transfer_id, "twilio", "CA1")
+        assert not await case.orphans.close_if_lost(before)
+        await turn_until(lambda: len(case.clock.delays_s) == len(case.orphans._looking))
+        case.clock.advance(LEASE_S)
+        await turn_until(lambda: not case.orphans._looking)
+        assert (await case.stored(), case.told, case.carrier.hang_ups) == (before, [], [])
+
+
+async def test_a_call_that_is_told_of_when_its_node_has_just_died_is_ended_when_the_lease_has(
+    open_store: OpenStore,
+) -> None:
+    """Nobody else knows of it: its id is not on record."""
+    async with orphan_in(open_store, State.DIALING) as case:
+        owner = (await case.stored()).owner
+        await case.store.leases.renew(owner)
+        await case.orphans.take_report(case.transfer_id, "twilio", ALIVE)
+        assert (await case.stored()).state is State.DIALING
+        await case.store.leases.end(owner)
+        await case.clock.pass_pause(LEASE_S)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        assert came_to(await case.stored()) == (State.FAILED, Reason.NODE_LOST)
+
+
+async def test_a_transfer_of_this_node_that_does_not_go_on_is_lost(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.RINGING) as case:
+        await case.store.leases.renew("n1")
+        own = await case.store.create(new_transfer(owner="n1"))
+        assert await case.orphans.close_if_lost(own)
+        ended = await case.store.get(own.transfer_id)
+        assert ended is not None
+        assert came_to(ended) == (State.FAILED, Reason.NODE_LOST)
 
 
 @pytest.mark.parametrize("report", [ALIVE, ENDED])
@@ -163,38 +208,3 @@ async def test_who_stops_looks_for_nothing_any_longer(open_store: OpenStore) -> 
         await case.orphans.stop()
         assert case.clock.delays_s == []
         assert came_to(await case.stored()) == (State.REQUESTED, None)
-
-
-async def test_all_that_is_lost_is_found_and_ended(open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "PAGE", 2)
-    async with open_store() as store:
-        over = await stored_in(store, State.CANCELED)
-        lost = [await stored_in(store, State.RINGING) for _ in range(4)]
-        live = await stored_in(store, State.JOINED)
-        case = Case(store, lost[0], [live.transfer_id])
-        case.orphans.find_all()
-        await asyncio.gather(*case.orphans._looking)
-        for each in lost:
-            assert came_to(await found(store, each)) == (State.FAILED, Reason.NODE_LOST)
-        assert await found(store, over) == over
-        assert await found(store, live) == live
-        assert len(case.told) == len(lost)
-
-
-async def test_what_is_lost_is_found_as_soon_as_the_store_is_back(own_server: RedisServer) -> None:
-    open_store = OpenStore(own_server.url, "relay")
-    async with orphan_in(open_store, State.RINGING) as case:
-        with own_server.frozen():
-            case.orphans.find_all()
-            await case.clock.until_pause(FIND_AGAIN_S)
-        case.clock.advance(FIND_AGAIN_S)
-        stored = await case.store.wait(case.transfer_id, lambda transfer: transfer.is_terminal, timeout_s=10)
-        assert stored is not None
-        assert came_to(stored) == (State.FAILED, Reason.NODE_LOST)
-        await case.orphans.stop()
-
-
-async def found(store: TransferStore, transfer: Transfer) -> Transfer:
-    stored = await store.get(transfer.transfer_id)
-    assert stored is not None
-    return stored

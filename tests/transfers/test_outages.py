@@ -15,6 +15,7 @@ from relay.transfers.ports import MediaBack, MediaLost, PhoneAnswered, PhoneEnde
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
 from relay.transfers.states import Event, State
+from relay.transfers.sweep import BEAT_S, LOOK_S
 from tests.transfers.coordinated import Case, came_to, coordinated, turn_until
 from tests.transfers.redis_servers import RedisServer, server_binaries
 from tests.transfers.stores import key_of, raw
@@ -175,6 +176,51 @@ async def test_a_transfer_that_another_owns_ends_here_and_nothing_more_is_writte
         assert (await case.store.get(transfer_id), await case.store.events(transfer_id)) == before
 
 
+@pytest.mark.parametrize("state", [State.RINGING, State.JOINED])
+async def test_f31_a_node_whose_lease_ran_out_takes_down_what_another_has_ended(store_url: str, state: State) -> None:
+    """It has nothing to write, and the carrier says nothing: it finds out when it beats again."""
+    async with coordinated(store_url) as case:
+        case.coordinator.recover()
+        transfer_id = await case.reach(state)
+        case.lost.add(transfer_id)
+        await case.clock.until_pause(BEAT_S)
+        await case.store.leases.end("n1")  # it was frozen for as long as that
+        transfer = await case.store.get(transfer_id)
+        assert transfer is not None
+        await case.store.apply(transfer_id, Event.ENDED, epoch=1, reason=Reason.NODE_LOST, takes_over=True)
+        before = await case.store.get(transfer_id), await case.store.events(transfer_id)
+        await case.clock.pass_pause(BEAT_S)
+        await case.bridges.until(lambda bridges: bridges.last.released is Reason.NODE_LOST)
+        await case.carrier.until(lambda carrier: carrier.alive == {})
+        await case.coordinator.shut_down(drain_timeout_s=0)
+        assert (await case.store.get(transfer_id), await case.store.events(transfer_id)) == before
+        assert (case.logged("lease_interrupted"), case.logged("transfer_not_ours")) == (1, 1)
+        assert await case.store.leases.in_hand("n1") == []
+
+
+async def test_f24_a_node_whose_lease_ran_out_while_the_store_was_down_keeps_what_nobody_took(
+    server: RedisServer,
+) -> None:
+    async with coordinated(server.url) as case:
+        case.coordinator.recover()
+        transfer_id = await case.reach(State.JOINED)
+        await case.clock.until_pause(BEAT_S)
+        server.kill()
+        await case.clock.pass_pause(BEAT_S)
+        for _ in range(3):
+            await case.clock.pass_pause(LOOK_S)
+        await case.clock.until_pause(LOOK_S)
+        server.start()
+        await case.store.leases.end("n1")
+        await case.clock.pass_pause(LOOK_S)
+        await case.clock.until_pause(BEAT_S)
+        await turn_until(lambda: not case.coordinator._sweep._work)
+        assert (case.logged("lease_interrupted"), case.logged("transfer_not_ours")) == (1, 0)
+        assert list(case.carrier.alive) == ["CA1"]
+        await case.hang_up_phone(transfer_id, PhoneEnded(Reason.AGENT_HUNG_UP))
+        assert came_to(await case.stored_end(transfer_id)) == (State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
 async def test_a_transfer_that_another_owns_is_canceled_all_the_same(store_url: str) -> None:
     async with coordinated(store_url) as case:
         transfer_id = await case.reach(State.RINGING)
@@ -213,6 +259,7 @@ async def test_a_service_that_ends_does_not_wait_for_ever_for_its_store(server: 
         assert case.logged("events_lost") == 1
         server.start()
         assert (await case.store.get(transfer_id)) is not None
+        assert await case.store.leases.in_hand("n1") == [transfer_id], "the next node ends it"
 
 
 async def test_the_end_waits_for_a_call_that_turned_up_while_the_store_was_away(server: RedisServer) -> None:
@@ -250,3 +297,4 @@ async def test_a_record_that_cannot_be_written_any_more_is_given_up(store_url: s
         await case.clock.until_pause(RETRY_S)
         case.clock.advance(WRITE_MAX_S)
         await shutting_down
+        assert await case.store.leases.in_hand("n1") == [transfer_id]

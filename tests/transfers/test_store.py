@@ -148,6 +148,20 @@ async def test_who_does_not_own_a_transfer_is_fenced_off(open_store: OpenStore, 
         assert (await store.apply(transfer.transfer_id, Event.RANG, epoch=2)).answer is Answer.OK
 
 
+async def test_who_takes_a_transfer_over_fences_its_owner_off(open_store: OpenStore) -> None:
+    async with open_store() as owner, open_store() as other:
+        transfer_id = (await stored_in(owner, State.JOINED)).transfer_id
+        first, second = [
+            await other.apply(transfer_id, Event.ENDED, epoch=1, reason=Reason.NODE_LOST, takes_over=True)
+            for _ in range(2)
+        ]
+        assert (first.answer, second.answer) == (Answer.OK, Answer.FENCED)
+        assert first.transfer is not None
+        assert (first.transfer.epoch, first.transfer.owner) == (2, "node-1")
+        assert (await owner.apply(transfer_id, Event.MEDIA_LOST, epoch=1)).answer is Answer.FENCED
+        assert await owner.get(transfer_id) == first.transfer
+
+
 async def test_what_an_event_brings_is_kept(open_store: OpenStore) -> None:
     async with open_store() as store:
         transfer = await stored_in(store, State.DIALING)
