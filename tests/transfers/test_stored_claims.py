@@ -66,6 +66,16 @@ async def test_an_allowance_is_used_up_and_says_when_to_come_again(open_store: O
         assert await store.take_allowance("b", per_minute=3, per_day=9) is None, "each key has its own"
 
 
+async def test_an_allowance_is_given_back_once(open_store: OpenStore) -> None:
+    async with open_store() as store:
+        for attempt in ("one", "two"):
+            assert await store.take_allowance("a", per_minute=2, per_day=2, attempt=attempt) is None
+        for _ in range(2):
+            await store.give_allowance_back("a", attempt="one")
+        assert await store.take_allowance("a", per_minute=2, per_day=2, attempt="three") is None
+        assert await store.take_allowance("a", per_minute=2, per_day=2, attempt="four") is not None
+
+
 async def test_an_allowance_is_what_any_minute_and_any_day_leave(open_store: OpenStore) -> None:
     """The clock is Redis's: what was granted is moved into the past instead."""
     async with open_store() as store:
