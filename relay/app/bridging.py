@@ -59,7 +59,8 @@ class Bridging:
 
 class Releases:
     """
-    How the last calls have let go of their rooms. Not counted for ever: the process of each is gone all the same, at the latest behind a few others.
+    How the last calls have let go of their rooms. Not counted for ever: the process of each is gone all the same,
+    behind a few others at most.
 
     Args:
         leaks_max: so many that did not, one after the other, are too many.

@@ -35,8 +35,8 @@ STALLED_S: Final = 30.0
 
 OOM_SCORE: Final = Path("/proc/self/oom_score_adj")
 
-Configuring: TypeAlias = Callable[[Configure, Sequence[str]], None]
-"""Lets the process log as it is told, without any of the texts that follow."""
+Configuring: TypeAlias = Callable[[Configure], Callable[[str], None]]
+"""Lets the process log as it is told, and returns what keeps one more text out of its log."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ def run(descriptor: int, configure: Configuring, *, gone_s: float = GONE_S, stal
 
     Args:
         descriptor: of this end of the first pair, inherited. It is made close-on-exec.
-        configure: called once with each ``Configure``, and again with more secrets.
+        configure: called once.
         gone_s: as ``GONE_S``.
         stalled_s: as ``STALLED_S``.
 
@@ -112,10 +112,10 @@ class Worker:
             number of one that is closed soon belongs to something else.
     """
 
+    _keep_out: Callable[[str], None]
+
     def __init__(self, pair: socket.socket, configure: Configuring, watched: list[int]) -> None:
         self._configure = configure
-        self._configuration = Configure()
-        self._secrets: list[str] = []
         self._watched = watched
         self._driving: set[asyncio.Task[None]] = set()
         self.is_broken = False
@@ -129,9 +129,7 @@ class Worker:
 
     def make_ready(self, configuration: Configure) -> None:
         """As ``driver.Process.make_ready``."""
-        self._configuration = configuration
-        self._secrets += configuration.secrets
-        self._configure(configuration, self._secrets)
+        self._keep_out = self._configure(configuration)
         for kind in configuration.rooms:
             room_module(kind)
         gc.collect()
@@ -143,9 +141,8 @@ class Worker:
         self._drive(pair, SEAT_FROM_FRONT)
 
     def keep_secret(self, text: str) -> None:
-        """As ``driver.Process.keep_secret``: also after the call that it is of, whose last lines may come later."""
-        self._secrets.append(text)
-        self._configure(self._configuration, self._secrets)
+        """As ``driver.Process.keep_secret``; of a call that is over, too."""
+        self._keep_out(text)
 
     def _drive(self, pair: socket.socket, incoming: Order) -> None:
         task = asyncio.get_running_loop().create_task(self._until_over(Driver(pair, self, incoming=incoming)))

@@ -39,7 +39,8 @@ if __name__ == "__main__":
     driver.room_of = stuck
     stalled_s = STALLED_S if sys.argv[1] == "native" else worker.STALLED_S
 
-    def configure(configuration: Configure, secrets: object) -> None:
+    def configure(configuration: Configure) -> Callable[[str], None]:
         """Log as Python does."""
+        return list(configuration.secrets).append
 
     os._exit(worker.run(int(sys.argv[2]), configure, stalled_s=stalled_s))
