@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 from websockets.frames import CloseCode
 
+from relay.bridge import driver
 from relay.bridge import worker as worker_module
-from relay.bridge.messages import Configure, End, HandOver, Join, Over
+from relay.bridge.in_process import InProcessBridge
+from relay.bridge.messages import SEAT_FROM_FRONT, SEAT_FROM_WORKER, Configure, End, HandOver, Join, Over
 from relay.dev.room_server import RoomServer
 from relay.transfers import ports
 from relay.transfers.reasons import Reason
 from tests.bridge import messages
 from tests.bridge.peers import RawPeer
-from tests.bridge.worker_processes import GONE_S, WorkerUnderTest, assigned, worker
+from tests.bridge.worker_processes import GONE_S, WorkerUnderTest, assigned, front, worker
 from tests.bridge.worker_scene import Scene, closed, scene, talking
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -101,15 +103,48 @@ def test_f30_when_the_front_is_gone_each_call_says_goodbye_before_the_process_is
 
 def test_a_seat_that_is_not_used_keeps_the_process_up_until_it_is_closed(run: Run) -> None:
     async def test() -> None:
-        async with calls(1) as ((first, _, carrier),), worker() as here:
+        async with worker() as here:
             seat = here.seat()
             await here.until_ready()
             here.channel.close()
-            seat.channel.send(assigned(first.listener.getsockname()[0]))
+            seat.channel.send(assigned("http://127.0.0.1:1/rooms/blue"))
             seat.channel.send(End(Reason.BUSY))
             assert (await seat.first(Over)).ended.reason is Reason.BUSY
             assert await here.exited() == 0
-            await carrier.close()
+
+    run(test())
+
+
+class Panic(BaseException):
+    """As native code ends what it was called by: no Exception."""
+
+
+class Shared:
+    """As much of a process as a bridge needs."""
+
+    def make_ready(self, configuration: Configure) -> None: ...
+    def seat(self, pair: socket.socket) -> None: ...
+    def keep_secret(self, text: str) -> None: ...
+
+
+def test_a_call_that_breaks_ends_its_pair_at_once_and_then_itself(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def panic(_: InProcessBridge) -> None:
+        raise Panic
+
+    monkeypatch.setattr(InProcessBridge, "join", panic)
+
+    async def test() -> None:
+        channel, ear, theirs = front(SEAT_FROM_WORKER)
+        its = driver.Driver(theirs, Shared(), incoming=SEAT_FROM_FRONT)
+        channel.send(assigned("http://127.0.0.1:1/rooms/blue"))
+        channel.send(Join())
+        with pytest.raises(Panic):
+            await its.over()
+        assert await ear.until_over() == "the other end was closed"
+        assert its._bridge is not None
+        ended = await its._bridge._bridge.ended()
+        assert ended.reason is Reason.INTERNAL_ERROR
+        await asyncio.gather(*its._tasks)
 
     run(test())
 

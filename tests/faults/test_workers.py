@@ -126,14 +126,18 @@ async def test_f44_phone_stops_ringing_when_the_worker_dies(set_stage: SetStage,
 # --- F22: the room does not let go ---
 
 
+@pytest.mark.parametrize("settings", [{}, SHARED], ids=["a process each", "a process shared"])
 @pytest.mark.long
-async def test_f22_rooms_that_do_not_let_go_touch_no_other_call_and_are_told(set_stage: SetStage) -> None:
+async def test_f22_rooms_that_do_not_let_go_touch_no_other_call_and_are_told(
+    set_stage: SetStage, settings: Mapping[str, Any]
+) -> None:
     async with (
-        set_stage(SPEAKS, worker=HANGING, daily_domains=("example",)) as stage,
+        set_stage(SPEAKS, worker=HANGING, daily_domains=("example",), **settings) as stage,
         calls_in(stage, "red") as [(other, customer)],
     ):
         stuck = [await stage.on_call(room_url=f"https://example.daily.co/{place}") for place in range(LEAKS_MAX)]
-        pids = [worker_of(stage, on.transfer_id) for on in stuck]
+        pids = {worker_of(stage, on.transfer_id) for on in stuck} - {worker_of(stage, other.transfer_id)}
+        assert len(pids) == (0 if settings else LEAKS_MAX)
         assert await readiness(stage) == (200, True, True)
         ending = Stopwatch()
         for on in stuck:
