@@ -41,8 +41,7 @@ class WorkerPool:
         settings: the bounds of each bridge; the longest duration is the order's.
         workers_max: so many bridges at a time. Spares, and workers that are on their way out, come on top.
         spares: for so many bridges there is a worker ready, if there may be so many more.
-        seats: of each worker: so many bridges, one after the other or at a time. With one, a bridge that ends in
-            whatever way ends alone.
+        seats: of each worker: so many bridges it has in its life. With one, each ends alone, in whatever way it ends.
         log: where workers log; None: to our standard error.
         take_s: how long an ``acquire`` waits for a worker.
         on_statistics: told once a second, of each bridge by its transfer's id.
