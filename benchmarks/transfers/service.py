@@ -17,10 +17,10 @@ from relay.app.bridging import Bridging, Releases
 from relay.app.metrics import Metrics
 from relay.app.room_urls import RoomPolicy
 from relay.app.settings import Settings
+from relay.bridge.driver import ADAPTERS
 from relay.bridge.in_process import InProcessBridges, RoomPlace
 from relay.bridge.pool import WorkerPool
 from relay.bridge.settings import BridgeSettings
-from relay.bridge.worker import ADAPTERS
 from relay.rooms.local import LocalRoom
 from relay.transfers.record import TransferOrder
 

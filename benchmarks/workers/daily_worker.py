@@ -9,13 +9,13 @@ from typing import Any
 from unittest.mock import patch
 
 from relay.app import worker as app_worker
-from relay.bridge import worker
+from relay.bridge import driver, worker
 from relay.bridge.messages import RoomKind
 
 _made: list[Any] = []
 
 
-def _module_with_devices(kind: RoomKind, room_module: Any = worker.room_module) -> ModuleType:
+def _module_with_devices(kind: RoomKind, room_module: Any = driver.room_module) -> ModuleType:
     """As ``room_module``; the devices and the client are as ``SdkCall.join`` makes them."""
     module: ModuleType = room_module(kind)
     if _made:

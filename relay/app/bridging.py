@@ -14,6 +14,7 @@ from relay.app.daily_tokens import DailyTokens, post_with
 from relay.app.metrics import Metrics
 from relay.app.room_urls import RoomKind, RoomPolicy
 from relay.app.settings import Settings
+from relay.app.settings_entries import DailyBackend
 from relay.bridge import events
 from relay.bridge.messages import Configure, RoomSpec
 from relay.bridge.messages import RoomKind as RoomKindName
@@ -58,7 +59,8 @@ class Bridging:
 
 class Releases:
     """
-    How the last calls have let go of their rooms. Not counted for ever: the process of each is gone all the same.
+    How the last calls have let go of their rooms. Not counted for ever: the process of each is gone all the same,
+    behind a few others at most.
 
     Args:
         leaks_max: so many that did not, one after the other, are too many.
@@ -123,6 +125,7 @@ async def bridging(
         ),
         workers_max=settings.max_transfers,
         spares=settings.worker_spares,
+        seats=settings.daily_calls_per_worker if settings.daily_backend is DailyBackend.TRACKS else 1,
         log=log,
         on_statistics=metrics.bridge,
         on_ended=ended,
@@ -130,7 +133,7 @@ async def bridging(
     metrics.watch(
         "relay_workers", "Worker processes, spares and those on their way out too", lambda: pool.process_count
     )
-    metrics.watch("relay_worker_spares", "Workers that are ready for a transfer", lambda: pool.spare_count)
+    metrics.watch("relay_worker_spares", "Transfers that a worker is ready for", lambda: pool.spare_count)
     metrics.watch("relay_workers_lost", "Calls that ended with their worker, so far", lambda: pool.lost_count)
     await pool.open()
     try:

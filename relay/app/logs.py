@@ -24,7 +24,7 @@ _LEVELS: Final = {level: logging.getLevelNamesMapping()[level.upper()] for level
 
 def configure_logging(
     level: LogLevel, log_format: LogFormat, *, secrets: Iterable[str] = (), stream: TextIO | None = None
-) -> None:
+) -> Redactor:
     """
     Send every log line of the process to one stream.
 
@@ -35,10 +35,15 @@ def configure_logging(
         log_format: ``auto`` looks at the stream.
         secrets: as ``Settings.secrets``.
         stream: standard error if there is none.
+
+    Returns:
+        What sees each line last. It can learn more secrets, which are in no line from then on, whoever writes it: a
+        logger that is bound keeps it, also when this is called again.
     """
     to = _Unbroken(sys.stderr if stream is None else stream)
     is_console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and to.isatty())
-    finish = _finishing(Redactor(secrets), is_console=is_console, colors=to.isatty())
+    redactor = Redactor(secrets)
+    finish = _finishing(redactor, is_console=is_console, colors=to.isatty())
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -51,6 +56,7 @@ def configure_logging(
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.INFO))
     logging.getLogger("uvicorn.access").disabled = True
+    return redactor
 
 
 class _Unbroken:

@@ -46,8 +46,13 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {secret for secret in secrets if len(secret) >= SECRET_MIN}
-        known |= {quote(secret, safe="") for secret in known}
+        self._secrets: set[str] = set()
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Take these out, too, from here on."""
+        self._secrets |= {secret for secret in secrets if len(secret) >= SECRET_MIN}
+        known = self._secrets | {quote(secret, safe="") for secret in self._secrets}
         longest_first = sorted(known, key=lambda secret: (-len(secret), secret))
         self._known = re.compile("|".join([*map(re.escape, longest_first), _JWT]))
         self._key = functools.lru_cache(maxsize=256)(self.text)  # an event's names are the same all the time

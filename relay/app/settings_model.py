@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         default=DailyBackend.VIRTUAL,
         description="How audio goes in and out of Daily rooms: virtual devices, or tracks; see [rooms](rooms.md).",
     )
+    daily_calls_per_worker: Annotated[int, number(1, 16, whole=True)] = Field(
+        default=4,
+        description="With `tracks`, how many calls a process carries before another takes its place; with `virtual` it "
+        "is one, whatever this says.",
+    )
     twilio_account_sid: Annotated[str, forms.ACCOUNT_SID] | None = Field(
         default=None, description="Twilio's Account SID."
     )
@@ -140,7 +145,7 @@ class Settings(BaseSettings):
         default=50, description="Transfers at the same time."
     )
     worker_spares: Annotated[int, number(0, 100, whole=True)] = Field(
-        default=2, description="Processes that are kept ready for the next transfers: each takes one."
+        default=2, description="For so many of the next transfers a process is kept ready."
     )
     transfers_per_minute: Annotated[int, number(1, 1_000_000, whole=True)] = Field(
         default=60, description="Transfers that each API key may make in a minute."

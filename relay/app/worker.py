@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 # structlog loads it, if it is there, for tracebacks that nobody asks for here: 4.5 MB of every worker.
 sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # None is how a module is said not to be there
@@ -40,8 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     return run(int(arguments[0]), _configure)
 
 
-def _configure(configuration: Configure, secrets: Sequence[str]) -> None:
-    configure_logging(LogLevel(configuration.log_level), LogFormat(configuration.log_format), secrets=secrets)
+def _configure(configuration: Configure) -> Callable[[str], None]:
+    level, log_format = LogLevel(configuration.log_level), LogFormat(configuration.log_format)
+    return configure_logging(level, log_format, secrets=configuration.secrets).learn
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import structlog
 
-from relay.bridge.messages import MESSAGE_MAX_BYTES, HandOver, Incoming, Message, Order, encode
+from relay.bridge.messages import MESSAGE_MAX_BYTES, WITH_DESCRIPTOR, Incoming, Message, Order, encode
 
 OUTBOX_MAX_BYTES: Final = 256 * 1024
 """What waits here, beyond what the kernel takes: a peer that lets so much wait reads nothing any longer."""
@@ -43,9 +43,9 @@ class Channel:
 
     Args:
         pair: this end. Connected; the channel's own from now on.
-        incoming: what the other end may say: ``FROM_FRONT`` or ``FROM_WORKER``.
+        incoming: what the other end may say: ``FROM_FRONT``, ``FROM_WORKER``, or that of a seat.
         on_message: told each message, and the descriptor that came with it, which is its own to close from then on: an
-            int with ``HandOver``, always, and None with all others. What it raises ends the pair.
+            int with those of ``WITH_DESCRIPTOR``, always, and None with all others. What it raises ends the pair.
         on_closed: told once, from the loop, why the pair is over, unless ``close`` ended it. No message comes after.
         outbox_max_bytes: what may wait to be sent.
     """
@@ -86,7 +86,8 @@ class Channel:
 
         Args:
             message: what to say.
-            descriptor: goes with a ``HandOver``. It is closed here in every case, when it has been sent or cannot be.
+            descriptor: goes with those of ``WITH_DESCRIPTOR``. It is closed here in every case, when it has been sent
+                or cannot be.
 
         Raises:
             ValueError: the message cannot be encoded, or has a descriptor that it should not have, or has none that it
@@ -176,7 +177,7 @@ class Channel:
         while not self.is_closed and (encoded := self._next()) is not None:
             self._deliver(encoded)
         if len(self._descriptors) > bool(self._received):
-            self._break("expected a descriptor with each HandOver, got another one")
+            self._break("expected a descriptor with each Seat and HandOver, got another one")
 
     def _next(self) -> bytes | None:
         """The next whole message."""
@@ -200,9 +201,9 @@ class Channel:
             self._break(str(error))
             return
         descriptor = None
-        if isinstance(message, HandOver):
+        if isinstance(message, WITH_DESCRIPTOR):
             if not self._descriptors:  # it did not come, or this process may not have another
-                self._break("expected a descriptor with a HandOver, got none")
+                self._break(f"expected a descriptor with a {type(message).__name__}, got none")
                 return
             descriptor = self._descriptors.popleft()
         try:
@@ -241,8 +242,10 @@ class Channel:
 
 
 def _encoded(message: Message, descriptor: int | None) -> bytes:
-    if isinstance(message, HandOver) == (descriptor is None):
-        raise ValueError(f"send: expected a descriptor with each HandOver, and no other, got {type(message).__name__}")
+    if isinstance(message, WITH_DESCRIPTOR) == (descriptor is None):
+        raise ValueError(
+            f"send: expected a descriptor with each Seat and HandOver, and no other, got {type(message).__name__}"
+        )
     return encode(message)
 
 

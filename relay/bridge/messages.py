@@ -2,12 +2,15 @@
 What a front and one of its workers say to each other, and in what order.
 
     front                                worker
-      Configure ------------------------>          once, first
+      Seat ----------------------------->          for each bridge that it may have besides the one of this pair
+      Configure ------------------------>          once
                <------------------------ Ready     once: a spare from here on
       Assign --------------------------->          once: the transfer whose bridge this is
       Join, HandOver, Ring, Admit, End ->          as often as they come
                <------------------------ Told, Statistics
-               <------------------------ Over      the last: the worker is gone after it
+               <------------------------ Over      the last: the worker is gone after it, or has other bridges
+
+On the pair that came with a ``Seat`` they begin with ``Assign``. A worker is gone when each of its pairs is over.
 
 A message is ``[PROTOCOL_VERSION, {"is": ITS CLASS, ...ITS FIELDS}]`` as JSON. One that cannot be read, is too large, of
 another version or out of order is nobody's but a defect's: whoever gets it ends the pair.
@@ -59,6 +62,11 @@ class RoomSpec:
 # What the front says
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A place for one more bridge. With it comes a descriptor: the worker's end of the pair that it is driven over."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configure:
     """
@@ -79,7 +87,7 @@ class Configure:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assign:
     """
-    Whose bridge this worker is from now on.
+    Whose bridge is driven over this pair from now on.
 
     Args:
         transfer_id: for logs.
@@ -107,7 +115,7 @@ class Join:
 @dataclass(frozen=True, slots=True)
 class HandOver:
     """
-    As ``ports.Bridge.hand_over``: the only message that comes with a descriptor, the carrier's connection.
+    As ``ports.Bridge.hand_over``. With it comes a descriptor: the carrier's connection.
 
     ``request`` has the token in it that has just been used up.
     """
@@ -160,12 +168,12 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The bridge holds nothing any longer. The worker exits."""
+    """The bridge holds nothing any longer. The pair is closed; a worker without another bridge or seat exits."""
 
     ended: Ended
 
 
-FromFront: TypeAlias = Configure | Assign | Join | HandOver | Ring | Admit | End
+FromFront: TypeAlias = Configure | Seat | Assign | Join | HandOver | Ring | Admit | End
 FromWorker: TypeAlias = Ready | Told | Statistics | Over
 Message: TypeAlias = FromFront | FromWorker
 
@@ -174,10 +182,14 @@ Order: TypeAlias = Mapping[type[Any], tuple[int, int]]
 
 FROM_FRONT: Final[Order] = {
     Configure: (0, 1),
+    Seat: (0, 0),
     Assign: (1, 2),
     **dict.fromkeys((Join, HandOver, Ring, Admit, End), (2, 2)),
 }
 FROM_WORKER: Final[Order] = {Ready: (0, 1), **dict.fromkeys((Told, Statistics), (1, 1)), Over: (1, 2)}
+SEAT_FROM_FRONT: Final[Order] = {Assign: (0, 1), **dict.fromkeys((Join, HandOver, Ring, Admit, End), (1, 1))}
+SEAT_FROM_WORKER: Final[Order] = {**dict.fromkeys((Told, Statistics), (0, 0)), Over: (0, 1)}
+WITH_DESCRIPTOR: Final = (Seat, HandOver)
 
 
 def encode(message: Message) -> bytes:
@@ -203,7 +215,7 @@ class Incoming:
     Reads one side's messages.
 
     Args:
-        order: ``FROM_FRONT`` or ``FROM_WORKER``.
+        order: ``FROM_FRONT``, ``FROM_WORKER``, or that of a seat.
     """
 
     def __init__(self, order: Order) -> None:

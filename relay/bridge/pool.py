@@ -1,4 +1,4 @@
-"""Bridges in processes of their own: a worker for each, and some that are ready for the next."""
+"""Bridges in other processes: a worker for each, or for some, and places that are ready for the next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 
 from relay.bridge import events
 from relay.bridge.messages import Assign, Configure, RoomSpec
-from relay.bridge.pooled_worker import EXIT_S, PooledWorker, WorkerOwner
+from relay.bridge.pooled_worker import EXIT_S, PooledWorker, WorkerOwner, WorkerSeat
 from relay.bridge.settings import BridgeSettings
 from relay.bridge.spares import RETRY_AFTER_S, Spares
 from relay.bridge.stats import BridgeStats
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 class WorkerPool:
     """
-    The workers of a node. Each serves one bridge and ends; what becomes of one is no matter of the others.
+    The workers of a node. Each serves so many bridges and ends; what becomes of one is no matter of the others.
 
     Args:
         command: what a worker is; see ``WorkerProcess``.
@@ -40,7 +40,8 @@ class WorkerPool:
         configure: what each worker is told first.
         settings: the bounds of each bridge; the longest duration is the order's.
         workers_max: so many bridges at a time. Spares, and workers that are on their way out, come on top.
-        spares: so many workers are kept ready, if there may be so many bridges more.
+        spares: for so many bridges there is a worker ready, if there may be so many more.
+        seats: of each worker: so many bridges it has in its life. With one, each ends alone, in whatever way it ends.
         log: where workers log; None: to our standard error.
         take_s: how long an ``acquire`` waits for a worker.
         on_statistics: told once a second, of each bridge by its transfer's id.
@@ -59,6 +60,7 @@ class WorkerPool:
         settings: BridgeSettings | None = None,
         workers_max: int,
         spares: int,
+        seats: int = 1,
         log: IO[str] | None = None,
         take_s: float = TAKE_S,
         on_statistics: Callable[[str, BridgeStats], None] | None = None,
@@ -73,6 +75,7 @@ class WorkerPool:
         self._settings = settings or BridgeSettings()
         self._workers_max = workers_max
         self._spares_max = spares
+        self._seats = seats
         self._log = log
         self._take_s = take_s
         self._on_statistics = on_statistics
@@ -80,6 +83,7 @@ class WorkerPool:
         self._loop = asyncio.get_running_loop()
         self._spares = Spares(
             self._start,
+            seats=seats,
             wanted=self._spares_wanted,
             call_later=call_later or self._loop.call_later,
             now_s=now_s or self._loop.time,
@@ -98,7 +102,7 @@ class WorkerPool:
 
     @property
     def spare_count(self) -> int:
-        """Workers that are ready for a bridge."""
+        """Bridges that would have a worker at once."""
         return self._spares.ready_count
 
     @property
@@ -165,15 +169,15 @@ class WorkerPool:
         )
         self._taking += 1
         try:
-            worker = await self._spares.take(within_s=self._take_s)
+            seat = await self._spares.take(within_s=self._take_s)
         finally:
             self._taking -= 1
         mint = functools.partial(self._tokens, order) if self._tokens is not None else None
-        return self._assign(worker, assign, on_event, mint)
+        return self._assign(seat, assign, on_event, mint)
 
     def _assign(
         self,
-        worker: PooledWorker,
+        seat: WorkerSeat,
         assign: Assign,
         on_event: Callable[[ports.BridgeEvent], None],
         mint_token: MintToken | None,
@@ -181,7 +185,7 @@ class WorkerPool:
         transfer_id = assign.transfer_id
         try:
             bridge = WorkerBridge(
-                worker,
+                seat,
                 assign,
                 on_event=lambda event: _tell(on_event, event),
                 on_statistics=lambda stats: self._report(transfer_id, stats),
@@ -189,7 +193,7 @@ class WorkerPool:
                 mint_token=mint_token,
             )
         except ValueError:  # what it was to be told has no form: nobody uses it now
-            worker.kill()
+            seat.kill()
             raise
         self._bridges.add(bridge)
         return bridge
@@ -208,9 +212,9 @@ class WorkerPool:
     # Workers
 
     def _start(self, owner: WorkerOwner) -> PooledWorker:
-        worker = PooledWorker(self._command, owner, on_gone=self._workers.discard, log=self._log)
+        worker = PooledWorker(self._command, owner, seats=self._seats, on_gone=self._workers.discard, log=self._log)
         self._workers.add(worker)
-        worker.send(self._configure)
+        worker.seats[0].send(self._configure)
         return worker
 
     def _spares_wanted(self) -> int:

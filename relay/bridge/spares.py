@@ -1,8 +1,9 @@
-"""Workers that nobody uses yet: kept ready, started one after the other, and given out to who waits longest."""
+"""Places in workers that nobody uses yet: kept ready, workers started one by one, given out to who waits longest."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import structlog
 
 from relay.bridge.messages import FromWorker, Ready
-from relay.bridge.pooled_worker import PooledWorker, WorkerOwner
+from relay.bridge.pooled_worker import PooledWorker, WorkerOwner, WorkerSeat
 from relay.errors import Overloaded
 from relay.transfers.clock import CallLater, Timer
 
@@ -36,11 +37,12 @@ log = structlog.get_logger(__name__)
 
 class Spares:
     """
-    Starts workers, and has some ready.
+    Starts workers, and has some seats ready.
 
     Args:
         start: starts one, for this owner; ``OSError``: it could not.
-        wanted: how many are to be ready when nobody waits.
+        seats: that each has.
+        wanted: how many seats are to be ready when nobody waits.
         call_later: the clock of starts and of the pauses after failures.
         now_s: the same clock's time.
     """
@@ -49,17 +51,19 @@ class Spares:
         self,
         start: Callable[[WorkerOwner], PooledWorker],
         *,
+        seats: int,
         wanted: Callable[[], int],
         call_later: CallLater,
         now_s: Callable[[], float],
     ) -> None:
         self._start = start
+        self._seats = seats
         self._wanted = wanted
         self._call_later = call_later
         self._now_s = now_s
         self._starting: dict[_Unused, Timer] = {}
-        self._ready: deque[_Unused] = deque()
-        self._waiting: deque[asyncio.Future[_Unused]] = deque()
+        self._ready: deque[WorkerSeat] = deque()
+        self._waiting: deque[asyncio.Future[WorkerSeat]] = deque()
         self._pause: Timer | None = None
         self._failures = 0
         self._start_s = 0.0
@@ -69,7 +73,7 @@ class Spares:
 
     @property
     def ready_count(self) -> int:
-        """Workers that can be had at once."""
+        """Seats that can be had at once."""
         return len(self._ready)
 
     @property
@@ -90,20 +94,20 @@ class Spares:
             self._pause = None
         for timer in self._starting.values():
             timer.cancel()
-        unused = [*self._starting, *self._ready]
-        self._starting.clear()
-        self._ready.clear()
-        for each in unused:
-            each.worker.kill()  # it holds nothing, and has nobody to say goodbye to
+        # They hold nothing, and have nobody to say goodbye to.
+        while self._starting:
+            self._starting.popitem()[0].worker.kill()
+        while self._ready:
+            self._ready.popleft().kill()
         self._refuse_all(_CLOSED)
 
     async def until_full(self) -> None:
-        """Wait until as many are ready as are wanted."""
+        """Wait until as many are ready as are wanted, or more."""
         while len(self._ready) < self._wanted():
             self._changed.clear()
             await self._changed.wait()
 
-    async def take(self, *, within_s: float) -> PooledWorker:
+    async def take(self, *, within_s: float) -> WorkerSeat:
         """
         Take one for good: a spare at once, or the next that is ready.
 
@@ -115,20 +119,19 @@ class Spares:
         if self._ready:
             self._failures = 0
             asyncio.get_running_loop().call_soon(self.fill)  # whoever takes it does not wait for the next to be started
-            return self._ready.popleft().worker
+            return self._ready.popleft()
         if self.is_failing:
             raise Overloaded(_DYING, retry_after_s=RETRY_AFTER_S)
         self._refuse_what_comes_too_late(within_s)
-        waiting: asyncio.Future[_Unused] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[WorkerSeat] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         self.fill()
-        unused = await self._await(waiting, within_s)
-        return self._checked(unused.worker)
+        return self._checked(await self._await(waiting, within_s))
 
     def fill(self) -> None:
         """Start what is missing: for who waits as many as may be at a time, spares one by one."""
         at_most = STARTING_MAX if not self._failures else 1  # what has failed is tried with one
-        while self._may_start and len(self._starting) < min(len(self._waiting), at_most):
+        while self._may_start and len(self._starting) < min(math.ceil(len(self._waiting) / self._seats), at_most):
             self._start_one()
         # After a failure one is tried though none is wanted: nobody waits while they die, so nobody would ask for it.
         wanted = max(self._wanted(), 1 if self._failures else 0)
@@ -144,17 +147,26 @@ class Spares:
         self._start_s += (self._now_s() - unused.since_s - self._start_s) / PACE_OF
         log.debug("worker_ready", pid=unused.worker.pid, after_s=round(self._now_s() - unused.since_s, 3))
         unused.since_s = self._now_s()
-        self._offer(unused)
+        for seat in unused.worker.seats:
+            self._offer(seat)
+        self.fill()
 
     def lost(self, unused: _Unused, detail: str) -> None:
-        """It died, unused."""
+        """It died, or has no place for anybody any more; told of each of its seats that is not used."""
+        if unused.is_lost or not self._is_open:
+            return
+        unused.is_lost = True
         timer = self._starting.pop(unused, None)
         if timer is not None:
             timer.cancel()
             self._failed("worker_not_started", detail, unused.worker.pid)
             return
-        if unused in self._ready:  # else somebody is about to have it
-            self._ready.remove(unused)
+        for seat in unused.worker.seats:
+            if seat in self._ready:  # else it is used, or somebody is about to have it
+                self._ready.remove(seat)
+        if unused.had_bridges:
+            self.fill()
+            return
         if self._now_s() - unused.since_s >= STEADY_S:
             self._failures = 0
         self._failed("spare_lost", detail, unused.worker.pid)
@@ -165,21 +177,20 @@ class Spares:
     def _may_start(self) -> bool:
         return self._is_open and self._pause is None
 
-    def _offer(self, unused: _Unused) -> None:
+    def _offer(self, seat: WorkerSeat) -> None:
         if self._waiting:
             self._failures = 0
-            self._waiting.popleft().set_result(unused)
+            self._waiting.popleft().set_result(seat)
         else:
-            self._ready.append(unused)
-        self.fill()
+            self._ready.append(seat)
 
     def _refuse_what_comes_too_late(self, within_s: float) -> None:
-        needed_s = len(self._waiting) * self._start_s / STARTING_MAX
+        needed_s = len(self._waiting) * self._start_s / (STARTING_MAX * self._seats)
         if needed_s > within_s:
             waiting = f"{len(self._waiting)} transfers that wait for theirs"
             raise Overloaded(f"expected a worker within {within_s:g} s, got {waiting}", retry_after_s=needed_s)
 
-    async def _await(self, waiting: asyncio.Future[_Unused], within_s: float) -> _Unused:
+    async def _await(self, waiting: asyncio.Future[WorkerSeat], within_s: float) -> WorkerSeat:
         try:
             async with asyncio.timeout(within_s):
                 return await asyncio.shield(waiting)
@@ -192,18 +203,19 @@ class Spares:
                 raise Overloaded(f"no worker was ready within {within_s:g} s", retry_after_s=RETRY_AFTER_S) from None
             raise
 
-    def _checked(self, worker: PooledWorker) -> PooledWorker:
+    def _checked(self, seat: WorkerSeat) -> WorkerSeat:
         """It, unless it has died since it was given out, or all is over."""
-        if self._is_open and not worker.is_lost:
-            return worker
-        worker.kill()
+        if self._is_open and not seat.is_lost:
+            return seat
+        seat.kill()
         raise Overloaded(_DYING if self._is_open else _CLOSED, retry_after_s=RETRY_AFTER_S)
 
-    def _give_back(self, unused: _Unused) -> None:
-        if unused.worker.is_lost or not self._is_open:
-            unused.worker.kill()
+    def _give_back(self, seat: WorkerSeat) -> None:
+        if seat.is_lost or not self._is_open:
+            seat.kill()
         else:
-            self._offer(unused)
+            self._offer(seat)
+            self.fill()
 
     def _start_one(self) -> None:
         unused = _Unused(self, self._now_s())
@@ -240,7 +252,7 @@ class Spares:
 
 class _Unused:
     """
-    The owner of a worker that has no bridge yet.
+    The owner of those seats of a worker that have no bridge yet.
 
     Args:
         spares: told what becomes of it.
@@ -252,6 +264,12 @@ class _Unused:
     def __init__(self, spares: Spares, since_s: float) -> None:
         self._spares = spares
         self.since_s = since_s
+        self.is_lost = False
+
+    @property
+    def had_bridges(self) -> bool:
+        """It is no mere spare: what becomes of it does not tell whether workers can be started."""
+        return any(seat.owner is not self for seat in self.worker.seats)
 
     def worker_told(self, message: FromWorker) -> None:
         """As ``WorkerOwner.worker_told``."""

@@ -24,7 +24,7 @@ from relay.bridge.messages import (
     Statistics,
     Told,
 )
-from relay.bridge.pooled_worker import PooledWorker
+from relay.bridge.pooled_worker import WorkerSeat
 from relay.bridge.stats import BridgeStats
 from relay.errors import RoomError
 from relay.transfers import ports
@@ -37,7 +37,7 @@ SILENCE_TICKS: Final = 10
 STEPS: Final = 10
 """Waiting is counted in so many steps, not in time: a front that stood still has not read what was said meanwhile."""
 KILL_S: Final = 1.0
-"""How long to wait for a killed process: the kernel takes some milliseconds."""
+"""How long to wait for a killed process: the kernel takes some milliseconds. One with other bridges is not killed."""
 MintToken: TypeAlias = Callable[[], Awaitable[str | None]]
 
 LOST: Final = "worker_lost"
@@ -52,7 +52,7 @@ class WorkerBridge:
     A ``ports.Bridge``. Whatever becomes of its worker, it ends once, and the transfer is told so once.
 
     Args:
-        worker: ready, and this bridge's alone from now on.
+        seat: ready, and this bridge's alone from now on.
         assign: whose bridge it is.
         on_event: as ``ports.Bridges.acquire``.
         on_statistics: told what the worker reports, once a second.
@@ -62,7 +62,7 @@ class WorkerBridge:
 
     def __init__(
         self,
-        worker: PooledWorker,
+        seat: WorkerSeat,
         assign: Assign,
         *,
         on_event: Callable[[ports.BridgeEvent], None],
@@ -71,13 +71,13 @@ class WorkerBridge:
         mint_token: MintToken | None = None,
     ) -> None:
         self.transfer_id = assign.transfer_id
-        self._worker = worker
+        self._seat = seat
         self._settings = assign.settings
         self._on_event = on_event
         self._on_statistics = on_statistics
         self._on_over = on_over
         self._mint_token = mint_token
-        self._log = structlog.get_logger().bind(transfer_id=assign.transfer_id, pid=worker.pid)
+        self._log = structlog.get_logger().bind(transfer_id=assign.transfer_id, pid=seat.pid)
         self._loop = asyncio.get_running_loop()
         self._stats = _NO_STATS
         self._was_joined = False
@@ -89,8 +89,8 @@ class WorkerBridge:
         self.is_lost = False
         """Its worker was gone before the bridge was over."""
         self._is_ending = False
-        worker.owner = self
-        worker.send(assign)
+        seat.owner = self
+        seat.send(assign)
         self._timer: asyncio.TimerHandle | None = None
         self._allow(SILENCE_TICKS * self._settings.tick_s, "report")
 
@@ -99,7 +99,7 @@ class WorkerBridge:
     @property
     def pid(self) -> int:
         """The process it is in."""
-        return self._worker.pid
+        return self._seat.pid
 
     async def join(self) -> None:
         """As ``ports.Bridge.join``; a token that is not to be had is as a room that is not."""
@@ -144,7 +144,7 @@ class WorkerBridge:
                 self._stats = stats
                 self._on_statistics(stats)
             case Over(ended):
-                self._worker.expect_exit()
+                self._seat.expect_exit()
                 self._tell_end(ended.reason, ended.detail)
                 self._finish(ended)
             case _:
@@ -164,7 +164,7 @@ class WorkerBridge:
     # Inside
 
     def _send(self, message: FromFront, descriptor: int | None = None) -> None:
-        self._worker.send(message, descriptor)
+        self._seat.send(message, descriptor)
 
     def _take(self, event: ports.BridgeEvent) -> None:
         if self._told_end is not None:
@@ -220,14 +220,14 @@ class WorkerBridge:
             self._timer = None
 
     def _give_up(self, detail: str) -> None:
-        self._worker.kill()
+        self._seat.kill()
         self.worker_lost(detail)
 
     async def _until_killed(self) -> None:
         """Wait until a lost worker holds nothing any longer; it may still be in its room."""
-        self._worker.kill()
+        self._seat.kill()
         try:
             async with asyncio.timeout(KILL_S):
-                await self._worker.gone.wait()
+                await self._seat.gone.wait()
         except TimeoutError:
             self._log.error("worker_not_killed", detail=f"expected the process to be gone within {KILL_S:g} s")

@@ -194,3 +194,13 @@ def test_a_second_configuration_replaces_the_first() -> None:
     logging.getLogger("x").warning("two")
     assert first.getvalue() == ""
     assert [line["event"] for line in lines(second)] == ["one", "two"]
+
+
+def test_a_secret_that_is_learnt_is_in_no_line_of_a_logger_that_was_there_before() -> None:
+    stream = io.StringIO()
+    redactor = configure_logging(LogLevel.INFO, LogFormat.JSON, secrets=[SECRET], stream=stream)
+    bound, standard = structlog.get_logger().bind(room="blue"), logging.getLogger("x")
+    redactor.learn("room-token-canary")
+    bound.info(f"room-token-canary {SECRET}")
+    standard.warning("room-token-canary %s", SECRET)
+    assert [line["event"] for line in lines(stream)] == ["*** ***"] * 2

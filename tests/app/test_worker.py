@@ -57,7 +57,7 @@ def test_worker_logs_as_the_front_says() -> None:
             assert await here.exited() == 0
             (line,) = here.logged.read_text().splitlines()
             about = json.loads(line)
-            assert (about["event"], about["level"]) == ("front_gone", "info"), "of a spare nothing is lost"
+            assert (about["event"], about["level"], about["has_bridge"]) == ("pair_closed", "info", False)
 
     run(test())
 

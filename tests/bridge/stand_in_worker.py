@@ -3,7 +3,7 @@ A worker without a bridge: it speaks the front's messages, and fails as it is to
 
     python -m tests.bridge.stand_in_worker HOW_IT_STARTS DESCRIPTOR
 
-How it goes on after its start is the transfer's ``customer_id``.
+How it goes on after its start is the transfer's ``customer_id``. Each further seat has a thread of its own.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import signal
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from relay.bridge.events import Ended
 from relay.bridge.messages import (
     FROM_FRONT,
+    SEAT_FROM_FRONT,
     Admit,
     Assign,
     Configure,
@@ -27,9 +29,11 @@ from relay.bridge.messages import (
     Incoming,
     Join,
     Message,
+    Order,
     Over,
     Ready,
     Ring,
+    Seat,
     Statistics,
     Told,
     encode,
@@ -51,8 +55,9 @@ LENGTH = struct.Struct(">I")
 
 
 class Worker:
-    def __init__(self, pair: socket.socket) -> None:
+    def __init__(self, pair: socket.socket, order: Order = FROM_FRONT) -> None:
         self.pair = pair
+        self.order = order
         self.failing = ""
 
     def say(self, *messages: Message) -> None:
@@ -61,7 +66,7 @@ class Worker:
             self.pair.sendall(LENGTH.pack(len(encoded)) + encoded)
 
     def heard(self) -> Iterator[tuple[Any, int | None]]:
-        incoming, received, descriptors = Incoming(FROM_FRONT), b"", list[int]()
+        incoming, received, descriptors = Incoming(self.order), b"", list[int]()
         while True:
             data, came, _, _ = socket.recv_fds(self.pair, 65536, 4)
             if not data:
@@ -71,9 +76,17 @@ class Worker:
             while len(received) >= LENGTH.size and len(received) >= (end := 4 + LENGTH.unpack_from(received)[0]):
                 message = incoming.read(received[4:end])
                 received = received[end:]
-                yield message, descriptors.pop(0) if isinstance(message, HandOver) else None
+                if isinstance(message, Seat):
+                    seat = Worker(socket.socket(fileno=descriptors.pop(0)), SEAT_FROM_FRONT)
+                    threading.Thread(target=seat.serve).start()
+                else:
+                    yield message, descriptors.pop(0) if isinstance(message, HandOver) else None
 
     def serve(self) -> None:
+        with self.pair:
+            self._obey()
+
+    def _obey(self) -> None:
         for message, descriptor in self.heard():
             match message:
                 case Configure():

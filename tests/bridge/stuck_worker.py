@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from relay.bridge import worker
+from relay.bridge import driver, worker
 from relay.bridge.messages import Configure, RoomSpec
 from relay.rooms.base import Participant, Room, RoomListener
 from relay.rooms.loopback import LoopbackRoom
@@ -36,10 +36,11 @@ def stuck(spec: RoomSpec, *, mint_token: object) -> Room:
 
 
 if __name__ == "__main__":
-    worker.room_of = stuck
+    driver.room_of = stuck
     stalled_s = STALLED_S if sys.argv[1] == "native" else worker.STALLED_S
 
-    def configure(configuration: Configure, secrets: object) -> None:
+    def configure(configuration: Configure) -> Callable[[str], None]:
         """Log as Python does."""
+        return list(configuration.secrets).append
 
     os._exit(worker.run(int(sys.argv[2]), configure, stalled_s=stalled_s))

@@ -19,6 +19,7 @@ from relay.bridge.messages import (
     Message,
     Ready,
     Ring,
+    Seat,
     Told,
 )
 from relay.transfers import ports
@@ -75,14 +76,16 @@ def test_peer_that_does_what_it_never_should_loses_the_pair(
     assert "pair_broken" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("message", "has_descriptor"), [(HandOver(b"", "twilio"), False), (Ring(), True)])
+@pytest.mark.parametrize(
+    ("message", "has_descriptor"), [(HandOver(b"", "twilio"), False), (Seat(), False), (Ring(), True)]
+)
 def test_descriptor_goes_with_a_hand_over_and_with_nothing_else(
     run: Run, message: Message, *, has_descriptor: bool
 ) -> None:
     async def test() -> None:
         with carrier_socket() as (descriptor, theirs):
             async with pair() as both:
-                with pytest.raises(ValueError, match="a descriptor with each HandOver, and no other"):
+                with pytest.raises(ValueError, match="a descriptor with each Seat and HandOver, and no other"):
                     both.front.send(message, descriptor if has_descriptor else None)
                 assert is_open_elsewhere(theirs) != has_descriptor
                 both.front.send(Admit())

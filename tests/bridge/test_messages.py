@@ -16,6 +16,8 @@ from relay.bridge.messages import (
     FROM_WORKER,
     MESSAGE_MAX_BYTES,
     PROTOCOL_VERSION,
+    SEAT_FROM_FRONT,
+    SEAT_FROM_WORKER,
     Admit,
     Assign,
     Configure,
@@ -26,10 +28,12 @@ from relay.bridge.messages import (
     Incoming,
     Join,
     Message,
+    Order,
     Over,
     Ready,
     Ring,
     RoomSpec,
+    Seat,
     Statistics,
     Told,
     encode,
@@ -89,15 +93,35 @@ def ready() -> Incoming:
     FRONT[Configure], FRONT[Assign], st.lists(st.one_of(*(FRONT[kind] for kind in (Join, HandOver, Ring, Admit, End))))
 )
 def test_what_a_front_says_comes_as_it_was_said(first: Configure, second: Assign, others: list[Message]) -> None:
-    reading, said = front(), [first, second, *others]
-    assert [reading.read(encode(message)) for message in said] == said
+    comes_as_it_was_said(FROM_FRONT, [Seat(), Seat(), first, second, *others])
+    comes_as_it_was_said(SEAT_FROM_FRONT, [second, *others])
 
 
 @given(WORKER[Ready], st.lists(st.one_of(WORKER[Told], WORKER[Statistics])), WORKER[Over])
 @pytest.mark.long
 def test_what_a_worker_says_comes_as_it_was_said(first: Ready, others: list[Message], last: Over) -> None:
-    reading, said = Incoming(FROM_WORKER), [first, *others, last]
+    comes_as_it_was_said(FROM_WORKER, [first, *others, last])
+    comes_as_it_was_said(SEAT_FROM_WORKER, [*others, last])
+
+
+def comes_as_it_was_said(order: Order, said: list[Message]) -> None:
+    reading = Incoming(order)
     assert [reading.read(encode(message)) for message in said] == said
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (SEAT_FROM_FRONT, Join()),
+        (SEAT_FROM_FRONT, Configure()),
+        (SEAT_FROM_FRONT, Seat()),
+        (SEAT_FROM_WORKER, Ready(1)),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_on_the_pair_of_a_seat_nothing_comes_before_a_transfer(order: Order, said: Message) -> None:
+    with pytest.raises(ValueError, match="expected "):
+        Incoming(order).read(encode(said))
 
 
 def test_every_message_has_its_side_and_every_event_its_message() -> None:
@@ -199,12 +223,14 @@ ASSIGN = Assign(transfer_id="t-1", room=RoomSpec(kind="daily", url="https://acme
     "said",
     [
         [Assign], [Join], [End], [Configure, Configure], [Configure, Join], [Configure, HandOver], [Configure, End],
+        [Configure, Seat], [Configure, Assign, Seat],
         [Configure, Assign, Assign], [Configure, Assign, Configure], [Configure, Assign, End, Assign],
     ],
 )  # fmt: skip
 def test_message_of_a_front_that_is_out_of_order_is_refused(said: list[type[Message]]) -> None:
     made: dict[type[Message], Message] = {
-        Configure: Configure(), Assign: ASSIGN, Join: Join(), HandOver: HandOver(b"", "x"), End: End(Reason.BUSY),
+        Configure: Configure(), Seat: Seat(), Assign: ASSIGN, Join: Join(), HandOver: HandOver(b"", "x"),
+        End: End(Reason.BUSY),
     }  # fmt: skip
     reading = front()
     for kind in said[:-1]:

@@ -256,7 +256,7 @@ def test_worker_that_dies_as_it_is_given_out_is_not_given_out(run: Run) -> None:
             asking = asyncio.ensure_future(here.acquire())
             await asyncio.sleep(0)
             (waiting,) = here.pool._spares._waiting
-            waiting.add_done_callback(lambda done: done.result().worker.kill())
+            waiting.add_done_callback(lambda done: done.result().kill())
             with pytest.raises(Overloaded):
                 await asking
             assert here.pool.count == 0

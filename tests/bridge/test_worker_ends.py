@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from websockets.frames import CloseCode
 
+from relay.bridge.driver import DETAIL_MAX, _shortened
 from relay.bridge.messages import (
     Assign,
     Configure,
@@ -25,7 +26,6 @@ from relay.bridge.messages import (
     Told,
     encode,
 )
-from relay.bridge.worker import DETAIL_MAX, _shortened
 from relay.transfers import ports
 from relay.transfers.reasons import Reason
 from tests.bridge import messages

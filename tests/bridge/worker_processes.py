@@ -10,12 +10,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from relay.bridge.handoff import Channel
-from relay.bridge.messages import FROM_WORKER, Assign, Configure, HandOver, Ready, RoomSpec, Statistics, Told
+from relay.bridge.messages import (
+    FROM_WORKER,
+    SEAT_FROM_WORKER,
+    Assign,
+    Configure,
+    HandOver,
+    Order,
+    Ready,
+    RoomSpec,
+    Seat,
+    Statistics,
+    Told,
+)
 from relay.bridge.settings import BridgeSettings
 from tests.bridge.pairs import Ear
 from tests.bridge.peers import RawPeer
@@ -31,7 +43,7 @@ T = TypeVar("T")
 
 @dataclass
 class WorkerUnderTest:
-    """A worker, the front's end of its pair, and the carrier's port that its calls come in at."""
+    """A worker, the front's end of a pair, and the carrier's port that its calls come in at."""
 
     process: subprocess.Popen[bytes]
     channel: Channel
@@ -39,6 +51,14 @@ class WorkerUnderTest:
     logged: Path
     listener: socket.socket
     carriers: list[RawPeer] = field(default_factory=list)
+    is_first: bool = True
+    """The pair is that which the worker was started at."""
+
+    def seat(self) -> WorkerUnderTest:
+        """Another seat of it; to be had before it is ready."""
+        channel, ear, theirs = front(SEAT_FROM_WORKER)
+        self.channel.send(Seat(), theirs.detach())
+        return replace(self, channel=channel, ear=ear, is_first=False)
 
     async def until_ready(self, configuration: Configure | None = None) -> Ready:
         self.channel.send(configuration or Configure(log_format="json"))
@@ -46,7 +66,8 @@ class WorkerUnderTest:
 
     async def assign(self, room_url: str, **others: Any) -> None:
         """It is ready, and has a transfer whose customer is called ``customer``."""
-        await self.until_ready()
+        if self.is_first:
+            await self.until_ready()
         self.channel.send(assigned(room_url, **others))
 
     async def first(self, kind: type[T]) -> T:
@@ -103,6 +124,13 @@ def assigned(room_url: str, *, token: str | None = None, **others: Any) -> Assig
     return Assign(room=room, transfer_id="t-1", settings=settings, customer_id="customer", **others)
 
 
+def front(incoming: Order) -> tuple[Channel, Ear, socket.socket]:
+    """The front's end of a new pair, what it hears, and the other end."""
+    ours, theirs = socket.socketpair()
+    ear = Ear()
+    return Channel(ours, incoming=incoming, on_message=ear.message, on_closed=ear.over), ear, theirs
+
+
 @contextlib.asynccontextmanager
 async def worker(arguments: Sequence[str] = WORKER, *, stderr_to: int | None = None) -> AsyncIterator[WorkerUnderTest]:
     """
@@ -110,9 +138,7 @@ async def worker(arguments: Sequence[str] = WORKER, *, stderr_to: int | None = N
 
     ``stderr_to``: the descriptor that it logs to; without one it is kept.
     """
-    ours, theirs = socket.socketpair()
-    ear = Ear()
-    channel = Channel(ours, incoming=FROM_WORKER, on_message=ear.message, on_closed=ear.over)
+    channel, ear, theirs = front(FROM_WORKER)
     with (
         tempfile.NamedTemporaryFile() as stderr,
         socket.create_server(("127.0.0.1", 0)) as listener,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import struct
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -29,25 +30,30 @@ RINGBACK_HZ = 440
 class Scene:
     """A room with a customer in it, whom a worker's bridge joins."""
 
-    def __init__(self, server: RoomServer, customer: LocalRoom, ear: Listener) -> None:
-        self.server, self.customer, self.ear = server, customer, ear
-        self.url = server.room_url("call")
+    def __init__(self, server: RoomServer, customer: LocalRoom, ear: Listener, room: str) -> None:
+        self.server, self.customer, self.ear, self.room = server, customer, ear, room
+        self.url = server.room_url(room)
 
     async def until_alone(self) -> None:
         """Nobody but the customer is there."""
         names = self.server.names
-        await self.server.changes.until(lambda: names("call") == ["customer"], "relay's leaving", timeout_s=GONE_S)
+        await self.server.changes.until(lambda: names(self.room) == ["customer"], "relay's leaving", timeout_s=GONE_S)
+
+
+@contextlib.asynccontextmanager
+async def scene(server: RoomServer, room: str = "call") -> AsyncIterator[Scene]:
+    ear = Listener(700)
+    customer = LocalRoom(server.room_url(room), name="customer")
+    await customer.join(ear)
+    try:
+        yield Scene(server, customer, ear, room)
+    finally:
+        await customer.leave()
 
 
 async def in_room(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> None:
-    async with RoomServer(port=0) as server:
-        ear = Listener(700)
-        customer = LocalRoom(server.room_url("call"), name="customer")
-        await customer.join(ear)
-        try:
-            await test(Scene(server, customer, ear))
-        finally:
-            await customer.leave()
+    async with RoomServer(port=0) as server, scene(server) as here:
+        await test(here)
 
 
 async def talking(here: WorkerUnderTest, scene: Scene, **others: Any) -> RawPeer:

@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import uuid
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ import structlog
 from relay.app.bridging import WORKER
 from relay.app.service import Service, running
 from relay.app.settings import Settings
+from relay.app.settings_entries import DailyBackend
 from relay.bridge.worker_bridge import WorkerBridge
 from relay.client import RelayClient, TransferView
 from relay.dev.carrier import SimulatedCarrier
@@ -47,6 +48,8 @@ ROOM = "blue"
 DAILY_WORKER = (sys.executable, str(Path(__file__).with_name("daily_worker.py")))
 """With one more argument: see there."""
 NO_LINE = "no_line"
+SHARED: Mapping[str, Any] = {"daily_backend": DailyBackend.TRACKS, "daily_calls_per_worker": 4}
+"""Settings with which four calls are in one process, whatever rooms they are in."""
 
 
 class OnCall(NamedTuple):

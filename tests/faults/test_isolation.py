@@ -1,9 +1,11 @@
-"""Ten calls at once, each in a process of its own: nobody hears anything of another."""
+"""Ten calls at once, each in a process of its own, or four in one: nobody hears anything of another."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from relay.dev.recording import Recording
 from relay.transfers.reasons import Reason
 from relay.transfers.states import State
 from tests.faults.conftest import SetStage
-from tests.faults.stage import Stage, worker_of
+from tests.faults.stage import SHARED, Stage, worker_of
 from tests.signals import Floats, dbfs, level_db, pcm, samples_of, tone
 
 CALLS = 10
@@ -65,10 +67,15 @@ async def begun(stage: Stage, place: int) -> tuple[str, Person]:
     return await stage.ask(room=room, to=number_of(place)), customer
 
 
+@pytest.mark.parametrize(
+    ("settings", "processes"), [({}, CALLS), (SHARED, 3)], ids=["a process each", "processes shared"]
+)
 @pytest.mark.long
-async def test_ten_calls_at_once_hear_nothing_of_each_other(set_stage: SetStage) -> None:
+async def test_ten_calls_at_once_hear_nothing_of_each_other(
+    set_stage: SetStage, settings: Mapping[str, Any], processes: int
+) -> None:
     agents = {number_of(place): Outcome(callee=Answers(says=says(AGENTS_HZ[place], 8000))) for place in range(CALLS)}
-    async with set_stage(agents, ringback=False) as stage, AsyncExitStack() as stack:
+    async with set_stage(agents, ringback=False, **settings) as stage, AsyncExitStack() as stack:
         customers: list[Person] = []
         for place in range(CALLS):
             transfer_id, customer = await begun(stage, place)
@@ -81,7 +88,7 @@ async def test_ten_calls_at_once_hear_nothing_of_each_other(set_stage: SetStage)
         heard = {AGENTS_HZ[place]: customers[place].heard for place in range(CALLS)}
         heard |= {CUSTOMERS_HZ[place]: phones[place].heard for place in range(CALLS)}
         assert len(set(stage.service.services.coordinator._live)) == CALLS
-        assert len({worker_of(stage, transfer_id) for transfer_id in stage.transfer_ids}) == CALLS
+        assert len({worker_of(stage, transfer_id) for transfer_id in stage.transfer_ids}) == processes
         for phone in phones:
             phone.stop()
         for transfer_id in stage.transfer_ids:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from relay.transfers.states import State
 from tests.app.process import ServiceProcess
 from tests.faults.ears import Stopwatch, notice_dbfs, until_heard_at_phone, until_heard_in_room
 from tests.faults.node import Node
-from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, ROOM
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS, CUSTOMER_HZ, CUSTOMER_SAYS, ROOM, SHARED
 
 SPEAKS = Outcome(callee=Answers(says=AGENT_SAYS))
 RINGS = "+14155550124"
@@ -98,11 +99,18 @@ async def test_f29_second_signal_ends_what_is_left_at_once(store_url: str) -> No
 # --- F30: SIGKILL ---
 
 
-async def test_f30_workers_of_a_node_that_was_killed_say_goodbye_and_are_gone(store_url: str) -> None:
-    async with Node(store_url, script_of) as node:
-        on = await node.on_call()
+@pytest.mark.parametrize(("settings", "count"), [({}, 1), (SHARED, 2)], ids=["a process each", "a process shared"])
+async def test_f30_workers_of_a_node_that_was_killed_say_goodbye_and_are_gone(
+    store_url: str, settings: Mapping[str, Any], count: int
+) -> None:
+    async with Node(store_url, script_of, **settings) as node, AsyncExitStack() as stack:
+        calls = [await node.on_call()]
+        for place in range(1, count):
+            customer = await Person.enter(node.room_url(f"room-{place}"), "customer", CUSTOMER_SAYS)
+            stack.push_async_callback(customer.leave)
+            calls.append(await node.on_call(room=f"room-{place}"))
         workers = node.workers()
-        assert workers
+        assert len(workers) == 1
         dying = Stopwatch()
         node.expected |= NOBODY_ANSWERS
         node.send(signal.SIGKILL)
@@ -110,10 +118,12 @@ async def test_f30_workers_of_a_node_that_was_killed_say_goodbye_and_are_gone(st
         print(f"F30: the workers are gone {dying.elapsed_ms:.0f} ms after their front")
         assert dying.elapsed_ms < GONE_S * 1000
         assert await node.exited(within_s=1) == -signal.SIGKILL
-        assert notice_dbfs(on.phone.heard.since(dying.began_ns)) == pytest.approx(NOTICE_DBFS, abs=3)
+        for on in calls:
+            assert notice_dbfs(on.phone.heard.since(dying.began_ns)) == pytest.approx(NOTICE_DBFS, abs=3)
         await node.start_again()
-        await node.ended(on.transfer_id, State.DISCONNECTED, Reason.NODE_LOST)
-        await on.call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
+        for on in calls:
+            await node.ended(on.transfer_id, State.DISCONNECTED, Reason.NODE_LOST)
+            await on.call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
         assert node.customer.is_in
 
 

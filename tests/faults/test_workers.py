@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from tests.faults.stage import (
     CUSTOMER_SAYS,
     DAILY_WORKER,
     NO_LINE,
+    SHARED,
     OnCall,
     Stage,
     worker_of,
@@ -63,24 +65,36 @@ async def readiness(stage: Stage) -> tuple[int, bool, bool]:
 # --- F44: the worker dies ---
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("count", "settings"),
+    [
+        (3, {}),
+        pytest.param(10, {}, marks=pytest.mark.long),
+        pytest.param(6, SHARED, marks=pytest.mark.long, id="processes shared"),
+    ],
+)
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.name)
 async def test_f44_call_of_a_worker_that_dies_is_over_within_a_second(
-    set_stage: SetStage, end: signal.Signals, count: int
+    set_stage: SetStage, end: signal.Signals, count: int, settings: Mapping[str, Any]
 ) -> None:
-    async with set_stage(SPEAKS) as stage, calls_in(stage, *(f"room-{place}" for place in range(count))) as calls:
+    rooms = [f"room-{place}" for place in range(count)]
+    async with set_stage(SPEAKS, **settings) as stage, calls_in(stage, *rooms) as calls:
         stage.expected |= LAST_WORDS
-        (dying, its_customer), *others = calls
-        pid = worker_of(stage, dying.transfer_id)
+        pid = worker_of(stage, calls[0][0].transfer_id)
+        dying = [each for each in calls if worker_of(stage, each[0].transfer_id) == pid]
+        others = calls[len(dying) :]
+        assert len(dying) == settings.get("daily_calls_per_worker", 1)
         lost = Stopwatch()
         os.kill(pid, end)
-        await stage.ended(dying.transfer_id, State.DISCONNECTED, Reason.WORKER_LOST, within_s=LOST_MS / 1000)
+        ended = [stage.ended(on.transfer_id, State.DISCONNECTED, Reason.WORKER_LOST) for on, _ in dying]
+        await asyncio.gather(*ended)
         told_ms = lost.elapsed_ms
-        await dying.call.until(lambda call: not call.is_live, "hung up", timeout_s=LOST_MS / 1000)
-        print(f"F44 {end.name}: told after {told_ms:.0f} ms, hung up after {lost.hung_up_ms(dying.call):.0f} ms")
-        assert told_ms < LOST_MS
-        assert lost.hung_up_ms(dying.call) < LOST_MS
-        assert its_customer.is_in
+        for on, customer in dying:
+            await on.call.until(lambda call: not call.is_live, "hung up", timeout_s=LOST_MS / 1000)
+            print(f"F44 {end.name}: told after {told_ms:.0f} ms, hung up after {lost.hung_up_ms(on.call):.0f} ms")
+            assert told_ms < LOST_MS
+            assert lost.hung_up_ms(on.call) < LOST_MS
+            assert customer.is_in
         for on, customer in others:
             await until_heard_in_room(customer, AGENT_HZ)
             await until_heard_at_phone(on.phone, CUSTOMER_HZ)
@@ -111,14 +125,18 @@ async def test_f44_phone_stops_ringing_when_the_worker_dies(set_stage: SetStage,
 # --- F22: the room does not let go ---
 
 
+@pytest.mark.parametrize("settings", [{}, SHARED], ids=["a process each", "a process shared"])
 @pytest.mark.long
-async def test_f22_rooms_that_do_not_let_go_touch_no_other_call_and_are_told(set_stage: SetStage) -> None:
+async def test_f22_rooms_that_do_not_let_go_touch_no_other_call_and_are_told(
+    set_stage: SetStage, settings: Mapping[str, Any]
+) -> None:
     async with (
-        set_stage(SPEAKS, worker=HANGING, daily_domains=("example",)) as stage,
+        set_stage(SPEAKS, worker=HANGING, daily_domains=("example",), **settings) as stage,
         calls_in(stage, "red") as [(other, customer)],
     ):
         stuck = [await stage.on_call(room_url=f"https://example.daily.co/{place}") for place in range(LEAKS_MAX)]
-        pids = [worker_of(stage, on.transfer_id) for on in stuck]
+        pids = {worker_of(stage, on.transfer_id) for on in stuck} - {worker_of(stage, other.transfer_id)}
+        assert len(pids) == (0 if settings else LEAKS_MAX)
         assert await readiness(stage) == (200, True, True)
         ending = Stopwatch()
         for on in stuck:

@@ -137,19 +137,23 @@ async def written(write: Callable[[bytes, Callable[[int], None]], object], *, wa
 
 async def rooms() -> Found:
     """
-    Many rooms one after the other, whose join is answered at once: what is left of them.
+    Many rooms one after the other, of tracks two at a time, whose join is answered at once: what is left of them.
 
     Each is left while it plays. A track that was dropped with a write in flight has stopped the whole process.
     """
     sdk, found = answering_sdk(), list[tuple[int, int, int]]()
     for number in range(40):
         backend = list(Backend)[number % 2]
-        room, listener = DailyRoom(URL, token=None, backend=backend, sdk=sdk), Listener(ptime_ms=10)
-        await room.join(listener)
+        together = [
+            DailyRoom(URL, token=None, backend=backend, sdk=sdk) for _ in range(1 + (backend is Backend.TRACKS))
+        ]
+        listeners = [Listener(ptime_ms=10) for _ in together]
+        await asyncio.gather(*(room.join(listener) for room, listener in zip(together, listeners, strict=True)))
         if backend is Backend.TRACKS:
-            await listener.until(lambda listener=listener: len(listener.asked_ns) >= 3)  # type: ignore[misc]
-        await room.leave()
-        assert room.counts["leaked_threads"] == 0
+            for listener in listeners:
+                await listener.until(lambda listener=listener: len(listener.asked_ns) >= 3)  # type: ignore[misc]
+        await asyncio.gather(*(room.leave() for room in together))
+        assert not any(room.counts["leaked_threads"] for room in together)
         gc.collect()
         found.append(held())
     return {"first": found[9], "last": found[-1], "undropped": len(daily_call._undropped)}
