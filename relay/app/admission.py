@@ -177,7 +177,7 @@ class Admission:
         Raises:
             Overloaded: it may not; the message says what there is too little of.
         """
-        short_of = self._set_aside() | self.short_of
+        short_of = {**self._set_aside(), **self.short_of}
         for shortage in short_of:
             self._on_refused(shortage)
         if short_of:

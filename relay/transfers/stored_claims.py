@@ -88,7 +88,8 @@ class ClaimStore:
 
         Args:
             key: whose they are.
-            per_minute, per_day: so many.
+            per_minute: so many.
+            per_day: as well.
             attempt: what to give it back by; its own each time.
 
         Returns:
