@@ -47,7 +47,9 @@ uvloop.run(front())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGABRT, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGABRT, marks=pytest.mark.long)], ids=lambda each: each.name
+)
 def test_f44_one_worker_of_ten_dies_and_the_nine_others_go_on(run: Run, number: signal.Signals) -> None:
     async def test() -> None:
         async with pooled() as here:

@@ -59,12 +59,14 @@ def test_a_block_prints_what_the_page_shows(printed: list[str], number: int) -> 
         assert printed[number] == ""
 
 
+@pytest.mark.long
 def test_the_customer_has_heard_the_phone_ring(printed: list[str], folder: Path) -> None:
     with wave.open(str(folder / "customer.wav")) as recording:
         pcm = memoryview(recording.readframes(recording.getnframes())).cast("h")
     assert max(pcm, default=0) > 1000
 
 
+@pytest.mark.long
 def test_the_log_has_no_number_and_no_token(printed: list[str], folder: Path) -> None:
     log = (folder / "relay.log").read_text()
     assert "joined" in log
