@@ -24,6 +24,7 @@ from relay.app.carriers import CarrierAccount, carrier_session
 from relay.app.embedded_store import EmbeddedStore
 from relay.app.http_app import create_app
 from relay.app.http_protocol import BoundedHttp
+from relay.app.logs import LogLines
 from relay.app.machine import Machine, check_descriptors
 from relay.app.machine_watch import watching
 from relay.app.media_upgrade import media_upgrade
@@ -248,6 +249,7 @@ async def _assemble(
     )
     metrics.watch("relay_transfers_live", "Transfers that hold a bridge", lambda: coordinator.live_count)
     metrics.watch("relay_store_available", "Whether the store answers", lambda: store.is_available)
+    metrics.watch("relay_log_lines_lost", "Lines of the service's own log that were not taken", lambda: LogLines.lost)
     return Services(
         settings=settings,
         store=store,

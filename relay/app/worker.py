@@ -7,6 +7,7 @@ environment.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -45,5 +46,6 @@ def _configure(configuration: Configure, secrets: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     code = main(sys.argv[1:])
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):  # a log that takes nothing
+        sys.stderr.flush()
     os._exit(code)  # see run: what would end in between waits for threads

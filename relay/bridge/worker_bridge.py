@@ -155,11 +155,11 @@ class WorkerBridge:
         if self._over.is_set():
             return  # in order: it has said so before
         self.is_lost = True
-        self._log.error("worker_lost", detail=detail)
         told = self._tell_end(self._asked or Reason.WORKER_LOST, detail)
         # The spreads are of its last second: those of the whole call are lost with it.
         stats = replace(self._stats, faults={**self._stats.faults, LOST: 1})
         self._finish(events.Ended(told.reason, told.detail, self._was_joined, stats))
+        self._log.error("worker_lost", detail=detail)
 
     # Inside
 
