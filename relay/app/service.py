@@ -7,7 +7,6 @@ import contextlib
 import functools
 import gc
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -16,6 +15,7 @@ from typing import IO, Final
 import structlog
 import uvicorn
 
+from relay.app import stop_signals
 from relay.app.acceptor import Acceptor
 from relay.app.admission import AdmittingBridges
 from relay.app.bridging import WORKER, Bridging, bridging
@@ -132,8 +132,7 @@ async def serve(settings: Settings) -> None:
         StoreUnavailable: the embedded store did not start, or ended by itself.
     """
     asked: asyncio.Queue[None] = asyncio.Queue()
-    for number in (signal.SIGINT, signal.SIGTERM):  # at once: a container's first process dies of none by itself
-        asyncio.get_running_loop().add_signal_handler(number, asked.put_nowait, None)
+    stop_signals.tell(lambda: asked.put_nowait(None))
     async with running(settings) as service:
         gc.collect()
         gc.freeze()  # a full collection later need not look at all that lives as long as the process
