@@ -20,7 +20,7 @@ from relay.bridge.messages import Configure, RoomSpec
 from relay.bridge.messages import RoomKind as RoomKindName
 from relay.bridge.pool import WorkerPool
 from relay.bridge.settings import BridgeSettings
-from relay.bridge.worker_bridge import LOST
+from relay.bridge.worker_bridge import HELD_UP, LOST
 from relay.transfers.record import TransferOrder
 
 WORKER: Final = (sys.executable, "-P", "-m", "relay.app.worker")
@@ -82,12 +82,10 @@ class Releases:
     def note(self, ended: events.Ended) -> None:
         """Take note of a bridge that is over."""
         faults = ended.stats.faults
-        if faults.get(LOST):  # says nothing of rooms, or that one held its process up until it was killed
-            return
-        if faults.get(LEAKED):
+        if faults.get(LEAKED) or faults.get(HELD_UP):
             self._leaks += 1
             self._leaked_s = self._now_s()
-        else:
+        elif not faults.get(LOST):  # which says nothing of rooms
             self._leaks = 0
         if self._leaks == self._leaks_max:
             structlog.get_logger().error("rooms_do_not_let_go", in_a_row=self._leaks)

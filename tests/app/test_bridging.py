@@ -142,10 +142,19 @@ def test_rooms_that_did_not_let_go_are_tried_again_later_and_one_more_is_too_man
     assert releases.are_clean
 
 
-def test_a_worker_that_is_lost_says_nothing_of_rooms_that_let_go() -> None:
-    """One that a room held up is killed before it can tell of that."""
+def test_a_worker_that_is_lost_says_nothing_of_rooms() -> None:
     releases = Releases()
     for _ in range(LEAKS_MAX):
+        assert releases.are_clean
         releases.note(ended_with(**{LEAKED: 1}))
         releases.note(ended_with(worker_lost=1))
+    assert not releases.are_clean
+
+
+def test_a_worker_that_had_to_be_killed_to_end_is_one_that_its_room_held_up() -> None:
+    """What stops the whole process lets it tell of no leak."""
+    releases = Releases()
+    for _ in range(LEAKS_MAX):
+        assert releases.are_clean
+        releases.note(ended_with(worker_lost=1, worker_held_up=1))
     assert not releases.are_clean
