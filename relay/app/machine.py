@@ -7,7 +7,7 @@ import os
 import resource
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +20,10 @@ DESCRIPTORS_PER_TRANSFER: Final = 4
 CPU_WINDOW_S: Final = 2.0
 """Of less, a quota is seen that is doled out every 100 ms, and a reading that was itself kept waiting."""
 _PROC: Final = Path("/proc")
-_UTIME: Final = 11
-"""Where in proc_pid_stat(5) the processor time is, counted from the field behind the name."""
+_BUSY: Final = (0, 2, 5, 6, 7)
+"""Where proc_stat(5) has a processor's time for user, system, interrupts of both kinds, and what a hypervisor took."""
+_NICED: Final = 1
+"""And where that of programs that give way to others (nice)."""
 
 
 def check_descriptors(max_transfers: int) -> None:
@@ -44,15 +46,13 @@ def check_descriptors(max_transfers: int) -> None:
 
 class Machine:
     """
-    What this process and its workers use. What cannot be read here (macOS has neither of the two) is not bounded.
+    How much of what relay may use is in use. What cannot be read here (macOS has neither of the two) is not bounded.
 
     Args:
-        worker_pids: the processes that belong to this one and are alive.
         proc: as ``/proc``.
     """
 
-    def __init__(self, *, worker_pids: Callable[[], Iterable[int]] = tuple, proc: Path = _PROC) -> None:
-        self._worker_pids = worker_pids
+    def __init__(self, *, proc: Path = _PROC) -> None:
         self._proc = proc
         self._cgroups = Cgroups(proc)
         self._cpu: deque[tuple[float, float, float]] = deque()
@@ -73,10 +73,17 @@ class Machine:
         )
 
     def _cpu_share(self, now_s: float) -> float | None:
-        """Of the group's quota, with all that is in it; else of all processors, by this process and its workers."""
-        cores, quota = _cores(), self._cgroups.cpu_quota()
-        used_s = self._used_s() if quota is None or quota.cores >= cores else quota.used_s
-        cores = cores if quota is None else min(cores, quota.cores)
+        """
+        Of the group's quota, by all that is in it; else of all processors, by whoever is on this machine.
+
+        Not by its pressure (PSI): that says how often somebody waits, not how much there is left for one call more.
+        """
+        busy, quota = list(self._busy()), self._cgroups.cpu_quota()
+        cores, used_s = float(len(busy)), sum(busy)
+        if quota is not None and (not busy or quota.cores < cores):
+            cores, used_s = quota.cores, quota.used_s
+        if not cores:
+            return None
         if self._cpu and self._cpu[-1][1] != cores:  # another quota has another account
             self._cpu.clear()
         self._cpu.append((now_s, cores, used_s))
@@ -87,16 +94,19 @@ class Machine:
             return None
         return max(used_s - before_s, 0.0) / ((now_s - began_s) * cores)
 
-    def _used_s(self) -> float:
-        """A process that ends goes from the workers to the children that are waited for, with what it has used."""
-        own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return sum(each.ru_utime + each.ru_stime for each in own) + sum(map(self._used_by_s, self._worker_pids()))
+    def _busy(self) -> Iterator[float]:
+        """
+        For how long each processor that this process may run on was busy so far, in seconds.
 
-    def _used_by_s(self, pid: int) -> float:
-        with contextlib.suppress(OSError, ValueError, IndexError):  # it has ended
-            behind_the_name = (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
-            return sum(map(int, behind_the_name[_UTIME : _UTIME + 2])) / os.sysconf("SC_CLK_TCK")
-        return 0.0
+        Not with what gives way to us: a backup at night, started with ``nice``, keeps no call from its time.
+        """
+        counted = _BUSY if os.getpriority(os.PRIO_PROCESS, 0) <= 0 else (*_BUSY, _NICED)
+        ours = _processors()
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in (self._proc / "stat").read_text().splitlines():
+                name, *ticks = line.split()
+                if name in ours:
+                    yield sum(int(ticks[field]) for field in counted) / os.sysconf("SC_CLK_TCK")
 
     def _memory(self) -> tuple[float | None, int | None]:
         limits = list(self._cgroups.memory_limits())
@@ -118,6 +128,6 @@ class Machine:
         return None
 
 
-def _cores() -> float:
-    """Processors that this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+def _processors() -> frozenset[str]:
+    """Those that this process may run on, by the names that Linux has for them."""
+    return frozenset(f"cpu{each}" for each in os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()

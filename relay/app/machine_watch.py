@@ -18,6 +18,8 @@ from relay.app.metrics import Metrics
 from relay.transfers.clock import CallLater, Timer
 
 SAMPLE_S: Final = 0.5
+START_S: Final = 5.0
+"""So long a service keeps itself busy: its code is loaded, spares are started. That is no load, and refuses nobody."""
 
 
 @contextmanager
@@ -65,10 +67,12 @@ class MachineWatch:
         self._call_later = call_later
         self._now_s = now_s
         self._lag = LoopLag(call_later, now_s=now_s)
+        self._began_s = 0.0
         self._timer: Timer | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin: processors and loop count after ``START_S``."""
+        self._began_s = self._now_s()
         self._lag.start()
         self._sample()
 
@@ -83,8 +87,10 @@ class MachineWatch:
         self._timer = self._call_later(SAMPLE_S, self._sample)
         now_s = self._now_s()
         self.reading = replace(self._machine.read(now_s), loop_lag_ms=self._lag.p99_ms())
+        is_starting = now_s - self._began_s < START_S
+        counted = replace(self.reading, loop_lag_ms=None, cpu_share=None) if is_starting else self.reading
         before = self._admission.short_of.keys()
-        self._admission.note(now_s, self.reading)
+        self._admission.note(now_s, counted)
         now = self._admission.short_of
         log = structlog.get_logger()
         for shortage in now.keys() - before:

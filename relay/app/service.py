@@ -241,7 +241,7 @@ async def _assemble(
         for name, control in controls.items()
     }
     bridges = await stack.enter_async_context(open_bridging(rooms=rooms, session=session, metrics=metrics))
-    admission = stack.enter_context(watching(metrics, Machine(worker_pids=lambda: bridges.pool.pids)))
+    admission = stack.enter_context(watching(metrics, Machine()))
     coordinator = Coordinator(
         store,
         AdmittingBridges(bridges.pool, admission),

@@ -101,7 +101,12 @@ class AgentLegs:
         if self.current is not None:
             self.current.check(now_ns, elapsed_s=elapsed_s)
 
-    def signs(self, *, microphone_seen_ns: int | None) -> Signs:
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is a leg, and audio of the agent has come over it."""
+        return self.current is not None and self.current.agent_to_room.decoded
+
+    def signs(self, *, microphone_silent_since_ns: int | None) -> Signs:
         """The signs of life of the legs, and of the room."""
         leg = self.current
         sending = leg.room_to_agent if leg is not None else None
@@ -112,7 +117,7 @@ class AgentLegs:
             audio_seen_ns=(leg.agent_to_room.last_audio_ns or leg.connected_ns) if leg is not None else None,
             ping_unanswered_since_ns=leg.ping_unanswered_since_ns if leg is not None else None,
             write_stalled_since_ns=sending.stalled_since_ns if sending is not None else None,
-            microphone_seen_ns=microphone_seen_ns,
+            microphone_silent_since_ns=microphone_silent_since_ns,
         )
 
     def stats(self, now_ns: int, *, whole_call: bool) -> tuple[AgentToRoomStats | None, RoomToAgentStats | None]:

@@ -33,7 +33,7 @@ from relay.bridge.media_connection import MediaConnection
 from relay.bridge.presence import Presence
 from relay.bridge.settings import BridgeSettings
 from relay.bridge.stats import BridgeStats
-from relay.bridge.watch import look
+from relay.bridge.watch import MicrophoneWatch, look
 from relay.errors import RoomEnded, RoomError
 from relay.media.format import PTIME_MS
 from relay.media.tones import notice
@@ -98,7 +98,7 @@ class Bridge:
         self._joining = Joining()
         self._hearing = Hearing(room, settings=self._settings, held=held)
         self._created_ns = self._checked_ns = clock()
-        self._microphone_seen_ns: int | None = None
+        self._microphone = MicrophoneWatch()
         self._tick: asyncio.TimerHandle | None = self._loop.call_later(self._settings.tick_s, self._on_tick)
         self._teardown: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[Ended] = self._loop.create_future()
@@ -127,7 +127,6 @@ class Bridge:
             raise
         if self._teardown is not None:
             return  # ended meanwhile; whoever ended it leaves the room
-        self._microphone_seen_ns = self._clock()
         self._log.info("room_joined", participants=len(participants))
         self._tell(RoomJoined(tuple(participants)))
         self._meet(Condition.ROOM_JOINED)
@@ -204,7 +203,7 @@ class Bridge:
 
     def microphone_due(self, now_ns: int) -> bytes:
         """Give the room its next frame: the agent's, or what stands in for it."""
-        self._microphone_seen_ns = now_ns
+        self._microphone.seen_ns = now_ns
         leg = self._legs.current if self._teardown is None else None
         try:
             frame = self._hearing.in_room(leg, now_ns)
@@ -313,8 +312,9 @@ class Bridge:
         if elapsed_s > 2 * self._settings.tick_s:
             self._faults.note("late_tick", f"{elapsed_s:.1f} s after the last")
             return  # this process stood still: what it did not do, nobody else failed to do
-        signs = self._legs.signs(microphone_seen_ns=self._microphone_seen_ns)
-        verdict = look(signs, self._settings, now_ns)
+        is_needed = self._legs.has_audio and self._customer.count > 0
+        silent_since_ns = self._microphone.silent_since_ns(now_ns, is_needed=is_needed)
+        verdict = look(self._legs.signs(microphone_silent_since_ns=silent_since_ns), self._settings, now_ns)
         if verdict is not None and verdict.is_of_leg:
             self.leg_over(verdict.reason, verdict.detail)
         elif verdict is not None:

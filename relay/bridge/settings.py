@@ -33,7 +33,7 @@ class BridgeSettings:
     """A carrier that takes none of our audio for so long ends the bridge."""
 
     room_timeout_s: float = 10.0
-    """A room whose microphone asks for nothing for so long is lost."""
+    """A room whose microphone asks for nothing for so long, though it has before or should begin to, is lost."""
 
     attach_timeout_s: float = 600.0
     """No connection of a carrier for so long from the beginning on, whoever drives the bridge, ends it."""

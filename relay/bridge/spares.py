@@ -24,6 +24,8 @@ BACKOFF_FIRST_S: Final = 0.25
 BACKOFF_MAX_S: Final = 30.0
 STEADY_S: Final = 60.0
 """A spare that dies after it has been ready for so long is no sign that workers cannot be started."""
+PACE_OF: Final = 4
+"""About so many of the last starts say how long one takes now."""
 RETRY_AFTER_S: Final = 5.0
 """When it is worth asking again for a worker."""
 _DYING: Final = "workers die as soon as they are started: see the log"
@@ -60,6 +62,8 @@ class Spares:
         self._waiting: deque[asyncio.Future[_Unused]] = deque()
         self._pause: Timer | None = None
         self._failures = 0
+        self._start_s = 0.0
+        """What a start takes, as the last ones did; 0 before the first."""
         self._is_open = False
         self._changed = asyncio.Event()
 
@@ -104,7 +108,7 @@ class Spares:
         Take one for good: a spare at once, or the next that is ready.
 
         Raises:
-            Overloaded: none comes up in time, or none will.
+            Overloaded: none comes up in time, or none will. At once, if those who wait already need all of that time.
         """
         if not self._is_open:
             raise Overloaded(_CLOSED, retry_after_s=RETRY_AFTER_S)
@@ -114,6 +118,7 @@ class Spares:
             return self._ready.popleft().worker
         if self.is_failing:
             raise Overloaded(_DYING, retry_after_s=RETRY_AFTER_S)
+        self._refuse_what_comes_too_late(within_s)
         waiting: asyncio.Future[_Unused] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         self.fill()
@@ -136,6 +141,7 @@ class Spares:
     def ready(self, unused: _Unused) -> None:
         """It can be used: by who waits longest, if somebody does."""
         self._starting.pop(unused).cancel()
+        self._start_s += (self._now_s() - unused.since_s - self._start_s) / PACE_OF
         log.debug("worker_ready", pid=unused.worker.pid, after_s=round(self._now_s() - unused.since_s, 3))
         unused.since_s = self._now_s()
         self._offer(unused)
@@ -166,6 +172,12 @@ class Spares:
         else:
             self._ready.append(unused)
         self.fill()
+
+    def _refuse_what_comes_too_late(self, within_s: float) -> None:
+        needed_s = len(self._waiting) * self._start_s / STARTING_MAX
+        if needed_s > within_s:
+            waiting = f"{len(self._waiting)} transfers that wait for theirs"
+            raise Overloaded(f"expected a worker within {within_s:g} s, got {waiting}", retry_after_s=needed_s)
 
     async def _await(self, waiting: asyncio.Future[_Unused], within_s: float) -> _Unused:
         try:

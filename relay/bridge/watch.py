@@ -31,7 +31,29 @@ class Signs:
     audio_seen_ns: int | None = None
     ping_unanswered_since_ns: int | None = None
     write_stalled_since_ns: int | None = None
-    microphone_seen_ns: int | None = None
+    microphone_silent_since_ns: int | None = None
+
+
+class MicrophoneWatch:
+    """
+    Since when the room's microphone has not done what it should.
+
+    Once it has asked for a frame it must ask on. Before that it must begin when there is something to hear and somebody
+    to hear it: a room may take nothing of who is alone in it, and while the phone rings nobody misses it.
+    """
+
+    def __init__(self) -> None:
+        self.seen_ns: int | None = None
+        """When it asked last."""
+        self._needed_since_ns: int | None = None
+
+    def silent_since_ns(self, now_ns: int, *, is_needed: bool) -> int | None:
+        """None: nothing is expected of it yet. ``is_needed``: the agent's audio is there, and somebody in the room."""
+        if not is_needed:
+            self._needed_since_ns = None
+        elif self._needed_since_ns is None:
+            self._needed_since_ns = now_ns
+        return self.seen_ns if self.seen_ns is not None else self._needed_since_ns
 
 
 class _Rule(NamedTuple):
@@ -46,7 +68,7 @@ def look(signs: Signs, settings: BridgeSettings, now_ns: int) -> Verdict | None:
     """The first rule that is broken, if any is: what ends the bridge first, and of that the most telling."""
     rules = (
         _Rule(
-            signs.microphone_seen_ns,
+            signs.microphone_silent_since_ns,
             settings.room_timeout_s,
             Reason.ROOM_LOST,
             "the room's microphone asked for nothing",

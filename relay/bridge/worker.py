@@ -221,10 +221,11 @@ class Worker:
         self._finished(None)
 
     def _front_is_gone(self, detail: str) -> None:
-        log.warning("front_lost", detail=detail, has_bridge=self._bridge is not None)
         if self._bridge is None:
+            log.info("front_gone", detail=detail)  # as a spare's is, when the service stops
             self._finished(None)
         else:
+            log.warning("front_lost", detail=detail)
             self._bridge.end(Reason.NODE_LOST, detail)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

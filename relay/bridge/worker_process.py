@@ -18,6 +18,9 @@ SETTINGS: Final = "RELAY_"
 NO_SETTING: Final = "RELAY_INSTRUCTION_SET"
 """Whose code is to run: the codec's own, in every process."""
 
+QUIET: Final = {"RUST_LOG": "off"}
+"""Daily's SDK writes to standard error by itself, errors even if it is asked for nothing: past what hides secrets."""
+
 
 class WorkerProcess:
     """
@@ -46,7 +49,7 @@ class WorkerProcess:
             [*command, str(descriptor)],
             stdin=subprocess.DEVNULL,
             stderr=log,
-            env={name: value for name, value in os.environ.items() if _is_no_setting(name)},
+            env={name: value for name, value in os.environ.items() if _is_no_setting(name)} | QUIET,
             pass_fds=(descriptor,),
             start_new_session=True,
         )
@@ -84,8 +87,7 @@ def how_it_ended(status: int) -> str:
 
 
 def _is_no_setting(name: str) -> bool:
-    """Not what native code would log more for, past what takes secrets out of logs, either."""
-    return (not name.startswith(SETTINGS) or name == NO_SETTING) and name != "RUST_LOG"
+    return not name.startswith(SETTINGS) or name == NO_SETTING
 
 
 def _descriptor_of(pid: int) -> int:

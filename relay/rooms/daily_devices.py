@@ -110,14 +110,15 @@ class Microphone:
 
     def tick(self, now_ns: int) -> None:
         """Every ``TICK_MS``."""
-        self.unanswered_ms += TICK_MS if self._in_flight else 0  # not by the time: a stall of ours is no silence of it
+        if self._in_flight and self._is_taking:  # before that nobody knows whether it should
+            self.unanswered_ms += TICK_MS  # not by the time: a stall of ours is no silence of it
         self._is_refused = False
         for number, written_ns in list(self._in_flight.items()):
             if now_ns - written_ns >= GIVEN_UP_MS * MS_NS:
                 del self._in_flight[number]
                 self._dropped("no completion")
         self._pump(now_ns)
-        if self.unanswered_ms >= STALLED_MS and self._is_taking and self._pace.take(now_ns):
+        if self.unanswered_ms >= STALLED_MS and self._pace.take(now_ns):
             self._due(now_ns)
             self._dropped("no answer")
 

@@ -39,6 +39,8 @@ from relay.transfers.states import UNJOINED, Event, State
 
 ACCEPT_KEY: Final = "1"
 DECLINE_KEY: Final = "2"
+LAST_WORD_S: Final = 0.5
+"""A carrier's word that the call is over may come before the bridge's, which knows whether its stream broke."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +95,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expired:
-    """What had to happen next did not, in time; counts only while it still has to."""
+    """What had to happen next did not, in time; counts only while it still has to. ``code`` as ``Close``'s."""
 
     why: Callable[[], Reason]
+    code: str = ""
 
 
 News: TypeAlias = Dialed | Close | Asked | Expired | PhoneReport | BridgeEvent
@@ -141,6 +144,7 @@ class Course:
         self._log = log
         self._deadline: tuple[Expired, Timer] | None = None
         self._is_admitted = order.accept is Accept.NONE
+        self._is_phone_over = False
         self.has_media = False
         """The carrier has a stream open: somebody is on the line, and hears it."""
 
@@ -161,7 +165,7 @@ class Course:
                 return news
             case Expired():
                 is_due = self._deadline is not None and self._deadline[0] is news
-                return Close(news.why()) if is_due else None
+                return Close(news.why(), news.code) if is_due else None
             case Dialed(answer):
                 return await self._on_dialed(answer)
             case Asked():
@@ -201,6 +205,10 @@ class Course:
                 return self._on_detected(is_machine=is_machine)
             case PhoneEnded(Reason.AGENT_HUNG_UP) if self._ledger.transfer.reconnecting:
                 return Close(Reason.MEDIA_LOST)  # with its stream the carrier has ended the call
+            case PhoneEnded(Reason.AGENT_HUNG_UP as reason, code) if self._state is State.JOINED:
+                if not self._is_phone_over:  # a callback that comes again makes it no longer
+                    self._is_phone_over = True
+                    self._expect(LAST_WORD_S, lambda: reason, code)
             case PhoneEnded(reason, code):
                 return Close(reason, code)
         return None
@@ -269,6 +277,8 @@ class Course:
             case MediaLost():
                 self.has_media = False
                 await self._ledger.write(Event.MEDIA_LOST)
+                if self._is_phone_over:
+                    return Close(Reason.MEDIA_LOST)
             case MediaBack():
                 await self._ledger.write(Event.MEDIA_BACK)
         return None
@@ -309,10 +319,10 @@ class Course:
         else:
             self._expect(self._settings.accept_timeout_s, lambda: Reason.VOICEMAIL)
 
-    def _expect(self, within_s: float, why: Callable[[], Reason]) -> None:
+    def _expect(self, within_s: float, why: Callable[[], Reason], code: str = "") -> None:
         """What is waited for next must happen within so long, else the transfer ends."""
         self.expect_nothing()
-        expired = Expired(why)
+        expired = Expired(why, code)
         self._deadline = expired, self._call_later(within_s, lambda: self._tell(expired))
 
     @property

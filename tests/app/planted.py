@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 MIB = 1 << 20
@@ -50,11 +51,12 @@ class PlantedMachine:
         stat = f"cache 1\ninactive_file 77\ntotal_inactive_file {droppable}"
         self.write(group, memory__limit_in_bytes=limit, memory__usage_in_bytes=used, memory__stat=stat)
 
-    def write_process(self, pid: int, *, user_ticks: int, system_ticks: int) -> None:
-        """``/proc/PID/stat`` of a process whose name is meant to be misread."""
-        self._write(
-            f"proc/{pid}/stat", f"{pid} (a ) b (c) S 1 1 1 0 -1 4194560 9 8 7 6 {user_ticks} {system_ticks} 5 4\n"
-        )
+    def write_stat(self, *processors: Mapping[str, int]) -> None:
+        """``/proc/stat`` with the ticks of each processor, by the names that proc_stat(5) has for them."""
+        names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice")
+        lines = [" ".join(str(ticks.get(name, 0)) for name in names) for ticks in processors]
+        each = "".join(f"cpu{number} {line}\n" for number, line in enumerate(lines))
+        self._write("proc/stat", f"cpu  1 2 3 4 5 6 7 8 9 10\n{each}intr 5 0 0\nctxt 77\n")
 
     def _write(self, name: str, content: str) -> None:
         path = self.folder / name

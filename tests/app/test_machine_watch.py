@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from relay.app import admission as admission_module
 from relay.app.admission import HOLD_S, Admission, Reading, Shortage
 from relay.app.machine import Machine
-from relay.app.machine_watch import SAMPLE_S, MachineWatch, watching
+from relay.app.machine_watch import SAMPLE_S, START_S, MachineWatch, watching
 from relay.app.metrics import Metrics
 from relay.errors import Overloaded
 from tests.app.planted import MIB, PlantedMachine, in_group_v2
@@ -71,6 +71,22 @@ def test_f36_a_loop_that_lags_closes_the_door(tmp_path: Path) -> None:
     assert set(on.admission.short_of) == {Shortage.LOOP}
     on.clock.advance(2 * HOLD_S + 2 * SAMPLE_S)
     assert on.admission.short_of == {}
+
+
+@pytest.mark.parametrize("busy_s", [START_S - 1, START_S + HOLD_S + 2 * SAMPLE_S])
+def test_f36_what_the_start_of_the_service_takes_refuses_nobody(tmp_path: Path, busy_s: float) -> None:
+    """Of that which is still so afterwards, the first readings count as any others."""
+    planted = in_group_v2(tmp_path)
+    on = Watched(planted)
+    began_s, short = on.clock.now_s, set[Shortage]()
+    on.watch.start()
+    while (age_s := on.clock.now_s - began_s) < 2 * START_S:
+        planted.write_cpu_v2("sys", quota="1000 100000", used_s=min(age_s, busy_s) / 100)
+        on.clock.stand_still(0.05 if age_s < busy_s else 0.0)
+        on.clock.advance(0.02)
+        short |= set(on.admission.short_of)
+        assert not short or age_s >= START_S
+    assert short == (set() if busy_s < START_S else {Shortage.LOOP, Shortage.CPU})
 
 
 def test_one_that_is_stopped_leaves_no_timer(tmp_path: Path) -> None:

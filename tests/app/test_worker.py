@@ -52,12 +52,12 @@ def test_worker_is_ready_and_says_who_it_is() -> None:
 def test_worker_logs_as_the_front_says() -> None:
     async def test() -> None:
         async with worker() as here:
-            await here.until_ready(Configure(log_level="warning", log_format="json"))
+            await here.until_ready(Configure(log_level="info", log_format="json"))
             here.channel.close()
             assert await here.exited() == 0
             (line,) = here.logged.read_text().splitlines()
             about = json.loads(line)
-            assert (about["event"], about["level"], about["has_bridge"]) == ("front_lost", "warning", False)
+            assert (about["event"], about["level"]) == ("front_gone", "info"), "of a spare nothing is lost"
 
     run(test())
 
@@ -65,7 +65,7 @@ def test_worker_logs_as_the_front_says() -> None:
 def test_worker_logs_less_than_it_may_not() -> None:
     async def test() -> None:
         async with worker() as here:
-            await here.until_ready(Configure(log_level="error"))
+            await here.until_ready(Configure(log_level="warning"))
             here.channel.close()
             assert await here.exited() == 0
             assert here.logged.read_text() == ""

@@ -102,6 +102,26 @@ def test_nobody_waits_for_ever(run: Run) -> None:
     run(test())
 
 
+def test_who_would_wait_in_vain_is_refused_at_once_and_told_when_the_others_are_served(run: Run) -> None:
+    async def test() -> None:
+        clock = ManualClock()
+        async with pooled(clock=clock, take_s=5.0) as here:
+            first = asyncio.ensure_future(here.acquire("t-0"))
+            await asyncio.sleep(0)
+            clock.advance(2 * spares.PACE_OF)  # its start takes so long, those before took none
+            bridges = [(await first)[0]]
+            waiting = [asyncio.ensure_future(here.acquire(f"t-{each}")) for each in range(1, 7)]
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded, match=r"within 5 s, got 6 transfers that wait") as refused:
+                here.acquire("t-7").send(None)  # without giving way once
+            assert refused.value.retry_after_s == 6
+            bridges += [bridge for bridge, _ in await asyncio.gather(*waiting)]
+            for bridge in bridges:
+                await bridge.release(Reason.CANCELED_BY_API)
+
+    run(test())
+
+
 def test_who_stops_waiting_takes_nothing(run: Run) -> None:
     async def test() -> None:
         async with pooled() as here:

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from relay.bridge.settings import BridgeSettings
-from relay.bridge.watch import Signs, look
+from relay.bridge.watch import MicrophoneWatch, Signs, look
 from relay.transfers.reasons import Reason
 
 S = 1_000_000_000
@@ -14,7 +14,7 @@ MAY_BE_ZERO = {"customer_grace_s", "reconnect_timeout_s"}
 SETTINGS = BridgeSettings()
 
 RULES = {
-    "microphone_seen_ns": (10, Reason.ROOM_LOST),
+    "microphone_silent_since_ns": (10, Reason.ROOM_LOST),
     "ping_unanswered_since_ns": (6, Reason.MEDIA_LOST),
     "write_stalled_since_ns": (5, Reason.MEDIA_LOST),
     "audio_seen_ns": (10, Reason.MEDIA_TIMEOUT),
@@ -43,7 +43,7 @@ def test_nothing_to_watch_ends_nothing() -> None:
 
 
 def test_what_ends_the_bridge_comes_before_what_may_end_its_leg_only() -> None:
-    signs = Signs(microphone_seen_ns=0, reconnecting_since_ns=0, audio_seen_ns=0, write_stalled_since_ns=0)
+    signs = Signs(microphone_silent_since_ns=0, reconnecting_since_ns=0, audio_seen_ns=0, write_stalled_since_ns=0)
     verdict = look(signs, SETTINGS, 60 * S)
     assert verdict is not None
     assert (verdict.reason, verdict.is_of_leg) == (Reason.ROOM_LOST, False)
@@ -55,6 +55,15 @@ def test_only_signs_of_the_carriers_stream_are_of_the_leg() -> None:
         verdict = look(Signs(**{sign: 0}), SETTINGS, 10**18)
         assert verdict is not None
         assert verdict.is_of_leg == (sign in of_leg)
+
+
+def test_f21_microphone_must_begin_when_it_is_needed_and_ask_on_when_it_has() -> None:
+    microphone = MicrophoneWatch()
+    needed = [(1, False), (2, True), (3, True), (4, False), (5, True)]
+    since = [microphone.silent_since_ns(now_ns, is_needed=is_needed) for now_ns, is_needed in needed]
+    assert since == [None, 2, 2, None, 5]
+    microphone.seen_ns = 6
+    assert [microphone.silent_since_ns(7, is_needed=is_needed) for is_needed in (False, True)] == [6, 6]
 
 
 def test_queue_that_no_frame_fits_in_is_refused() -> None:

@@ -48,6 +48,38 @@ def test_when_the_front_is_gone_both_sides_are_said_goodbye_to(run: Run) -> None
     run(in_room(test))
 
 
+def full_disk() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+def pipe_without_a_reader() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.parametrize("log", [full_disk, pipe_without_a_reader])
+@pytest.mark.parametrize("is_told", [True, False], ids=["told to end", "left alone"])
+def test_f45_worker_whose_log_takes_nothing_ends_its_call_as_any_other(
+    run: Run, log: Callable[[], int], *, is_told: bool
+) -> None:
+    async def test(scene: Scene) -> None:
+        stderr = log()
+        async with worker(stderr_to=stderr) as here:
+            os.close(stderr)
+            carrier = await talking(here, scene)
+            if is_told:
+                here.channel.send(End(Reason.CANCELED_BY_API))
+            else:
+                here.channel.close()
+            async with asyncio.timeout(GONE_S):
+                assert await closed(carrier) == (CloseCode.NORMAL_CLOSURE if is_told else CloseCode.GOING_AWAY)
+                await scene.until_alone()
+                assert await here.exited() == 0
+
+    run(in_room(test))
+
+
 @pytest.mark.long
 def test_when_the_front_is_gone_a_carrier_that_answers_no_goodbye_is_dropped(run: Run) -> None:
     async def test(scene: Scene) -> None:
@@ -106,30 +138,6 @@ async def stick(here: WorkerUnderTest) -> None:
 
 
 # What does not end it
-
-
-FULL = "os.open('/dev/full', os.O_WRONLY)"
-UNREAD = "(pipe := os.pipe(), os.close(pipe[0]))[0][1]"
-
-
-@pytest.mark.parametrize("log", [FULL, UNREAD], ids=["full", "unread"])
-@pytest.mark.parametrize("is_told", [True, False], ids=["told to end", "left alone"])
-def test_f45_worker_whose_log_takes_nothing_ends_its_call_as_any_other(run: Run, log: str, *, is_told: bool) -> None:
-    code = f"import os, runpy; os.dup2({log}, 2); runpy.run_module('relay.app.worker', run_name='__main__')"
-
-    async def test(scene: Scene) -> None:
-        async with worker(("-c", code)) as here:
-            carrier = await talking(here, scene)
-            if is_told:
-                here.channel.send(End(Reason.CANCELED_BY_API))
-            else:
-                here.channel.close()
-            async with asyncio.timeout(GONE_S):
-                assert await closed(carrier) == (CloseCode.NORMAL_CLOSURE if is_told else CloseCode.GOING_AWAY)
-                await scene.until_alone()
-                assert await here.exited() == 0
-
-    run(in_room(test))
 
 
 def test_signals_are_the_fronts_business(run: Run) -> None:

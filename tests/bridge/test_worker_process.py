@@ -91,13 +91,17 @@ def test_it_runs_the_codec_as_we_do(run: Run, monkeypatch: pytest.MonkeyPatch) -
     run(test())
 
 
-def test_its_standard_error_goes_where_it_is_told(run: Run, tmp_path: Path) -> None:
+def test_its_standard_error_goes_where_it_is_told_and_native_code_logs_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUST_LOG", "trace")
+
     async def test() -> None:
         with (tmp_path / "log").open("w") as log:
-            started = Started("import sys; print('a line', file=sys.stderr)", log)
+            started = Started("import os, sys; print('a line', os.environ['RUST_LOG'], file=sys.stderr)", log)
             with started.pair:
                 assert await started.exited == 0
-        assert (tmp_path / "log").read_text() == "a line\n"
+        assert (tmp_path / "log").read_text() == "a line off\n"
 
     run(test())
 

@@ -104,15 +104,19 @@ def assigned(room_url: str, *, token: str | None = None, **others: Any) -> Assig
 
 
 @contextlib.asynccontextmanager
-async def worker(arguments: Sequence[str] = WORKER) -> AsyncIterator[WorkerUnderTest]:
-    """A worker that was started, by Python with these arguments and its descriptor, and has been told nothing."""
+async def worker(arguments: Sequence[str] = WORKER, *, stderr_to: int | None = None) -> AsyncIterator[WorkerUnderTest]:
+    """
+    A worker that was started, by Python with these arguments and its descriptor, and has been told nothing.
+
+    ``stderr_to``: the descriptor that it logs to; without one it is kept.
+    """
     ours, theirs = socket.socketpair()
     ear = Ear()
     channel = Channel(ours, incoming=FROM_WORKER, on_message=ear.message, on_closed=ear.over)
     with (
         tempfile.NamedTemporaryFile() as stderr,
         socket.create_server(("127.0.0.1", 0)) as listener,
-        _start(arguments, theirs, stderr.fileno()) as process,
+        _start(arguments, theirs, stderr.fileno() if stderr_to is None else stderr_to) as process,
     ):
         theirs.close()
         listener.settimeout(0)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from relay.dev.carrier_call import EndedBy
-from relay.dev.carrier_outcomes import Answers, Delivery, Outcome
+from relay.dev.carrier_outcomes import Answers, Outcome
 from relay.dev.phone import HangUp, Network, SimulatedPhone
 from relay.errors import StoreUnavailable
 from relay.transfers.reasons import Reason
@@ -139,8 +138,8 @@ async def test_f14_call_whose_first_stream_could_not_be_opened_goes_on_over_the_
 
 
 async def test_f14_carrier_that_ends_the_call_with_its_stream_has_lost_it(set_stage: SetStage) -> None:
-    # A callback over the internet comes later than the worker's word, which has one process to cross.
-    async with set_stage(replace(SPEAKS, delivery=Delivery(late_s=0.1))) as stage:
+    """Whose word comes first, the carrier's or the worker's, is no matter."""
+    async with set_stage(SPEAKS) as stage:
         on = await stage.on_call()
         on.phone.hang_up(HangUp.RESET)
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.MEDIA_LOST, within_s=3)

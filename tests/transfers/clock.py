@@ -7,6 +7,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from relay.dev.until import Changes
 
@@ -69,7 +70,7 @@ class ManualClock:
         await self.until_pause(delay_s)
         self.advance(delay_s)
 
-    async def run(self, task: asyncio.Task[None], pauses_s: Sequence[float]) -> None:
+    async def run(self, task: asyncio.Task[Any], pauses_s: Sequence[float]) -> None:
         """Wait for a task, and let the time pass whenever somebody waits for one of these pauses."""
         task.add_done_callback(lambda _: self._changes.changed())
         while not task.done():

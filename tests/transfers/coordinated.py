@@ -14,6 +14,7 @@ import structlog
 from relay.dev.until import Changes
 from relay.transfers.claims import RequestKey
 from relay.transfers.coordinator import Caller, Coordinator, CoordinatorSettings, Grant, Requested
+from relay.transfers.course import LAST_WORD_S
 from relay.transfers.phone_leg import ASK_AGAIN_S
 from relay.transfers.ports import MediaStarted, PhoneEnded, PhoneNews, PhoneRang, PhoneReport
 from relay.transfers.reasons import Reason
@@ -97,10 +98,12 @@ class Case:
         return grant is not None and await self.coordinator.admits(transfer_id, "twilio", grant.token)
 
     async def hang_up_phone(self, transfer_id: str, news: PhoneEnded) -> None:
-        """The call ends by itself, and the carrier says so."""
+        """The call ends by itself, and the carrier says so; of one that is joined the bridge says nothing."""
         call_id = self.call_of(transfer_id)
         self.carrier.end(call_id)
         await self.report(transfer_id, news, call_id=call_id)
+        if self.latest[transfer_id].state is State.JOINED:
+            await self.clock.run(asyncio.ensure_future(self.ended(transfer_id)), [LAST_WORD_S])
 
     async def reach(self, state: State, **order: Any) -> str:
         """Bring a new transfer as far as ``state``; its id."""

@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from relay.transfers.coordinator import CoordinatorSettings
-from relay.transfers.course import CourseSettings
+from relay.transfers.course import LAST_WORD_S, CourseSettings
 from relay.transfers.ports import (
     BothHeard,
     BridgeEnded,
+    BridgeEvent,
     MediaBack,
     MediaLost,
     MediaStarted,
@@ -63,6 +64,33 @@ async def test_f14_carrier_that_ends_the_call_with_the_stream_it_lost_has_lost_t
         case.bridge(transfer_id).emit(MediaLost("reset"))
         await case.hang_up_phone(transfer_id, PhoneEnded(Reason.AGENT_HUNG_UP))
         assert came_to(await case.ended(transfer_id)) == (State.DISCONNECTED, Reason.MEDIA_LOST)
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        (MediaLost("reset"), Reason.MEDIA_LOST),
+        (BridgeEnded(Reason.MEDIA_LOST, "reset, and not to come back"), Reason.MEDIA_LOST),
+        (BridgeEnded(Reason.AGENT_HUNG_UP, "stop"), Reason.AGENT_HUNG_UP),
+        (None, Reason.AGENT_HUNG_UP),
+    ],
+)
+async def test_f14_f16_carriers_word_that_overtakes_the_bridges_waits_for_it(
+    store_url: str, word: BridgeEvent | None, reason: Reason
+) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        case.carrier.end("CA1")
+        for _ in range(2):
+            await case.report(transfer_id, PhoneEnded(Reason.AGENT_HUNG_UP))
+        await case.clock.until_pause(LAST_WORD_S)
+        case.clock.advance(LAST_WORD_S - 0.01)
+        assert not case.latest[transfer_id].is_terminal
+        if word is not None:
+            case.bridge(transfer_id).emit(word)
+        else:
+            case.clock.advance(0.01)
+        assert came_to(await case.ended(transfer_id)) == (State.DISCONNECTED, reason)
 
 
 @pytest.mark.parametrize("was_admitted", [True, False])
