@@ -222,11 +222,11 @@ class Worker:
 
     def _front_is_gone(self, detail: str) -> None:
         if self._bridge is None:
-            log.info("front_gone", detail=detail)  # as a spare's is, when the service stops
             self._finished(None)
+            log.info("front_gone", detail=detail)  # as a spare's is, when the service stops
         else:
-            log.warning("front_lost", detail=detail)
             self._bridge.end(Reason.NODE_LOST, detail)
+            log.warning("front_lost", detail=detail)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
