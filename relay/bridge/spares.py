@@ -96,10 +96,11 @@ class Spares:
         for each in unused:
             each.worker.kill()  # it holds nothing, and has nobody to say goodbye to
         self._refuse_all(_CLOSED)
+        self._changed.set()
 
     async def until_full(self) -> None:
-        """Wait until as many are ready as are wanted."""
-        while len(self._ready) < self._wanted():
+        """Wait until as many are ready as are wanted, or there will be none any longer."""
+        while self._is_open and len(self._ready) < self._wanted():
             self._changed.clear()
             await self._changed.wait()
 

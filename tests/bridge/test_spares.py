@@ -264,6 +264,17 @@ def test_worker_that_dies_as_it_is_given_out_is_not_given_out(run: Run) -> None:
     run(test())
 
 
+def test_who_waits_for_spares_while_the_pool_closes_waits_no_longer(run: Run) -> None:
+    async def test() -> None:
+        async with pooled("is never ready", spares=1) as here:
+            waiting = asyncio.ensure_future(here.pool.until_spares_ready())
+            await asyncio.sleep(0)
+            await here.pool.close()
+            await asyncio.wait_for(waiting, 1)
+
+    run(test())
+
+
 def test_who_waits_while_the_pool_closes_is_refused(run: Run) -> None:
     async def test() -> None:
         async with pooled() as here:
