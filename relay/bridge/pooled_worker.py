@@ -80,7 +80,7 @@ class PooledWorker:
     @property
     def is_lost(self) -> bool:
         """Nothing that is sent will be read."""
-        return self._is_lost
+        return self._is_lost or self._process.has_exited
 
     def send(self, message: FromFront, descriptor: int | None = None) -> None:
         """As ``Channel.send``."""

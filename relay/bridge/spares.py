@@ -113,10 +113,12 @@ class Spares:
         """
         if not self._is_open:
             raise Overloaded(_CLOSED, retry_after_s=RETRY_AFTER_S)
-        if self._ready:
-            self._failures = 0
+        while self._ready:
+            worker = self._ready.popleft().worker
             asyncio.get_running_loop().call_soon(self.fill)  # whoever takes it does not wait for the next to be started
-            return self._ready.popleft().worker
+            if not worker.is_lost:  # else it has died, and the loop has not come to it yet
+                self._failures = 0
+                return worker
         if self.is_failing:
             raise Overloaded(_DYING, retry_after_s=RETRY_AFTER_S)
         self._refuse_what_comes_too_late(within_s)
