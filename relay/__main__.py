@@ -22,6 +22,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 
 def main() -> None:
     """Run the command line."""
+    if sys.argv[1:2] == ["serve"]:  # it may be asked to end while its code, which is much, is loaded
+        importlib.import_module("relay.app.stop_signals").remember()
     _commands(sys.argv[1:2])()
 
 

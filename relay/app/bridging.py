@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import IO, Final
@@ -20,13 +21,15 @@ from relay.bridge.messages import Configure, RoomSpec
 from relay.bridge.messages import RoomKind as RoomKindName
 from relay.bridge.pool import WorkerPool
 from relay.bridge.settings import BridgeSettings
-from relay.bridge.worker_bridge import LOST
+from relay.bridge.worker_bridge import HELD_UP, LOST
 from relay.transfers.record import TransferOrder
 
 WORKER: Final = (sys.executable, "-P", "-m", "relay.app.worker")
 """``-P``: what lies in the directory that the service was started in is no module of a worker's."""
 LEAKS_MAX: Final = 3
 """Rooms in a row that did not let go: after that it is the SDK, and not one call."""
+FORGET_S: Final = 300.0
+"""After so long it is tried again: who goes by readiness sends no call that could show that rooms let go again."""
 LEAKED: Final = "room_leaked_threads"
 """The fault by which a bridge tells of a room that did not let go."""
 TOKEN_MARGIN_S: Final = 300.0
@@ -64,23 +67,28 @@ class Releases:
 
     Args:
         leaks_max: so many that did not, one after the other, are too many.
+        now_s: a monotonic clock.
     """
 
-    def __init__(self, leaks_max: int = LEAKS_MAX) -> None:
+    def __init__(self, leaks_max: int = LEAKS_MAX, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._leaks_max = leaks_max
+        self._now_s = now_s
         self._leaks = 0
+        self._leaked_s = 0.0
 
     @property
     def are_clean(self) -> bool:
-        """There were fewer in a row that did not."""
-        return self._leaks < self._leaks_max
+        """There were fewer in a row that did not, or none for ``FORGET_S``: then it takes but one more."""
+        return self._leaks < self._leaks_max or self._now_s() - self._leaked_s >= FORGET_S
 
     def note(self, ended: events.Ended) -> None:
         """Take note of a bridge that is over."""
         faults = ended.stats.faults
-        if faults.get(LOST):  # says nothing of rooms, or that one held its process up until it was killed
-            return
-        self._leaks = self._leaks + 1 if faults.get(LEAKED) else 0
+        if faults.get(LEAKED) or faults.get(HELD_UP):
+            self._leaks += 1
+            self._leaked_s = self._now_s()
+        elif not faults.get(LOST):  # which says nothing of rooms
+            self._leaks = 0
         if self._leaks == self._leaks_max:
             structlog.get_logger().error("rooms_do_not_let_go", in_a_row=self._leaks)
 

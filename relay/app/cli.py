@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from typing import Final
 
@@ -26,5 +27,6 @@ def run() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
     except RelayError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - for whoever started it: nothing runs, or not any longer
+        with contextlib.suppress(OSError):  # where it would be said may be gone, and the status says it, too
+            print(error, file=sys.stderr)  # noqa: T201 - for whoever started it: nothing runs, or not any longer
         raise typer.Exit(BAD_CONFIGURATION if isinstance(error, ConfigurationError) else BROKEN) from None

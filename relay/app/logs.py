@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TextIO
+from typing import Any, ClassVar, Final, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -40,18 +39,19 @@ def configure_logging(
         What sees each line last. It can learn more secrets, which are in no line from then on, whoever writes it: a
         logger that is bound keeps it, also when this is called again.
     """
-    to = _Unbroken(sys.stderr if stream is None else stream)
-    is_console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and to.isatty())
+    stream = sys.stderr if stream is None else stream
+    is_console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and stream.isatty())
+    lines = LogLines(stream)
     redactor = Redactor(secrets)
-    finish = _finishing(redactor, is_console=is_console, colors=to.isatty())
+    finish = _finishing(redactor, is_console=is_console, colors=stream.isatty())
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(to),  # type: ignore[arg-type] # all it needs of one
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", lines)),
         cache_logger_on_first_use=False,  # modules hold loggers that must follow when this is called again
     )
     root = logging.getLogger()
-    root.handlers = [StandardLogHandler(to, finish)]
+    root.handlers = [StandardLogHandler(lines, finish)]
     root.setLevel(_LEVELS[level])
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.INFO))
@@ -59,28 +59,36 @@ def configure_logging(
     return redactor
 
 
-class _Unbroken:
-    """A stream that loses what it cannot write: whoever logs has something else to do, such as to end a call."""
+class LogLines:
+    """
+    Where lines go. One that is not taken is lost, and no more than that: calls go on, and end, when the disk of the log
+    is full, or whoever read it is gone.
+    """
+
+    lost: ClassVar[int] = 0
+    """Lines of this process that were not taken."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self.isatty = stream.isatty
 
     def write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
+        """Write a line, at once; never raises."""
+        try:
             self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: it is closed
+            LogLines.lost += 1
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            self._stream.flush()
+        """Do nothing: each line is written at once."""
 
 
 class StandardLogHandler(logging.Handler):
     """Writes the standard library's records as structlog's events are written: ``event`` is the message."""
 
-    def __init__(self, stream: _Unbroken, finish: Sequence[Processor]) -> None:
+    def __init__(self, lines: LogLines, finish: Sequence[Processor]) -> None:
         super().__init__()
-        self._stream = stream
+        self._lines = lines
         self._finish = finish
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -91,8 +99,7 @@ class StandardLogHandler(logging.Handler):
         line: Any = event  # until the last of them makes a line of it
         for process in self._finish:
             line = process(None, record.levelname.lower(), line)
-        self._stream.write(f"{line}\n")
-        self._stream.flush()
+        self._lines.write(f"{line}\n")
 
 
 def _finishing(redactor: Redactor, *, is_console: bool, colors: bool) -> list[Processor]:

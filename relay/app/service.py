@@ -7,7 +7,6 @@ import contextlib
 import functools
 import gc
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -16,6 +15,7 @@ from typing import IO, Final
 import structlog
 import uvicorn
 
+from relay.app import stop_signals
 from relay.app.acceptor import Acceptor
 from relay.app.admission import AdmittingBridges
 from relay.app.bridging import WORKER, Bridging, bridging
@@ -24,6 +24,7 @@ from relay.app.carriers import CarrierAccount, carrier_session
 from relay.app.embedded_store import EmbeddedStore
 from relay.app.http_app import create_app
 from relay.app.http_protocol import BoundedHttp
+from relay.app.logs import LogLines
 from relay.app.machine import Machine, check_descriptors
 from relay.app.machine_watch import watching
 from relay.app.media_upgrade import media_upgrade
@@ -43,7 +44,7 @@ BACKLOG: Final = 512
 GC_THRESHOLDS: Final = (3000, 8, 40)
 """Most of what a transfer needs is gone within a second: collections that come later find less to look at."""
 HURRY_S: Final = 10
-"""What carriers get to hang up when the service is asked to end for the second time."""
+"""What carriers get to hang up when the time of calls is over, or the service is asked to end for the second time."""
 LINGER_S: Final = 3
 """What event streams and waiting requests get to end when the service does."""
 
@@ -62,6 +63,7 @@ class Service:
         self.base_url = base_url
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._has_ended = False
         self.has_lost_store = False
         """Its embedded store ended by itself, and it could not go on."""
 
@@ -77,22 +79,25 @@ class Service:
             await self.services.bridging.pool.until_spares_ready()
 
     async def until_stopped(self) -> None:
-        """Return when it has been asked to stop, and no transfer is left."""
+        """Return when it has been asked to stop, and no transfer is left, or none that carriers let end in time."""
         await self._stop.wait()
         coordinator, drain_s = self.services.coordinator, self.services.settings.drain_timeout_s
         structlog.get_logger().info("draining", transfers=coordinator.live_count, drain_timeout_s=drain_s)
         draining = asyncio.create_task(coordinator.shut_down(drain_timeout_s=drain_s))
         at_once = asyncio.create_task(self._at_once.wait())
-        await asyncio.wait([draining, at_once], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([draining, at_once], timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
         at_once.cancel()
         if not draining.done():
             await self.end()
             draining.cancel()
 
     async def end(self) -> None:
-        """End every transfer; who asked twice for the end does not wait for carriers that do not hang up."""
+        """End every transfer, the first time; bounded: what carriers do not end is left to the next start."""
+        if self._has_ended:
+            return
         ending = asyncio.create_task(self.services.coordinator.shut_down(drain_timeout_s=0))
-        await asyncio.wait([ending], timeout=HURRY_S if self._at_once.is_set() else None)
+        await asyncio.wait([ending], timeout=HURRY_S)
+        self._has_ended = True
         if not ending.done():
             structlog.get_logger().error("phones_may_be_alive", transfers=self.services.coordinator.live_count)
             ending.cancel()
@@ -128,8 +133,7 @@ async def serve(settings: Settings) -> None:
         StoreUnavailable: the embedded store did not start, or ended by itself.
     """
     asked: asyncio.Queue[None] = asyncio.Queue()
-    for number in (signal.SIGINT, signal.SIGTERM):  # at once: a container's first process dies of none by itself
-        asyncio.get_running_loop().add_signal_handler(number, asked.put_nowait, None)
+    stop_signals.tell(lambda: asked.put_nowait(None))
     async with running(settings) as service:
         gc.collect()
         gc.freeze()  # a full collection later need not look at all that lives as long as the process
@@ -249,6 +253,7 @@ async def _assemble(
     )
     metrics.watch("relay_transfers_live", "Transfers that hold a bridge", lambda: coordinator.live_count)
     metrics.watch("relay_store_available", "Whether the store answers", lambda: store.is_available)
+    metrics.watch("relay_log_lines_lost", "Lines of the service's own log that were not taken", lambda: LogLines.lost)
     return Services(
         settings=settings,
         store=store,

@@ -47,6 +47,6 @@ def _configure(configuration: Configure) -> Callable[[str], None]:
 
 if __name__ == "__main__":
     code = main(sys.argv[1:])
-    with contextlib.suppress(OSError):  # nobody reads it any more
+    with contextlib.suppress(OSError, ValueError):  # a log that takes nothing
         sys.stderr.flush()
     os._exit(code)  # see run: what would end in between waits for threads

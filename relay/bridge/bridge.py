@@ -159,9 +159,9 @@ class Bridge:
     def end(self, reason: Reason, detail: str = "") -> None:
         """Take both sides down. The first reason counts; later ones change nothing."""
         if self._teardown is None:
-            self._log.info("bridge_ending", reason=reason.value, detail=detail)
             self._customer.stop()
             self._teardown = self._loop.create_task(self._take_down(reason, detail))
+            self._log.info("bridge_ending", reason=reason.value, detail=detail)
 
     async def ended(self) -> events.Ended:
         """Wait until everything is taken down."""

@@ -65,6 +65,11 @@ class WorkerSeat:
         return self._worker.pid
 
     @property
+    def is_usable(self) -> bool:
+        """What is sent may still be read: the process has not ended, also where the loop has not come to that yet."""
+        return not self.is_lost and not self._worker.has_exited
+
+    @property
     def is_closed(self) -> bool:
         """Nothing comes over the pair any more."""
         return self._channel.is_closed
@@ -144,6 +149,11 @@ class PooledWorker:
         ]
         for _, theirs in pairs[1:]:
             self.seats[0].send(Seat(), theirs.detach())
+
+    @property
+    def has_exited(self) -> bool:
+        """As ``WorkerProcess.has_exited``."""
+        return self._process.has_exited
 
     def kill(self) -> None:
         """End it now, whatever it does."""

@@ -100,10 +100,11 @@ class Spares:
         while self._ready:
             self._ready.popleft().kill()
         self._refuse_all(_CLOSED)
+        self._changed.set()
 
     async def until_full(self) -> None:
-        """Wait until as many are ready as are wanted, or more."""
-        while len(self._ready) < self._wanted():
+        """Wait until as many are ready as are wanted, or more, or there will be none any longer."""
+        while self._is_open and len(self._ready) < self._wanted():
             self._changed.clear()
             await self._changed.wait()
 
@@ -116,10 +117,12 @@ class Spares:
         """
         if not self._is_open:
             raise Overloaded(_CLOSED, retry_after_s=RETRY_AFTER_S)
-        if self._ready:
-            self._failures = 0
+        while self._ready:
+            seat = self._ready.popleft()
             asyncio.get_running_loop().call_soon(self.fill)  # whoever takes it does not wait for the next to be started
-            return self._ready.popleft()
+            if seat.is_usable:
+                self._failures = 0
+                return seat
         if self.is_failing:
             raise Overloaded(_DYING, retry_after_s=RETRY_AFTER_S)
         self._refuse_what_comes_too_late(within_s)

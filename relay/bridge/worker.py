@@ -85,7 +85,11 @@ async def _work(pair: socket.socket, configure: Configuring, watched: list[int],
 
 
 async def _beat(stalled_s: float) -> None:
-    """Put off, as long as the loop runs, the moment at which the process is ended from a thread without Python."""
+    """
+    Put off, as long as the loop runs, the moment at which the process is ended from a thread without Python.
+
+    Who was stopped for so long is ended as they go on, nearly always: that thread is awake as soon as the loop.
+    """
     while True:
         faulthandler.dump_traceback_later(stalled_s, exit=True)
         await asyncio.sleep(stalled_s / 4)

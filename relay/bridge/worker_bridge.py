@@ -42,6 +42,8 @@ MintToken: TypeAlias = Callable[[], Awaitable[str | None]]
 
 LOST: Final = "worker_lost"
 """The kind of fault that a lost worker counts as."""
+HELD_UP: Final = "worker_held_up"
+"""That of one that was killed as it did not end its bridge in time: most of what can hold it up is the room."""
 _NO_STATS: Final = BridgeStats(
     age_s=0.0, joined=False, participants=0, agent_to_room=None, room_to_agent=None, round_trip_ms=0.0, faults={}
 )
@@ -89,6 +91,7 @@ class WorkerBridge:
         self.is_lost = False
         """Its worker was gone before the bridge was over."""
         self._is_ending = False
+        self._held_up: dict[str, int] = {}
         seat.owner = self
         seat.send(assign)
         self._timer: asyncio.TimerHandle | None = None
@@ -155,11 +158,11 @@ class WorkerBridge:
         if self._over.is_set():
             return  # in order: it has said so before
         self.is_lost = True
-        self._log.error("worker_lost", detail=detail)
         told = self._tell_end(self._asked or Reason.WORKER_LOST, detail)
         # The spreads are of its last second: those of the whole call are lost with it.
-        stats = replace(self._stats, faults={**self._stats.faults, LOST: 1})
+        stats = replace(self._stats, faults={**self._stats.faults, LOST: 1, **self._held_up})
         self._finish(events.Ended(told.reason, told.detail, self._was_joined, stats))
+        self._log.error("worker_lost", detail=detail)
 
     # Inside
 
@@ -220,6 +223,7 @@ class WorkerBridge:
             self._timer = None
 
     def _give_up(self, detail: str) -> None:
+        self._held_up = {HELD_UP: 1} if self._is_ending else {}
         self._seat.kill()
         self.worker_lost(detail)
 

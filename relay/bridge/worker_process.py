@@ -61,6 +61,14 @@ class WorkerProcess:
         else:
             self._loop.add_reader(self._watched, self._on_exited)
 
+    @property
+    def has_exited(self) -> bool:
+        """It has ended, also if ``on_exit`` is still to come."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # it is reaped
+            return True
+
     def kill(self) -> None:
         """End it now; ``on_exit`` comes all the same."""
         self._process.kill()

@@ -60,7 +60,7 @@ async def rest_meeting_token(
 
 def _token(status: int, body: bytes) -> str:
     """The token of an answer. No message contains the body: it may hold one."""
-    if 400 <= status < 500 and status != 429:
+    if 400 <= status < 500 and status not in {408, 429}:  # those are of the moment: a time-out, too many at once
         raise RoomDenied(f"Daily's meeting tokens: expected a token, got HTTP {status}")
     try:
         token = orjson.loads(body)["token"] if status == 200 else None

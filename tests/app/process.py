@@ -45,6 +45,11 @@ class ServiceProcess:
                 pass
             return await self.process.wait()
 
+    def stop_reading(self) -> None:
+        """Nobody reads what it logs any longer."""
+        pipe = self.process._transport.get_pipe_transport(2)  # type: ignore[attr-defined] # there is no other way
+        pipe.close()
+
     async def _line(self) -> str:
         assert self.process.stderr is not None
         line = (await self.process.stderr.readline()).decode()

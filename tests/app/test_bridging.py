@@ -11,7 +11,7 @@ import aiohttp
 import jwt
 import pytest
 
-from relay.app.bridging import LEAKED, LEAKS_MAX, TOKEN_MARGIN_S, Releases, room_spec, token_source
+from relay.app.bridging import FORGET_S, LEAKED, LEAKS_MAX, TOKEN_MARGIN_S, Releases, room_spec, token_source
 from relay.app.room_urls import RoomPolicy
 from relay.app.settings import Settings
 from relay.bridge.events import Ended
@@ -20,6 +20,7 @@ from relay.errors import RoomRefused
 from relay.transfers.reasons import Reason
 from relay.transfers.record import TransferOrder
 from tests.app.served import ROOM, settings_with
+from tests.transfers.clock import ManualClock
 from tests.transfers.coordinated import order_for
 
 KEY = "an-api-key-of-a-domain-at-daily.co"
@@ -124,10 +125,36 @@ def test_a_room_that_lets_go_ends_the_row() -> None:
     assert releases.are_clean
 
 
-def test_a_worker_that_is_lost_says_nothing_of_rooms_that_let_go() -> None:
-    """One that a room held up is killed before it can tell of that."""
+def test_rooms_that_did_not_let_go_are_tried_again_later_and_one_more_is_too_many_then() -> None:
+    """A service that gets no calls, as it is not ready, would never hear of one that lets go."""
+    clock = ManualClock()
+    releases = Releases(now_s=lambda: clock.now_s)
+    for _ in range(2):
+        for _ in range(LEAKS_MAX):
+            releases.note(ended_with(**{LEAKED: 1}))
+        clock.advance(FORGET_S - 0.1)
+        assert not releases.are_clean
+        clock.advance(0.1)
+        assert releases.are_clean
+    releases.note(ended_with(**{LEAKED: 1}))
+    assert not releases.are_clean
+    releases.note(ended_with())
+    assert releases.are_clean
+
+
+def test_a_worker_that_is_lost_says_nothing_of_rooms() -> None:
     releases = Releases()
     for _ in range(LEAKS_MAX):
+        assert releases.are_clean
         releases.note(ended_with(**{LEAKED: 1}))
         releases.note(ended_with(worker_lost=1))
+    assert not releases.are_clean
+
+
+def test_a_worker_that_had_to_be_killed_to_end_is_one_that_its_room_held_up() -> None:
+    """What stops the whole process lets it tell of no leak."""
+    releases = Releases()
+    for _ in range(LEAKS_MAX):
+        assert releases.are_clean
+        releases.note(ended_with(worker_lost=1, worker_held_up=1))
     assert not releases.are_clean

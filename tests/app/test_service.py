@@ -10,7 +10,8 @@ import time
 import uuid
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -257,6 +258,44 @@ def test_a_service_that_is_asked_to_stop_is_not_ready_and_ends(store_url: str) -
             service.stop()
             await service.until_stopped()
             assert (await status(service, "/healthz"), await status(service, "/readyz")) == (200, 503)
+
+    run(scenario())
+
+
+class HangsUpNever:
+    """A coordinator whose carrier does not end a call."""
+
+    live_count = 1
+
+    def __init__(self) -> None:
+        self.asked_s: list[float] = []
+
+    async def shut_down(self, *, drain_timeout_s: float) -> None:
+        self.asked_s.append(drain_timeout_s)
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("stops", "bounds_s"), [(1, 0.3), (2, 0.1)])
+def test_a_carrier_that_hangs_up_never_is_waited_for_no_longer_than_the_rest(
+    monkeypatch: pytest.MonkeyPatch, stops: int, bounds_s: float
+) -> None:
+    """Behind the time of calls, if they had it, and once: not again when all the rest is ended."""
+    monkeypatch.setattr("relay.app.service.HURRY_S", 0.1)
+    settings = settings_for().model_copy(update={"drain_timeout_s": 0.2})
+    coordinator = HangsUpNever()
+
+    async def scenario() -> None:
+        service = Service(cast("Any", SimpleNamespace(coordinator=coordinator, settings=settings)), "")
+        for _ in range(stops):
+            service.stop()
+        with capture_logs() as logged:
+            began_s = time.monotonic()
+            await service.until_stopped()
+            await service.end()
+            took_s = time.monotonic() - began_s
+        assert took_s > bounds_s - 0.01
+        assert coordinator.asked_s == [0.2, 0]
+        assert [line["event"] for line in logged] == ["draining", "phones_may_be_alive"]
 
     run(scenario())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -250,6 +251,26 @@ def test_f44_spare_that_is_killed_is_replaced(run: Run) -> None:
     run(test())
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_f44_spare_that_has_died_unnoticed_is_not_given_out(run: Run, count: int) -> None:
+    """The next one is, or a fresh one."""
+
+    async def test() -> None:
+        async with pooled(spares=count) as here:
+            await here.pool.until_spares_ready()
+            dead, *others = [unused.worker.pid for unused in here.pool._spares._ready]
+            kill(dead, signal.SIGKILL)
+            os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop is to stand still
+            bridge, _ = await here.acquire()
+            assert bridge.pid != dead
+            assert bridge.pid in others or not others
+            await bridge.join()
+            await bridge.release(Reason.CANCELED_BY_API)
+            assert here.pool.lost_count == 0
+
+    run(test())
+
+
 def test_worker_that_dies_as_it_is_given_out_is_not_given_out(run: Run) -> None:
     async def test() -> None:
         async with pooled() as here:
@@ -260,6 +281,17 @@ def test_worker_that_dies_as_it_is_given_out_is_not_given_out(run: Run) -> None:
             with pytest.raises(Overloaded):
                 await asking
             assert here.pool.count == 0
+
+    run(test())
+
+
+def test_who_waits_for_spares_while_the_pool_closes_waits_no_longer(run: Run) -> None:
+    async def test() -> None:
+        async with pooled("is never ready", spares=1) as here:
+            waiting = asyncio.ensure_future(here.pool.until_spares_ready())
+            await asyncio.sleep(0)
+            await here.pool.close()
+            await asyncio.wait_for(waiting, 1)
 
     run(test())
 

@@ -148,6 +148,7 @@ def test_f22_release_of_a_worker_that_hangs_is_bounded_and_kills_it(run: Run, mo
             async with asyncio.timeout(QUICK.notice_timeout_s + QUICK.close_timeout_s + 1):
                 await asyncio.gather(*(bridge.release(Reason.CUSTOMER_LEFT) for _ in range(2)))
             ends_as_lost(here, told, Reason.CUSTOMER_LEFT)
+            assert here.endings[0][1].stats.faults[worker_bridge.HELD_UP] == 1, "what held it up may be its room"
             assert state_of(bridge.pid) == ""
 
     run(test())
@@ -161,6 +162,7 @@ def test_worker_that_reports_nothing_is_given_up(run: Run) -> None:
             bridge, told = await here.acquire(how_it_goes_on="is silent")
             await until_told(told, ports.BridgeEnded)
             ends_as_lost(here, told)
+            assert worker_bridge.HELD_UP not in here.endings[0][1].stats.faults, "it was not to end"
             await bridge.release(Reason.WORKER_LOST)
             assert state_of(bridge.pid) == ""
 

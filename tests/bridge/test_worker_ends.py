@@ -48,16 +48,32 @@ def test_when_the_front_is_gone_both_sides_are_said_goodbye_to(run: Run) -> None
     run(in_room(test))
 
 
-def test_worker_whose_log_nobody_reads_says_goodbye_all_the_same(run: Run) -> None:
+def full_disk() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+def pipe_without_a_reader() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.parametrize("log", [full_disk, pipe_without_a_reader])
+@pytest.mark.parametrize("is_told", [True, False], ids=["told to end", "left alone"])
+def test_f45_worker_whose_log_takes_nothing_ends_its_call_as_any_other(
+    run: Run, log: Callable[[], int], *, is_told: bool
+) -> None:
     async def test(scene: Scene) -> None:
-        reader, writer = os.pipe()
-        async with worker(stderr_to=writer) as here:
-            os.close(writer)
+        stderr = log()
+        async with worker(stderr_to=stderr) as here:
+            os.close(stderr)
             carrier = await talking(here, scene)
-            os.close(reader)
-            here.channel.close()
+            if is_told:
+                here.channel.send(End(Reason.CANCELED_BY_API))
+            else:
+                here.channel.close()
             async with asyncio.timeout(GONE_S):
-                assert await closed(carrier) == CloseCode.GOING_AWAY
+                assert await closed(carrier) == (CloseCode.NORMAL_CLOSURE if is_told else CloseCode.GOING_AWAY)
                 await scene.until_alone()
                 assert await here.exited() == 0
 

@@ -12,10 +12,13 @@ import pytest
 import yaml
 
 from relay.app.admission import WORKER_MEMORY_BYTES
+from relay.app.embedded_store import STOP_S
 from relay.app.machine import DESCRIPTORS_PER_TRANSFER
 from relay.app.service import HURRY_S, LINGER_S
 from relay.app.settings import Settings, load_settings
-from relay.transfers.coordinator import WRITE_MAX_S
+from relay.bridge.pooled_worker import EXIT_S
+from relay.bridge.settings import BridgeSettings
+from relay.bridge.worker_bridge import KILL_S, RELEASE_MARGIN_S
 from tests.docs.shell_pages import ROOT
 
 DEPLOY = ROOT / "docs" / "deploy"
@@ -24,8 +27,13 @@ UNIT = (DEPLOY / "relay.service").read_text()
 MANIFEST = {each["kind"]: each for each in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())}
 POD = MANIFEST["Deployment"]["spec"]["template"]
 DRAIN_S = Settings().drain_timeout_s
-GOODBYE_S = HURRY_S + LINGER_S + WRITE_MAX_S
-"""What a service takes at most after its calls have had their time."""
+BRIDGE = BridgeSettings()
+RELEASE_S = max(BRIDGE.notice_timeout_s + BRIDGE.close_timeout_s, BRIDGE.leave_timeout_s) + RELEASE_MARGIN_S + KILL_S
+GOODBYE_S = HURRY_S + LINGER_S + RELEASE_S + EXIT_S + 1 + STOP_S
+"""
+What a service takes at most after its calls have had their time: carriers to hang up, clients to go, what is left of
+bridges, their processes, its own store to end.
+"""
 
 
 def unit(name: str) -> str:
@@ -105,6 +113,7 @@ def test_the_manifest_leaves_calls_their_time_to_end(tmp_path: Path) -> None:
     grace_s = POD["spec"]["terminationGracePeriodSeconds"]
     assert (sleep, drain_s) == ("sleep", DRAIN_S)
     assert grace_s >= drain_s + int(seconds) + GOODBYE_S
+    assert f"at most {GOODBYE_S:g} s, in which phones that a carrier does not end within {HURRY_S} s" in PAGE
     assert f"`terminationGracePeriodSeconds: {grace_s}` is `drain_timeout_s` ({drain_s:g}), the {seconds} s of" in PAGE
 
 

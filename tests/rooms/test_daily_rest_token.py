@@ -60,6 +60,7 @@ def test_a_token_is_asked_for_one_room_with_an_end_and_no_owner() -> None:
         (Api(400), RoomDenied),
         (Api(401), RoomDenied),
         (Api(403), RoomDenied),
+        (Api(408), RoomUnreachable),
         (Api(429), RoomUnreachable),
         (Api(500), RoomUnreachable),
         (Api(200, b"<html>"), RoomUnreachable),
