@@ -208,13 +208,13 @@ class Spares:
 
     def _checked(self, seat: WorkerSeat) -> WorkerSeat:
         """It, unless it has died since it was given out, or all is over."""
-        if self._is_open and not seat.is_lost:
+        if self._is_open and seat.is_usable:
             return seat
         seat.kill()
         raise Overloaded(_DYING if self._is_open else _CLOSED, retry_after_s=RETRY_AFTER_S)
 
     def _give_back(self, seat: WorkerSeat) -> None:
-        if seat.is_lost or not self._is_open:
+        if not (seat.is_usable and self._is_open):
             seat.kill()
         else:
             self._offer(seat)

@@ -258,7 +258,7 @@ def test_f44_spare_that_has_died_unnoticed_is_not_given_out(run: Run, count: int
     async def test() -> None:
         async with pooled(spares=count) as here:
             await here.pool.until_spares_ready()
-            dead, *others = [unused.worker.pid for unused in here.pool._spares._ready]
+            dead, *others = [seat.pid for seat in here.pool._spares._ready]
             kill(dead, signal.SIGKILL)
             os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop is to stand still
             bridge, _ = await here.acquire()
