@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from relay._codec import MediaTemplate
 from relay.errors import LocalProtocolError
 from relay.media.format import AudioFormat
+
+MESSAGE_MAX_FRAMES: Final = 50
+"""Frames in one message to a carrier, at most: it cannot be played before the last of them has been said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,20 @@ class FrameRule:
         too_long = self.max_bytes is not None and size > self.max_bytes
         if size < self.min_bytes or too_long or size % self.multiple_bytes:
             raise LocalProtocolError(carrier, "payload", expected=str(self), got=f"{size} bytes")
+
+    def frames(self, frame_bytes: int) -> int:
+        """
+        How many frames of ``frame_bytes`` each make one message: the fewest that may.
+
+        Raises:
+            ValueError: no number of them does, up to ``MESSAGE_MAX_FRAMES``.
+        """
+        most_bytes = MESSAGE_MAX_FRAMES * frame_bytes if self.max_bytes is None else self.max_bytes
+        for frames in range(1, MESSAGE_MAX_FRAMES + 1):
+            size = frames * frame_bytes
+            if self.min_bytes <= size <= most_bytes and size % self.multiple_bytes == 0:
+                return frames
+        raise ValueError(f"frame rule: expected one for frames of {frame_bytes} bytes, got {self}")
 
 
 @dataclass(frozen=True, slots=True)
