@@ -69,22 +69,33 @@ class AgentToRoom:
         self._playout.clear()
         self._playout.played = False
 
-    def take(self, message: bytes | str, received_ns: int) -> Sequence[Event]:
+    def take(self, message: bytes, received_ns: int) -> Sequence[Event]:
         """
-        Read one message: audio goes towards the room, everything else is returned.
+        Read one text message: audio goes towards the room, everything else is returned.
 
         Raises:
             RemoteProtocolError: the message breaks the protocol, and nothing has changed.
         """
         if self._decoder is not None and self._template is not None:
             try:
-                decoded = self._decoder.push_message(message, self._template)  # type: ignore[arg-type] # JSON carriers send bytes
+                decoded = self._decoder.push_message(message, self._template)
             except ValueError:
                 decoded = None  # the adapter knows what is wrong with it
             if decoded is not None:
                 self._push(decoded, received_ns, self._decoder.sequence)
                 return _NO_EVENTS
         return [event for event in self._adapter.parse(message) if not self._took_audio(event, received_ns)]
+
+    def take_binary(self, message: bytes, received_ns: int) -> None:
+        """
+        Read one binary message: it holds nothing but audio.
+
+        Raises:
+            RemoteProtocolError: the message breaks the protocol, and nothing has changed.
+        """
+        payload = self._adapter.payload_of(message)
+        if payload and self._decoder is not None:  # always, as there is audio: the adapter has seen the start
+            self._take_payload(self._decoder, payload, received_ns, -1)
 
     def stats(self, *, whole_call: bool) -> AgentToRoomStats:
         """Where things stand, with the waits since the last call of this, or of the whole call."""
@@ -112,13 +123,16 @@ class AgentToRoom:
             self._template = self._adapter.media_in
         if not isinstance(event, AudioReceived) or self._decoder is None:
             return False
-        try:
-            decoded = self._decoder.push(event.payload)
-        except ValueError as error:
-            payload = f"{len(event.payload)} bytes"
-            raise RemoteProtocolError(self._adapter.name, "payload", expected=str(error), got=payload) from error
-        self._push(decoded, received_ns, -1 if event.sequence is None else event.sequence)
+        self._take_payload(self._decoder, event.payload, received_ns, -1 if event.sequence is None else event.sequence)
         return True
+
+    def _take_payload(self, decoder: Decoder, payload: bytes, received_ns: int, sequence: int) -> None:
+        try:
+            decoded = decoder.push(payload)
+        except ValueError as error:
+            got = f"{len(payload)} bytes"
+            raise RemoteProtocolError(self._adapter.name, "payload", expected=str(error), got=got) from error
+        self._push(decoded, received_ns, sequence)
 
     def _push(self, decoded: bytes, received_ns: int, sequence: int) -> None:
         self.frames += 1
