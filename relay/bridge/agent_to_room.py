@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from relay._codec import Decoder, MediaTemplate
+from relay._codec import Decoder, MediaTemplate, Resampler
 from relay.bridge.stats import NO_SPREAD, AgentToRoomStats, Tally, counted_on
 from relay.errors import RemoteProtocolError
 from relay.media.format import AudioFormat, pcm
@@ -42,15 +42,14 @@ class AgentToRoom:
     ) -> None:
         self._adapter = adapter
         self._room_rate_hz = room_rate_hz
-        self._byte_ns = 500_000_000 // room_rate_hz
+        self._microphone_ptime_ms = microphone_ptime_ms
         self._profile: Literal["balanced", "low_delay", "high_quality"] = profile
         self._decoder: Decoder | None = None
         self._template: MediaTemplate | None = None
         self._clock = clock
         self._tally = tally or Tally()
         self._lateness, self._own_time, self._wait = self._tally.lateness, self._tally.received, self._tally.wait
-        self._playout = Playout(room_rate_hz, pull_ms=microphone_ptime_ms, wait=self._wait.recent)
-        self.pull = self._playout.pull
+        self._play_at(room_rate_hz)
         self.last_audio_ns: int | None = None
         self.frames = 0
 
@@ -114,13 +113,29 @@ class AgentToRoom:
 
     def chain(self, carrier: AudioFormat) -> str:
         """The steps a frame takes."""
+        if self._playout_rate_hz != self._room_rate_hz:
+            return f"{carrier} -> {pcm(self._playout_rate_hz)} -> jitter -> {pcm(self._room_rate_hz)} -> room"
         return f"{carrier} -> jitter -> {pcm(self._room_rate_hz)} -> room"
+
+    def _begin(self, audio: AudioFormat) -> None:
+        if not self._adapter.capabilities.ordered and audio.rate_hz != self._room_rate_hz:
+            # A resampler goes on from the frame before: it must get them in their order, which playout makes.
+            self._play_at(audio.rate_hz)
+        self._decoder = Decoder(audio.encoding, audio.rate_hz, self._playout_rate_hz, profile=self._profile)
+        self._template = self._adapter.media_in
+
+    def _play_at(self, rate_hz: int) -> None:
+        self._playout_rate_hz = rate_hz
+        self._byte_ns = 500_000_000 // rate_hz
+        playout = self._playout = Playout(rate_hz, pull_ms=self._microphone_ptime_ms, wait=self._wait.recent)
+        self.pull = playout.pull
+        if rate_hz != self._room_rate_hz:
+            resampler = Resampler(rate_hz, self._room_rate_hz, profile=self._profile)
+            self.pull = lambda now_ns: resampler.push(playout.pull(now_ns))
 
     def _took_audio(self, event: Event, received_ns: int) -> bool:
         if isinstance(event, StreamStarted):
-            audio = event.format
-            self._decoder = Decoder(audio.encoding, audio.rate_hz, self._room_rate_hz, profile=self._profile)
-            self._template = self._adapter.media_in
+            self._begin(event.format)
         if not isinstance(event, AudioReceived) or self._decoder is None:
             return False
         self._take_payload(self._decoder, event.payload, received_ns, -1 if event.sequence is None else event.sequence)

@@ -49,7 +49,7 @@ class Durations:
 @dataclass(frozen=True, slots=True)
 class AgentToRoomStats:
     """
-    Spreads are since the last report, in ``Ended`` of the whole call.
+    Spreads are since the last report, in ``Ended`` of the whole call. ``frames`` are as long as the carrier makes them.
 
     ``lateness`` is how much more than its own length passed since the frame before. ``own_time`` is from the socket
     being readable to the frame being in the jitter buffer, ``wait`` to its being given to the room.

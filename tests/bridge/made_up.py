@@ -1,4 +1,4 @@
-"""A carrier that does not exist: binary L16 in messages of 100 ms or more, JSON beside it. Bridges must carry it too."""
+"""A carrier that does not exist: binary L16 in messages of 100 ms or more, JSON beside it. Bridges carry it too."""
 
 from __future__ import annotations
 
