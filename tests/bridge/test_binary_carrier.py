@@ -42,10 +42,11 @@ class Binary:
             self.case.carrier.send(text)
         if said:
             self.case.carrier.send_binary(said)
-        self.case.carrier.send_frames(Frame(Opcode.PING, b"read"))
-        while (frame := await self.case.carrier.receive()).opcode is not Opcode.PONG:
-            if frame.opcode is not Opcode.PING:
-                self.heard.append(frame)
+        for _ in range(2):  # the library answers a ping before it gives out what came with it
+            self.case.carrier.send_frames(Frame(Opcode.PING, b"read"))
+            while (frame := await self.case.carrier.receive()).opcode is not Opcode.PONG:
+                if frame.opcode is not Opcode.PING:
+                    self.heard.append(frame)
 
     async def talk(self, messages: list[bytes]) -> None:
         """The agent says a message every 100 ms."""
@@ -161,7 +162,8 @@ def test_full_carrier_gets_nothing_until_it_is_ready_again(run: Run) -> None:
             stats = carrier.case.bridge.stats(carrier.case.clock.now_ns()).room_to_agent
             assert stats is not None
             assert (stats.pauses, stats.frames_dropped) == (1, 20)
-            assert stats.queued_ms == pytest.approx(100, abs=1)  # and a pong
+            while carrier.outbox.queued_ms() > 101:  # noqa: ASYNC110 - the kernel has no event for an acknowledgement
+                await asyncio.sleep(0)
             await carrier.exchange(READY)
             assert len(carrier.heard) == before + 1  # what was held
             await carrier.talk(SILENCE)
