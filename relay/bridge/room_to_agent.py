@@ -197,11 +197,10 @@ class RoomToAgent:
     def _written(self, read_ns: int, now_ns: int) -> None:
         self.frames_sent += self._message_frames
         mark = self._buffer.sent(self._message_ms, now_ns)
-        if mark is not None:
-            self._mark(mark)
+        if mark is not None and not self._mark(mark):
+            self._buffer.not_sent(mark)
         self._own_time.recent.record(self._clock() - read_ns)
 
-    def _mark(self, name: str) -> None:
-        message = self._adapter.encode_mark(name)
-        if message:  # some adapters know that the carrier would drop it
-            self._connection.send_message(message)
+    def _mark(self, name: str) -> bool:
+        message = self._adapter.encode_mark(name)  # empty: the adapter knows that the carrier would drop it
+        return bool(message) and self._connection.send_message(message)

@@ -91,6 +91,10 @@ class CarrierBuffer:
             del self._out[next(iter(self._out))]
         return name
 
+    def not_sent(self, name: str) -> None:
+        """Note that the mark of that name was not sent after all."""
+        self._out.pop(name, None)
+
     def trimmed(self, duration_ms: float) -> None:
         """Note audio that was taken out instead of being sent."""
         self._trimmed_ms += duration_ms

@@ -281,6 +281,7 @@ def test_mark_that_the_adapter_does_not_make_is_not_sent(run: Run) -> None:
         async with sending(Full(message_ms=500)) as case:
             case.send(*SPEECH[:50])
             assert [opcode for opcode, _ in await case.frames(2)] == [Opcode.BINARY] * 2
+            assert case.agent._buffer.marks_out == 0
 
     run(test())
 

@@ -267,6 +267,18 @@ def test_one_mark_that_is_lost_means_nothing(carrier: Carrier) -> None:
     assert carrier.buffer.marks_out <= 1
 
 
+def test_mark_that_was_not_sent_is_not_waited_for(carrier: Carrier) -> None:
+    carrier.run(5_000)
+    for _ in range(150):
+        carrier.run(20)
+        for _, name in carrier.marks:
+            carrier.buffer.not_sent(name)
+        carrier.marks.clear()
+        assert carrier.excess_ms == 0
+    assert carrier.buffer.marks_out == 0
+    assert carrier.buffer.reached("0.12", 0)  # ours all the same
+
+
 def test_marks_that_never_come_back_are_not_kept_for_ever(carrier: Carrier) -> None:
     carrier.returns_marks = False
     carrier.run(60_000)
