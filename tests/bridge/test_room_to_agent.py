@@ -175,7 +175,7 @@ def test_t17_what_was_held_goes_out_when_the_peer_reads_again(run: Run) -> None:
         async with sending(TwilioAdapter(), receive_buffer_bytes=4096, queue_max_ms=200) as case:
             case.carrier.writer.transport.pause_reading()  # type: ignore[attr-defined] # as above
             case.send(*SPEECH[:100])
-            sent = case.agent.frames_sent
+            sent, held = case.agent.frames_sent, case.agent.outbox.held
             case.carrier.writer.transport.resume_reading()  # type: ignore[attr-defined] # as above
             heard = 0
             while heard < sent:
@@ -185,7 +185,7 @@ def test_t17_what_was_held_goes_out_when_the_peer_reads_again(run: Run) -> None:
             while case.agent.queued_ms() > 40:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0)
             case.send(SPEECH[100])
-            assert (case.agent.frames_sent, case.agent.frames_dropped) == (sent + 3, dropped)
+            assert (case.agent.frames_sent, case.agent.frames_dropped) == (sent + held + 1, dropped)
             assert case.agent.outbox.stalled_since_ns is None
 
     run(test())
@@ -251,6 +251,21 @@ def test_what_is_collected_is_delay_and_is_dropped_by_a_clear(run: Run) -> None:
                 (Opcode.BINARY, b"".join(SPEECH[10:15])),
             ]
             assert case.agent.clears == 1
+
+    run(test())
+
+
+def test_message_that_was_held_does_not_wait_for_the_next_to_be_whole(run: Run) -> None:
+    async def test() -> None:
+        async with sending(BinaryAdapter()) as case:
+            outbox = case.agent.outbox
+            outbox._socket_max_ms, usual_ms = 0, outbox._socket_max_ms
+            case.send(*SPEECH[:5])
+            assert (outbox.held, case.agent.frames_sent, case.agent.frames_taken) == (1, 0, 5)
+            outbox._socket_max_ms = usual_ms
+            case.send(SPEECH[5])
+            assert (outbox.held, case.agent.frames_sent, case.agent.frames_taken) == (0, 5, 6)
+            assert await case.frames(1) == [(Opcode.BINARY, b"".join(SPEECH[:5]))]
 
     run(test())
 
