@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
 import structlog
@@ -13,6 +13,7 @@ from websockets.asyncio.server import Server
 from websockets.exceptions import InvalidMessage
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from relay.bridge.media_connection import (
     CONNECTION_OPTIONS,
@@ -20,6 +21,7 @@ from relay.bridge.media_connection import (
     OPEN_TIMEOUT_S,
     PROTOCOL_OPTIONS,
     MediaConnection,
+    selected,
 )
 from relay.transfers.ports import MediaSocket
 
@@ -32,6 +34,7 @@ def adopt(
     media: MediaSocket,
     handler: Callable[[MediaConnection], Awaitable[None]],
     *,
+    subprotocol: str | None = None,
     open_timeout_s: float = OPEN_TIMEOUT_S,
 ) -> asyncio.Task[None]:
     """
@@ -40,6 +43,7 @@ def adopt(
     Args:
         media: whose descriptor is closed when the task is done, however it ends.
         handler: serves the connection until it is over.
+        subprotocol: the one to select, see ``media_connection.selected``.
         open_timeout_s: the handshake takes longer: the connection is dropped.
 
     Returns:
@@ -54,7 +58,8 @@ def adopt(
         os.close(media.descriptor)
         raise
     connected.settimeout(0)
-    task = asyncio.get_running_loop().create_task(_serve(connected, media.request, handler, open_timeout_s))
+    connection = _Adopted(media.request, subprotocol, **CONNECTION_OPTIONS)
+    task = asyncio.get_running_loop().create_task(_serve(connection, connected, handler, open_timeout_s))
     # Also if it is cancelled before it began. A transport that has the socket has detached it by then, or holds it.
     task.add_done_callback(lambda _: connected.close())
     return task
@@ -62,6 +67,17 @@ def adopt(
 
 class _Upgrade(ServerProtocol):
     """The library drops what is no HTTP without a word; whoever forwarded it, or us, is to find out what was wrong."""
+
+    def __init__(self, subprotocol: str | None) -> None:
+        super().__init__(**PROTOCOL_OPTIONS)
+        self._wanted = subprotocol
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        chosen = selected(self._wanted, subprotocols)
+        if chosen is None and self._wanted is not None:
+            # What was offered is not logged: some put tokens there.
+            log.warning("subprotocol_not_offered", expected=self._wanted, offered=len(subprotocols))
+        return chosen
 
     def send_eof(self) -> None:
         # Other errors than this one have been answered by now.
@@ -86,9 +102,8 @@ class _NoServer:
 class _Adopted(MediaConnection):
     """Reads ``request`` before anything that comes from the socket itself."""
 
-    def __init__(self, request: bytes, **options: Any) -> None:
-        protocol = _Upgrade(**PROTOCOL_OPTIONS)
-        super().__init__(protocol, cast("Server", _NoServer()), **options)
+    def __init__(self, request: bytes, subprotocol: str | None, **options: Any) -> None:
+        super().__init__(_Upgrade(subprotocol), cast("Server", _NoServer()), **options)
         self._request_bytes = request
         self.is_made = False
 
@@ -101,12 +116,11 @@ class _Adopted(MediaConnection):
 
 
 async def _serve(
+    connection: _Adopted,
     connected: socket.socket,
-    request: bytes,
     handler: Callable[[MediaConnection], Awaitable[None]],
     open_timeout_s: float,
 ) -> None:
-    connection = _Adopted(request, **CONNECTION_OPTIONS)
     try:
         if await _open(connection, connected, open_timeout_s):
             await handler(connection)

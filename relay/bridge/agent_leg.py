@@ -16,10 +16,21 @@ from relay.bridge.room_to_agent import LAST_MARK, RoomToAgent
 from relay.bridge.settings import BridgeSettings
 from relay.bridge.stats import Tally
 from relay.errors import RemoteProtocolError
-from relay.providers.base import DtmfReceived, Event, MarkReached, MediaAdapter, StreamStarted, StreamStopped
+from relay.providers.base import (
+    CarrierFault,
+    DtmfReceived,
+    Event,
+    FlowChanged,
+    MarkReached,
+    MediaAdapter,
+    StreamStarted,
+    StreamStopped,
+)
 from relay.rooms.base import Room
 from relay.transfers.reasons import Reason
 
+FAULT_MAX: Final = 200
+"""Characters of what a carrier says went wrong."""
 _ENDED_CODES: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.NO_STATUS_RCVD)
 
 
@@ -91,20 +102,24 @@ class AgentLeg:
 
     # What the connection reports
 
-    def message_received(self, message: bytes | str, received_ns: int) -> None:
-        """Take one message of the carrier."""
+    def text_received(self, message: bytes, received_ns: int) -> None:
+        """Take one text message of the carrier."""
         if self._over:
             return
         try:
             for event in self.agent_to_room.take(message, received_ns):
                 self._handle(event, received_ns)
-        except RemoteProtocolError as error:
-            self._faults.note("bad_message", error)
-            if self._bad_messages.exceeded():
-                self._end(Reason.PROVIDER_ERROR, f"too many bad messages, the last: {error}")
-        except Exception as error:  # noqa: BLE001 - one call's defect must end that call, not the process's event loop
-            self._faults.note("internal_error", repr(error))
-            self._end(Reason.INTERNAL_ERROR, repr(error))
+        except Exception as error:  # noqa: BLE001 - as ``_cannot_read`` says
+            self._cannot_read(error)
+
+    def binary_received(self, message: bytes, received_ns: int) -> None:
+        """Take one binary message of the carrier."""
+        if self._over:
+            return
+        try:
+            self.agent_to_room.take_binary(message, received_ns)
+        except Exception as error:  # noqa: BLE001 - as ``_cannot_read`` says
+            self._cannot_read(error)
 
     def connection_closed(self, ending: Ending, code: int, detail: str) -> None:
         """
@@ -126,7 +141,7 @@ class AgentLeg:
     def check(self, now_ns: int, *, elapsed_s: float) -> None:
         """Once a tick: forgive bad messages, ping when it is time, and write what was held."""
         if self.room_to_agent is not None:
-            self.room_to_agent.flush(now_ns)
+            self.room_to_agent.outbox.flush(now_ns)
         self._bad_messages.recover(elapsed_s)
         answered = self.connection.pongs > self._pongs_seen or self._pinged_ns is None
         known = self.connection.pongs >= ROUND_TRIPS  # until then every tick: the first may have waited for somebody
@@ -168,7 +183,7 @@ class AgentLeg:
         Returns when the carrier says that it was played, when the connection is over, or after ``timeout_s``.
         """
         sending = self.room_to_agent
-        if self._over or sending is None or sending.stalled_since_ns is not None:
+        if self._over or sending is None or not sending.takes_audio:
             return
         sending.say_last(sound)
         with contextlib.suppress(TimeoutError):
@@ -197,6 +212,16 @@ class AgentLeg:
         """Return when ``close`` has closed the connection."""
         await self._closed.wait()
 
+    def _cannot_read(self, error: Exception) -> None:
+        """Bad messages are borne for a while; a defect must end its own call, not the process's event loop."""
+        if not isinstance(error, RemoteProtocolError):
+            self._faults.note("internal_error", repr(error))
+            self._end(Reason.INTERNAL_ERROR, repr(error))
+            return
+        self._faults.note("bad_message", error)
+        if self._bad_messages.exceeded():
+            self._end(Reason.PROVIDER_ERROR, f"too many bad messages, the last: {error}")
+
     def _handle(self, event: Event, now_ns: int) -> None:
         match event:
             case MarkReached(name) if name == LAST_MARK:
@@ -206,23 +231,39 @@ class AgentLeg:
                     self.room_to_agent.mark_reached(name, now_ns)
             case DtmfReceived(digit):
                 self._listener.dtmf_received(digit)
+            case FlowChanged(paused):
+                self._change_flow(paused, now_ns)
+            case CarrierFault(detail):
+                self._faults.note("carrier_fault", detail[:FAULT_MAX])
             case StreamStarted():
                 self._start(event)
             case StreamStopped(reason):
                 self._end(Reason.AGENT_HUNG_UP, f"the carrier stopped the stream {reason}".rstrip())
 
+    def _change_flow(self, paused: bool, now_ns: int) -> None:  # noqa: FBT001 - as the event has it
+        if self.room_to_agent is None:
+            return
+        if paused:
+            self.room_to_agent.outbox.pause(now_ns)
+        else:
+            self.room_to_agent.outbox.resume(now_ns)
+
     def _start(self, started: StreamStarted) -> None:
-        self.room_to_agent = RoomToAgent(
-            self.connection,
-            self._adapter,
-            started.format,
-            room_rate_hz=self._room_rate_hz,
-            queue_max_ms=self._settings.queue_max_ms,
-            profile=self._settings.profile,
-            faults=self._faults,
-            clock=self._clock,
-            tally=self._tally,
-        )
+        try:
+            self.room_to_agent = RoomToAgent(
+                self.connection,
+                self._adapter,
+                started.format,
+                room_rate_hz=self._room_rate_hz,
+                queue_max_ms=self._settings.queue_max_ms,
+                profile=self._settings.profile,
+                faults=self._faults,
+                clock=self._clock,
+                tally=self._tally,
+            )
+        except ValueError as error:  # what this carrier's messages must hold cannot be made of frames
+            self._end(Reason.PROVIDER_ERROR, f"{self._adapter.name} {error}")
+            return
         self.connection.measure_round_trip(self._clock())
         self._listener.stream_started(
             started,

@@ -116,7 +116,8 @@ class AgentLegs:
             connected_since_ns=self._connected_ns,
             audio_seen_ns=(leg.agent_to_room.last_audio_ns or leg.connected_ns) if leg is not None else None,
             ping_unanswered_since_ns=leg.ping_unanswered_since_ns if leg is not None else None,
-            write_stalled_since_ns=sending.stalled_since_ns if sending is not None else None,
+            write_stalled_since_ns=sending.outbox.stalled_since_ns if sending is not None else None,
+            paused_since_ns=sending.outbox.paused_since_ns if sending is not None else None,
             microphone_silent_since_ns=microphone_silent_since_ns,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from relay._codec import Decoder, MediaTemplate
+from relay._codec import Decoder, MediaTemplate, Resampler
 from relay.bridge.stats import NO_SPREAD, AgentToRoomStats, Tally, counted_on
 from relay.errors import RemoteProtocolError
 from relay.media.format import AudioFormat, pcm
@@ -42,15 +42,14 @@ class AgentToRoom:
     ) -> None:
         self._adapter = adapter
         self._room_rate_hz = room_rate_hz
-        self._byte_ns = 500_000_000 // room_rate_hz
+        self._microphone_ptime_ms = microphone_ptime_ms
         self._profile: Literal["balanced", "low_delay", "high_quality"] = profile
         self._decoder: Decoder | None = None
         self._template: MediaTemplate | None = None
         self._clock = clock
         self._tally = tally or Tally()
         self._lateness, self._own_time, self._wait = self._tally.lateness, self._tally.received, self._tally.wait
-        self._playout = Playout(room_rate_hz, pull_ms=microphone_ptime_ms, wait=self._wait.recent)
-        self.pull = self._playout.pull
+        self._play_at(room_rate_hz)
         self.last_audio_ns: int | None = None
         self.frames = 0
 
@@ -69,22 +68,33 @@ class AgentToRoom:
         self._playout.clear()
         self._playout.played = False
 
-    def take(self, message: bytes | str, received_ns: int) -> Sequence[Event]:
+    def take(self, message: bytes, received_ns: int) -> Sequence[Event]:
         """
-        Read one message: audio goes towards the room, everything else is returned.
+        Read one text message: audio goes towards the room, everything else is returned.
 
         Raises:
             RemoteProtocolError: the message breaks the protocol, and nothing has changed.
         """
         if self._decoder is not None and self._template is not None:
             try:
-                decoded = self._decoder.push_message(message, self._template)  # type: ignore[arg-type] # JSON carriers send bytes
+                decoded = self._decoder.push_message(message, self._template)
             except ValueError:
                 decoded = None  # the adapter knows what is wrong with it
             if decoded is not None:
                 self._push(decoded, received_ns, self._decoder.sequence)
                 return _NO_EVENTS
         return [event for event in self._adapter.parse(message) if not self._took_audio(event, received_ns)]
+
+    def take_binary(self, message: bytes, received_ns: int) -> None:
+        """
+        Read one binary message: it holds nothing but audio.
+
+        Raises:
+            RemoteProtocolError: the message breaks the protocol, and nothing has changed.
+        """
+        payload = self._adapter.payload_of(message)
+        if payload and self._decoder is not None:  # always, as there is audio: the adapter has seen the start
+            self._take_payload(self._decoder, payload, received_ns, -1)
 
     def stats(self, *, whole_call: bool) -> AgentToRoomStats:
         """Where things stand, with the waits since the last call of this, or of the whole call."""
@@ -103,22 +113,41 @@ class AgentToRoom:
 
     def chain(self, carrier: AudioFormat) -> str:
         """The steps a frame takes."""
+        if self._playout_rate_hz != self._room_rate_hz:
+            return f"{carrier} -> {pcm(self._playout_rate_hz)} -> jitter -> {pcm(self._room_rate_hz)} -> room"
         return f"{carrier} -> jitter -> {pcm(self._room_rate_hz)} -> room"
+
+    def _begin(self, audio: AudioFormat) -> None:
+        if not self._adapter.capabilities.ordered and audio.rate_hz != self._room_rate_hz:
+            # A resampler goes on from the frame before: it must get them in their order, which playout makes.
+            self._play_at(audio.rate_hz)
+        self._decoder = Decoder(audio.encoding, audio.rate_hz, self._playout_rate_hz, profile=self._profile)
+        self._template = self._adapter.media_in
+
+    def _play_at(self, rate_hz: int) -> None:
+        self._playout_rate_hz = rate_hz
+        self._byte_ns = 500_000_000 // rate_hz
+        playout = self._playout = Playout(rate_hz, pull_ms=self._microphone_ptime_ms, wait=self._wait.recent)
+        self.pull = playout.pull
+        if rate_hz != self._room_rate_hz:
+            resampler = Resampler(rate_hz, self._room_rate_hz, profile=self._profile)
+            self.pull = lambda now_ns: resampler.push(playout.pull(now_ns))
 
     def _took_audio(self, event: Event, received_ns: int) -> bool:
         if isinstance(event, StreamStarted):
-            audio = event.format
-            self._decoder = Decoder(audio.encoding, audio.rate_hz, self._room_rate_hz, profile=self._profile)
-            self._template = self._adapter.media_in
+            self._begin(event.format)
         if not isinstance(event, AudioReceived) or self._decoder is None:
             return False
-        try:
-            decoded = self._decoder.push(event.payload)
-        except ValueError as error:
-            payload = f"{len(event.payload)} bytes"
-            raise RemoteProtocolError(self._adapter.name, "payload", expected=str(error), got=payload) from error
-        self._push(decoded, received_ns, -1 if event.sequence is None else event.sequence)
+        self._take_payload(self._decoder, event.payload, received_ns, -1 if event.sequence is None else event.sequence)
         return True
+
+    def _take_payload(self, decoder: Decoder, payload: bytes, received_ns: int, sequence: int) -> None:
+        try:
+            decoded = decoder.push(payload)
+        except ValueError as error:
+            got = f"{len(payload)} bytes"
+            raise RemoteProtocolError(self._adapter.name, "payload", expected=str(error), got=got) from error
+        self._push(decoded, received_ns, sequence)
 
     def _push(self, decoded: bytes, received_ns: int, sequence: int) -> None:
         self.frames += 1

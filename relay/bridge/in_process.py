@@ -139,7 +139,11 @@ class InProcessBridge:
         except BaseException:
             os.close(socket.descriptor)
             raise
-        connection = adopt(socket, lambda connection: self._bridge.serve(connection, adapter))
+        connection = adopt(
+            socket,
+            lambda connection: self._bridge.serve(connection, adapter),
+            subprotocol=adapter.capabilities.subprotocol,
+        )
         self._connections.add(connection)
         connection.add_done_callback(self._connections.discard)
 

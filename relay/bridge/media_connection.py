@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final, Protocol, cast
 
@@ -16,6 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
+from websockets.typing import Subprotocol
 
 from relay.bridge.socket_queue import prepare, unacknowledged_bytes
 from relay.providers.fields import MESSAGE_MAX_BYTES
@@ -48,8 +49,11 @@ class Ending(Enum):
 class MediaReceiver(Protocol):
     """What a media connection reports to. Must not raise."""
 
-    def message_received(self, message: bytes | str, received_ns: int) -> None:
-        """One whole message (text still as UTF-8 bytes), and when the socket was readable."""
+    def text_received(self, message: bytes, received_ns: int) -> None:
+        """One whole text message, still as UTF-8 bytes, and when the socket was readable."""
+
+    def binary_received(self, message: bytes, received_ns: int) -> None:
+        """One whole binary message, and when the socket was readable."""
 
     def connection_closed(self, ending: Ending, code: int, detail: str) -> None:
         """The connection is over. Comes once."""
@@ -77,8 +81,9 @@ class MediaConnection(ServerConnection):
         self.pongs = 0
         self._descriptor = -1
         self._ping_sent_ns = 0
-        self._early: list[tuple[bytes, int]] = []
+        self._early: list[tuple[Opcode, bytes, int]] = []
         self._fragments: list[bytes] = []
+        self._fragments_of = Opcode.TEXT
         self._closing: asyncio.TimerHandle | None = None
         self._closed: tuple[Ending, int, str] | None = None
 
@@ -87,8 +92,11 @@ class MediaConnection(ServerConnection):
         self.receiver = receiver
         self._clock = clock
         early, self._early = self._early, []
-        for message, received_ns in early:
-            receiver.message_received(message, received_ns)
+        for opcode, message, received_ns in early:
+            if opcode is Opcode.TEXT:
+                receiver.text_received(message, received_ns)
+            else:
+                receiver.binary_received(message, received_ns)
         if self._closed is not None:
             receiver.connection_closed(*self._closed)
 
@@ -116,9 +124,9 @@ class MediaConnection(ServerConnection):
         opcode = event.opcode
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
             if event.fin:
-                self._deliver(bytes(event.data))
+                self._deliver(opcode, bytes(event.data))
             else:
-                self._fragments = [bytes(event.data)]
+                self._fragments, self._fragments_of = [bytes(event.data)], opcode
         elif opcode is Opcode.CONT:
             self._take_fragment(event)
         elif opcode is Opcode.PONG:
@@ -140,11 +148,17 @@ class MediaConnection(ServerConnection):
         if self.receiver is not None:
             self.receiver.connection_closed(*self._closed)
 
-    def _deliver(self, message: bytes) -> None:
-        if self.receiver is not None:
-            self.receiver.message_received(message, self.received_ns)
-        elif len(self._early) < EARLY_MESSAGES_MAX:
-            self._early.append((message, self.received_ns))
+    def _deliver(self, opcode: Opcode, message: bytes) -> None:
+        if self.receiver is None:
+            self._keep_early(opcode, message)
+        elif opcode is Opcode.TEXT:
+            self.receiver.text_received(message, self.received_ns)
+        else:
+            self.receiver.binary_received(message, self.received_ns)
+
+    def _keep_early(self, opcode: Opcode, message: bytes) -> None:
+        if len(self._early) < EARLY_MESSAGES_MAX:
+            self._early.append((opcode, message, self.received_ns))
         else:
             self._fail(CloseCode.TRY_AGAIN_LATER, "nobody took the stream")
 
@@ -153,7 +167,7 @@ class MediaConnection(ServerConnection):
         self._fragments.append(bytes(event.data))
         if event.fin:
             fragments, self._fragments = self._fragments, []
-            self._deliver(b"".join(fragments))
+            self._deliver(self._fragments_of, b"".join(fragments))
         elif len(self._fragments) > FRAGMENTS_MAX:
             self._fail(CloseCode.POLICY_VIOLATION, f"more than {FRAGMENTS_MAX} fragments in a message")
 
@@ -212,12 +226,23 @@ class MediaConnection(ServerConnection):
         self.pongs += 1
 
 
+def selected(subprotocol: str | None, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """
+    The subprotocol to answer an upgrade with: ``subprotocol`` if it is offered, else none.
+
+    A server must not name one that was not offered (RFC 6455, 4.2.2). To refuse whoever does not offer it would refuse
+    carriers that do without; one that does not closes by itself.
+    """
+    return next((each for each in offered if each == subprotocol), None)
+
+
 async def serve_media(
     handler: Callable[[MediaConnection], Awaitable[None]],
     *,
     host: str,
     port: int,
     authorise: Callable[[ServerConnection, Request], Awaitable[Response | None] | Response | None] | None = None,
+    subprotocol: str | None = None,
 ) -> Server:
     """
     Listen for carriers' media streams.
@@ -227,6 +252,7 @@ async def serve_media(
         host: the address to listen on.
         port: 0 for any that is free.
         authorise: decides on a request before it is upgraded; a response refuses it.
+        subprotocol: the one to select, see ``selected``.
     """
     return await serve(
         cast("Callable[[ServerConnection], Awaitable[None]]", handler),
@@ -234,6 +260,7 @@ async def serve_media(
         port,
         create_connection=MediaConnection,
         process_request=authorise,
+        select_subprotocol=lambda _, offered: selected(subprotocol, offered),
         compression=None,  # audio does not compress, and a compressed message is a bomb
         open_timeout=OPEN_TIMEOUT_S,
         **PROTOCOL_OPTIONS,

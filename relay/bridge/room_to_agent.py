@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Literal
@@ -12,15 +10,13 @@ from typing import Final, Literal
 from relay._codec import Encoder, MediaTemplate
 from relay.bridge.faults import Faults
 from relay.bridge.media_connection import MediaConnection
-from relay.bridge.settings import QUEUE_MIN_MS
+from relay.bridge.outbox import Outbox
 from relay.bridge.stats import NO_SPREAD, RoomToAgentStats, Tally, counted_on
 from relay.media.carrier_buffer import CLEAR_ABOVE_MS, CarrierBuffer
 from relay.media.drain import Drain
 from relay.media.format import PTIME_MS, AudioFormat, pcm
 from relay.providers.base import MediaAdapter
 
-_FRAME_HEADER_BYTES: Final = 4  # of a WebSocket message of 126 to 65535 bytes to a client
-_HELD_MAX_MS: Final = QUEUE_MIN_MS - 2 * PTIME_MS
 LAST_MARK: Final = "last"
 """Comes back when what was said last has been played."""
 
@@ -29,9 +25,8 @@ class RoomToAgent:
     """
     One direction of one bridge, from the carrier's start on.
 
-    Frames that the socket cannot take are held, two at most, the oldest dropped first: the sum of what waits here, in
-    the process and in the kernel stays under ``queue_max_ms``. A healthy path holds what is in flight, one round trip
-    of it, and that is not waiting: it is allowed on top.
+    A message holds one frame, or as many as the carrier's frame rule asks for: these are collected. Messages that the
+    socket cannot take, or the carrier does not want, are held: see ``Outbox``.
 
     Args:
         connection: an open connection.
@@ -43,6 +38,9 @@ class RoomToAgent:
         faults: told of what is dropped.
         clock: monotonic ns.
         tally: goes on from stream to stream of a bridge.
+
+    Raises:
+        ValueError: the carrier's frame rule has no place for whole frames.
     """
 
     def __init__(
@@ -64,19 +62,26 @@ class RoomToAgent:
         self._room_rate_hz = room_rate_hz
         self._encoder = Encoder(audio.encoding, audio.rate_hz, room_rate_hz, profile=profile)
         self._template: MediaTemplate | None = adapter.media_out
-        self._text = adapter.capabilities.messages == "text"
-        self._socket_max_ms = queue_max_ms - _HELD_MAX_MS
+        self._text = adapter.capabilities.audio == "text"
         self._faults = faults
         self._clock = clock
+        self._message_frames = adapter.frame_rule.frames(audio.size_bytes(PTIME_MS))
+        self._message_ms = self._message_frames * PTIME_MS
         self._frame_bytes = pcm(room_rate_hz).size_bytes(PTIME_MS)
-        self._held: deque[tuple[bytes, int]] = deque()
-        self._pending = b""
+        self._whole_bytes = self._message_frames * self._frame_bytes
+        self._pending = b""  # what is collected for the next message
         self._drain = Drain(room_rate_hz)
-        self._buffer = CarrierBuffer(marks=adapter.capabilities.marks)
+        self._buffer = CarrierBuffer(marks=adapter.capabilities.marks, message_ms=self._message_ms)
         self._tally = tally or Tally()
         self._own_time = self._tally.sent
-        self._message_bytes = audio.size_bytes(PTIME_MS)
-        self.stalled_since_ns: int | None = None
+        self.outbox = Outbox(
+            connection,
+            text=self._text,
+            message_ms=self._message_ms,
+            message_bytes=audio.size_bytes(self._message_ms),
+            queue_max_ms=queue_max_ms,
+            on_written=self._written,
+        )
         self.frames_sent = 0
         self.frames_dropped = 0
         self.trimmed_ms = 0.0
@@ -84,37 +89,37 @@ class RoomToAgent:
 
     def send(self, frame: bytes, read_ns: int) -> None:
         """Send 20 ms of the room's PCM, or what is left of it when the carrier has too much already."""
-        excess_ms = self._buffer.excess_ms(read_ns, round_trip_ms=self._connection.round_trip_ms)
-        if excess_ms > 0 or self._pending:
-            self._send_trimmed(frame, excess_ms, read_ns)
-        else:
+        collected, part_bytes = divmod(len(self._pending), self._frame_bytes)
+        excess_ms = self._buffer.excess_ms(
+            read_ns, round_trip_ms=self._connection.round_trip_ms, collected_ms=collected * PTIME_MS
+        )
+        if excess_ms > 0 or part_bytes:
+            frame = self._trimmed(frame, excess_ms, part_bytes)
+        if not self._pending and len(frame) == self._whole_bytes:
             self._encode(frame, read_ns)
-
-    def flush(self, now_ns: int) -> float:
-        """Write what is held and fits; returns how many ms fit beyond it."""
-        room_ms = self._socket_max_ms - self._socket_ms()
-        while self._held and room_ms >= PTIME_MS:
-            self._write(*self._held.popleft(), now_ns)
-            room_ms -= PTIME_MS
-        return room_ms
+        else:
+            self._collect(frame, read_ns)
 
     def clear(self) -> None:
         """Drop everything that the agent has not heard yet, here and, where it can be done, at the carrier."""
-        self._held.clear()
+        self.outbox.clear()
         self._pending = b""
-        self.stalled_since_ns = None
         if self._adapter.capabilities.clear:
             self._buffer.clear()
-            self._connection.send_message(self._adapter.encode_clear(), text=self._text)
+            for message in self._adapter.encode_clear():
+                self._connection.send_message(message)
             self.clears += 1
 
     def say_last(self, sound: bytes) -> None:
-        """Let the agent hear ``sound``, whole frames, in place of what has not been heard yet. Nothing comes after."""
+        """Let the agent hear ``sound``, and silence up to a whole message, in place of what has not been heard yet."""
         self.clear()
-        for at in range(0, len(sound), self._frame_bytes):
-            self._connection.send_message(self._message(sound[at : at + self._frame_bytes]), text=self._text)
+        for at in range(0, len(sound), self._whole_bytes):
+            whole = sound[at : at + self._whole_bytes].ljust(self._whole_bytes, b"\0")
+            self._connection.send_message(self._message(whole), text=self._text)
         if self._adapter.capabilities.marks:
-            self._connection.send_message(self._adapter.encode_mark(LAST_MARK), text=self._text)
+            self._mark(LAST_MARK)
+            # To some carriers a mark is reached when what follows it begins.
+            self._connection.send_message(self._message(bytes(self._whole_bytes)), text=self._text)
 
     def mark_reached(self, name: str, now_ns: int) -> None:
         """Take a mark that the carrier returned."""
@@ -122,13 +127,18 @@ class RoomToAgent:
             self._faults.note("unknown_mark", f"expected a mark of this stream, got {name[:40]!r}")
 
     @property
+    def takes_audio(self) -> bool:
+        """Whether anything that is sent now would be read, and played."""
+        return self.outbox.stalled_since_ns is None and self.outbox.paused_since_ns is None
+
+    @property
     def frames_taken(self) -> int:
         """Frames that were sent, and that are to be."""
-        return self.frames_sent + len(self._held)
+        return self.frames_sent + self.outbox.held * self._message_frames + len(self._pending) // self._frame_bytes
 
     def queued_ms(self) -> float:
-        """Audio on our side that the carrier has not acknowledged, and what is held."""
-        return self._socket_ms() + len(self._held) * PTIME_MS
+        """Audio on our side: what the carrier has not acknowledged, what is held, and what is collected."""
+        return self.outbox.queued_ms() + pcm(self._room_rate_hz).duration_ms(len(self._pending))
 
     def stats(self, now_ns: int, *, whole_call: bool) -> RoomToAgentStats:
         """Where things stand, with our own time since the last call of this, or of the whole call."""
@@ -141,6 +151,7 @@ class RoomToAgent:
             frames_dropped=self.frames_dropped,
             trimmed_ms=round(self.trimmed_ms),
             clears=self.clears,
+            pauses=self.outbox.pauses,
             own_time=NO_SPREAD,
             queued_ms=self.queued_ms(),
             carrier_buffer_ms=self._buffer.depth_ms(now_ns, round_trip_ms=self._connection.round_trip_ms),
@@ -151,59 +162,45 @@ class RoomToAgent:
         """The steps a frame takes."""
         return f"room -> {pcm(self._room_rate_hz)} -> {self._audio} -> {self._adapter.name}"
 
-    def _send_trimmed(self, frame: bytes, excess_ms: float, read_ns: int) -> None:
+    def _trimmed(self, frame: bytes, excess_ms: float, part_bytes: int) -> bytes:
         if excess_ms > CLEAR_ABOVE_MS and self._adapter.capabilities.clear:
             self._faults.note("carrier_buffer_cleared", f"{excess_ms:.0f} ms too much")
             self.clear()
-            self._encode(frame, read_ns)
-            return
+            return frame
         # What waits here for a whole frame is delay too.
-        excess_ms += pcm(self._room_rate_hz).duration_ms(len(self._pending))
+        excess_ms += pcm(self._room_rate_hz).duration_ms(part_bytes)
         kept = self._drain.push(frame, excess_ms)
         trimmed_ms = pcm(self._room_rate_hz).duration_ms(len(frame) - len(kept))
         self.trimmed_ms += trimmed_ms
         self._buffer.trimmed(trimmed_ms)
+        return kept
+
+    def _collect(self, kept: bytes, read_ns: int) -> None:
         self._pending += kept
-        while len(self._pending) >= self._frame_bytes:
-            whole, self._pending = self._pending[: self._frame_bytes], self._pending[self._frame_bytes :]
+        if len(self._pending) >= self._whole_bytes:
+            whole, self._pending = self._pending[: self._whole_bytes], self._pending[self._whole_bytes :]
             self._encode(whole, read_ns)
+        elif self.outbox.held:  # which need not wait for the next message
+            self.outbox.flush(read_ns)
 
-    def _message(self, frame: bytes) -> bytes:
+    def _message(self, whole: bytes) -> bytes:
         if self._template is not None:
-            return self._encoder.push_message(frame, self._template)
-        return self._adapter.encode_audio(self._encoder.push(frame))
+            return self._encoder.push_message(whole, self._template)
+        return self._adapter.encode_audio(self._encoder.push(whole))
 
-    def _encode(self, frame: bytes, now_ns: int) -> None:
-        message = self._message(frame)
-        self._message_bytes = len(message) + _FRAME_HEADER_BYTES
-        if self.flush(now_ns) >= PTIME_MS:
-            self._write(message, now_ns, now_ns)
-        else:
-            self._hold(message, now_ns)
+    def _encode(self, whole: bytes, now_ns: int) -> None:
+        dropped = self.outbox.put(self._message(whole), now_ns) * self._message_frames
+        if dropped:
+            self.frames_dropped += dropped
+            self._faults.note("frame_dropped", "the carrier takes our audio too slowly", dropped)
 
-    def _hold(self, message: bytes, now_ns: int) -> None:
-        if self.stalled_since_ns is None:
-            self.stalled_since_ns = now_ns
-        self._held.append((message, now_ns))
-        while len(self._held) * PTIME_MS > _HELD_MAX_MS:
-            self._held.popleft()
-            self.frames_dropped += 1
-            self._faults.note("frame_dropped", "the carrier takes our audio too slowly")
-
-    def _write(self, message: bytes, read_ns: int, now_ns: int) -> None:
-        if not self._connection.send_message(message, text=self._text):
-            return
-        self.stalled_since_ns = None
-        self.frames_sent += 1
-        mark = self._buffer.sent(PTIME_MS, now_ns)
-        if mark is not None:
-            self._connection.send_message(self._adapter.encode_mark(mark), text=self._text)
+    def _written(self, read_ns: int, now_ns: int) -> None:
+        self.frames_sent += self._message_frames
+        mark = self._buffer.sent(self._message_ms, now_ns)
+        if mark is not None and not self._mark(mark):
+            self._buffer.not_sent(mark)
         self._own_time.recent.record(self._clock() - read_ns)
 
-    def _socket_ms(self) -> float:
-        """Audio in the socket beyond what a path of this length has in flight."""
-        return max(self._connection.queued_bytes() * PTIME_MS / self._message_bytes - self._in_flight_ms(), 0.0)
-
-    def _in_flight_ms(self) -> float:
-        shortest_ms = self._connection.round_trip_min_ms
-        return shortest_ms if math.isfinite(shortest_ms) else 0.0
+    def _mark(self, name: str) -> bool:
+        message = self._adapter.encode_mark(name)  # empty: the adapter knows that the carrier would drop it
+        return bool(message) and self._connection.send_message(message)

@@ -12,7 +12,7 @@ from relay.media.playout import PlayoutStats
 _COUNTS: Final = (
     *("frames_received", "frames_lost", "frames_late", "frames_duplicate", "frames_overrun", "underruns"),
     *("concealed_ms", "drained_ms", "retimed_samples"),
-    *("frames", "frames_dropped", "trimmed_ms", "clears"),
+    *("frames", "frames_dropped", "trimmed_ms", "clears", "pauses"),
 )
 
 
@@ -49,7 +49,7 @@ class Durations:
 @dataclass(frozen=True, slots=True)
 class AgentToRoomStats:
     """
-    Spreads are since the last report, in ``Ended`` of the whole call.
+    Spreads are since the last report, in ``Ended`` of the whole call. ``frames`` are as long as the carrier makes them.
 
     ``lateness`` is how much more than its own length passed since the frame before. ``own_time`` is from the socket
     being readable to the frame being in the jitter buffer, ``wait`` to its being given to the room.
@@ -64,12 +64,17 @@ class AgentToRoomStats:
 
 @dataclass(frozen=True, slots=True)
 class RoomToAgentStats:
-    """``own_time`` is from the frame being read from the room to its being written to the socket; spreads as above."""
+    """
+    ``own_time`` is from a message's last frame being read from the room to its being written to the socket; spreads as
+    above. ``frames`` are of 20 ms, however many are in a message. ``pauses`` is how often the carrier's buffer was
+    full. ``queued_ms`` has in it what is collected for the next message.
+    """
 
     frames: int
     frames_dropped: int
     trimmed_ms: int
     clears: int
+    pauses: int
     own_time: Spread
     queued_ms: float
     carrier_buffer_ms: float

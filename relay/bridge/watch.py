@@ -31,6 +31,7 @@ class Signs:
     audio_seen_ns: int | None = None
     ping_unanswered_since_ns: int | None = None
     write_stalled_since_ns: int | None = None
+    paused_since_ns: int | None = None
     microphone_silent_since_ns: int | None = None
 
 
@@ -95,6 +96,13 @@ def look(signs: Signs, settings: BridgeSettings, now_ns: int) -> Verdict | None:
             settings.write_stall_timeout_s,
             Reason.MEDIA_LOST,
             "the carrier read nothing",
+            is_of_leg=True,
+        ),
+        _Rule(
+            signs.paused_since_ns,
+            settings.write_stall_timeout_s,
+            Reason.MEDIA_LOST,
+            "the carrier's buffer was full",
             is_of_leg=True,
         ),
         _Rule(

@@ -51,14 +51,16 @@ class CarrierBuffer:
 
     Args:
         marks: whether the carrier has marks.
+        message_ms: audio sent at a time. The carrier has to have that, too: the least way contains it.
     """
 
-    def __init__(self, *, marks: bool) -> None:
+    def __init__(self, *, marks: bool, message_ms: int = PTIME_MS) -> None:
         self._marks = marks
+        self._message_ms = message_ms
         self._way_ms = 0.0
         self._updated_ns = 0
-        self._least_ms = math.inf if marks else 0.0
-        self._own_max_ms = OWN_MAX_MS
+        self._least_ms = math.inf if marks else float(message_ms - PTIME_MS)
+        self._own_max_ms = OWN_MAX_MS + message_ms - PTIME_MS
         self._trimmed_ms = 0.0
         self._trimming = False
         self._generation = 0
@@ -89,6 +91,10 @@ class CarrierBuffer:
             del self._out[next(iter(self._out))]
         return name
 
+    def not_sent(self, name: str) -> None:
+        """Note that the mark of that name was not sent after all."""
+        self._out.pop(name, None)
+
     def trimmed(self, duration_ms: float) -> None:
         """Note audio that was taken out instead of being sent."""
         self._trimmed_ms += duration_ms
@@ -118,16 +124,16 @@ class CarrierBuffer:
         self._since_mark_ms = 0
         self._out.clear()
         self._last = None
-        self._way_ms = 0.0 if math.isinf(self._least_ms) else self._least_ms
+        self._way_ms = 0.0 if math.isinf(self._least_ms) else max(self._least_ms - self._message_ms + PTIME_MS, 0.0)
 
     def depth_ms(self, now_ns: int, *, round_trip_ms: float) -> float:
         """Audio the carrier has not played yet; ``round_trip_ms`` is the network's part of a mark's way."""
         return max(self._way_now_ms(now_ns) - (round_trip_ms if self._last else 0.0), 0.0)
 
-    def excess_ms(self, now_ns: int, *, round_trip_ms: float) -> float:
-        """What trimming could take away, 0.0 if nothing."""
+    def excess_ms(self, now_ns: int, *, round_trip_ms: float, collected_ms: float = 0.0) -> float:
+        """What trimming could take away, 0.0 if nothing; ``collected_ms`` is what waits for its message to be whole."""
         least_ms = min(self._least_ms, self._own_max_ms + round_trip_ms)
-        above_ms = self._way_now_ms(now_ns) - least_ms
+        above_ms = self._way_now_ms(now_ns) + collected_ms - least_ms
         self._trimming = above_ms > (TRIM_TO_MS if self._trimming else TOLERANCE_MS)
         return above_ms - TRIM_TO_MS if self._trimming else 0.0
 
@@ -152,5 +158,5 @@ class CarrierBuffer:
         self._updated_ns = now_ns
         if not self._marks:
             elapsed_ms *= 1 + FORGET_PER_MS
-        dry_ms = 0.0 if math.isinf(self._least_ms) else min(self._least_ms, self._own_max_ms) - PTIME_MS
+        dry_ms = 0.0 if math.isinf(self._least_ms) else min(self._least_ms, self._own_max_ms) - self._message_ms
         self._way_ms = max(self._way_ms - elapsed_ms, dry_ms, 0.0)

@@ -23,6 +23,7 @@ _SILENT_NS: Final = 500_000_000  # without a frame: the sender is silent, what c
 _TICK_NS: Final = 1_000_000_000
 _PULL_SLACK_NS: Final = 5_000_000  # of the room's timer; beyond it the room has stalled, or makes up for it
 _CONCEALED_MS: Final = 60  # then the concealer has faded to silence
+_SHORT_MS: Final = 5.0  # of delay; less is soon put in by re-timing
 _RETIME_MIN_BYTES: Final = 64
 _EVERYTHING: Final = 1 << 40  # bytes
 
@@ -238,10 +239,11 @@ class Playout:
 
     def _take(self, now_ns: int, wanted_bytes: int) -> bytes:
         """The next of what waits, as it will be heard; ``wanted_bytes`` must be got from the queue."""
+        missing = self._queue.entries[0][0]
+        if isinstance(missing, int):
+            return self._concealed(missing)
         pcm, arrived_ns = self._queue.pop()
-        if isinstance(pcm, int):
-            self._concealed_bytes += pcm
-            return self._concealer.conceal(pcm // 2)
+        assert isinstance(pcm, bytes)  # noqa: S101 - for mypy; it has been looked at
         if self._wait is not None and arrived_ns >= 0:
             self._wait.record(now_ns - arrived_ns)
         if len(pcm) > self._chunk_bytes:
@@ -255,6 +257,24 @@ class Playout:
         elif self._steer:
             pcm = self._retimed_by_steer(pcm)
         return self._concealer.push(pcm)
+
+    def _concealed(self, missing_bytes: int) -> bytes:
+        """
+        What is heard in place of a missing frame.
+
+        Its place is played without it, but while the delay is below its target it may be late as others were: it is
+        waited for then, with all that is behind it, until the delay is what it should be. Re-timing would take half a
+        minute to get there, and until then each frame that was overtaken would be lost.
+        """
+        short_ms = self._jitter.target_ms - self._delay_ms
+        concealed_bytes = missing_bytes
+        if short_ms > _SHORT_MS:
+            concealed_bytes = min(missing_bytes, 2 * int(short_ms / self._ms_per_byte / 2))
+            self._offset_ms -= concealed_bytes * self._ms_per_byte
+        else:
+            self._queue.pop()
+        self._concealed_bytes += concealed_bytes
+        return self._concealer.conceal(concealed_bytes // 2)
 
     def _retimed_by_steer(self, pcm: bytes) -> bytes:
         self._phase += self._steer * len(pcm)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from relay._codec import MediaTemplate
 from relay.errors import LocalProtocolError
 from relay.media.format import AudioFormat
+
+MESSAGE_MAX_FRAMES: Final = 50
+"""Frames in one message to a carrier, at most: it cannot be played before the last of them has been said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,23 @@ class StreamStopped:
     reason: str = ""
 
 
-Event: TypeAlias = StreamStarted | AudioReceived | DtmfReceived | MarkReached | StreamStopped
+@dataclass(frozen=True, slots=True)
+class FlowChanged:
+    """The carrier's buffer is full, and it takes no audio until it says so; or it takes audio again."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierFault:
+    """The carrier says that something went wrong, with one of our messages or at its own side; the stream goes on."""
+
+    detail: str
+
+
+Event: TypeAlias = (
+    StreamStarted | AudioReceived | DtmfReceived | MarkReached | FlowChanged | CarrierFault | StreamStopped
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +104,27 @@ class FrameRule:
         if size < self.min_bytes or too_long or size % self.multiple_bytes:
             raise LocalProtocolError(carrier, "payload", expected=str(self), got=f"{size} bytes")
 
+    def frames(self, frame_bytes: int) -> int:
+        """
+        How many frames of ``frame_bytes`` each make one message: the fewest that may.
+
+        Raises:
+            ValueError: no number of them does, up to ``MESSAGE_MAX_FRAMES``.
+        """
+        most_bytes = MESSAGE_MAX_FRAMES * frame_bytes if self.max_bytes is None else self.max_bytes
+        for frames in range(1, MESSAGE_MAX_FRAMES + 1):
+            size = frames * frame_bytes
+            if self.min_bytes <= size <= most_bytes and size % self.multiple_bytes == 0:
+                return frames
+        raise ValueError(f"frame rule: expected one for frames of {frame_bytes} bytes, got {self}")
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a carrier's media stream can do."""
 
-    messages: Literal["text", "binary"]
+    audio: Literal["text", "binary"]
+    """The kind of WebSocket message that holds audio, both ways. All others are text."""
     marks: bool
     clear: bool
     marks_after_clear: Literal["returned", "dropped", "unknown"]
@@ -99,8 +133,11 @@ class Capabilities:
     ordered: bool
     """Audio arrives in the order of its sequence numbers, or not at all."""
     frames_to_carrier: FrameRule
+    """Of a stream in the carrier's usual format; see ``MediaAdapter.frame_rule``."""
     close_ends_call: bool
     """Closing the media WebSocket ends the phone call, if nothing follows in the answer document."""
+    subprotocol: str | None = None
+    """The WebSocket subprotocol (RFC 6455, 1.9) that must be selected, if the carrier offers it."""
 
 
 class MediaAdapter(Protocol):
@@ -114,6 +151,10 @@ class MediaAdapter(Protocol):
     capabilities: Capabilities
 
     @property
+    def frame_rule(self) -> FrameRule:
+        """What one message of audio to the carrier may hold: from the start on, in this stream's format."""
+
+    @property
     def media_in(self) -> MediaTemplate | None:
         """The audio messages of this stream, for ``Decoder.push_message``; None unless it is open, or if binary."""
 
@@ -123,10 +164,18 @@ class MediaAdapter(Protocol):
 
     def parse(self, message: bytes | str) -> list[Event]:
         """
-        Read one message of the carrier; most hold one event, some none.
+        Read one text message of the carrier; most hold one event, some none.
 
         Raises:
             RemoteProtocolError: the message breaks the protocol. The adapter is as it was and can be used on.
+        """
+
+    def payload_of(self, message: bytes) -> bytes:
+        """
+        The encoded audio in one binary message; empty if it is no news: none of the agent's, or after the end.
+
+        Raises:
+            RemoteProtocolError: the carrier sends no audio so, or not yet. As of ``parse``.
         """
 
     def encode_audio(self, payload: bytes) -> bytes:
@@ -145,9 +194,9 @@ class MediaAdapter(Protocol):
             LocalProtocolError: the stream is not open, or ``name`` is not 1 to 64 characters of printable ASCII.
         """
 
-    def encode_clear(self) -> bytes:
+    def encode_clear(self) -> Sequence[bytes]:
         """
-        The message that drops what the carrier has not played yet.
+        The messages that drop what the carrier has not played yet; none if it cannot.
 
         Raises:
             LocalProtocolError: the stream is not open.

@@ -60,6 +60,17 @@ class StreamOrder:
             raise RemoteProtocolError(self._carrier, "event", expected="'start' first", got=shown(event))
         return self._stream_id
 
+    def no_binary(self, message: bytes) -> bytes:
+        """
+        Nothing, of a binary message that comes when all is over.
+
+        Raises:
+            RemoteProtocolError: before that, of a carrier that sends none.
+        """
+        if self._over:
+            return b""
+        raise RemoteProtocolError(self._carrier, "message", expected="text", got=f"{len(message)} bytes of binary")
+
     def open_id(self) -> str:
         """
         The id of the stream, to send to it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -21,7 +22,7 @@ class TwilioAdapter:
 
     name = "twilio"
     capabilities = Capabilities(
-        messages="text",
+        audio="text",
         marks=True,
         clear=True,
         marks_after_clear="returned",
@@ -35,6 +36,7 @@ class TwilioAdapter:
 
     def __init__(self) -> None:
         self._order = StreamOrder(self.name)
+        self.frame_rule = self.capabilities.frames_to_carrier
         self.media_in: MediaTemplate | None = None
         self.media_out: MediaTemplate | None = None
 
@@ -52,10 +54,14 @@ class TwilioAdapter:
                 return self._of_stream(event, fields)
         return []  # "connected" says nothing that "start" does not; others Twilio may add
 
+    def payload_of(self, message: bytes) -> bytes:
+        """Twilio sends no binary messages."""
+        return self._order.no_binary(message)
+
     def encode_audio(self, payload: bytes) -> bytes:
         """The message that plays ``payload``: whole multiples of 160 bytes of PCMU."""
         stream_id = self._order.open_id()
-        self.capabilities.frames_to_carrier.check(self.name, payload)
+        self.frame_rule.check(self.name, payload)
         return orjson.dumps(_media_to_carrier(stream_id, binascii.b2a_base64(payload, newline=False).decode()))
 
     def encode_mark(self, name: str) -> bytes:
@@ -64,9 +70,9 @@ class TwilioAdapter:
         check_mark_name(self.name, name)
         return orjson.dumps({"event": "mark", "streamSid": stream_id, "mark": {"name": name}})
 
-    def encode_clear(self) -> bytes:
+    def encode_clear(self) -> Sequence[bytes]:
         """The message that drops what has not been played; every open mark comes back at once."""
-        return orjson.dumps({"event": "clear", "streamSid": self._order.open_id()})
+        return (orjson.dumps({"event": "clear", "streamSid": self._order.open_id()}),)
 
     def _start(self, fields: Fields) -> list[Event]:
         start = fields.fields("start")

@@ -11,6 +11,7 @@ from relay.bridge.bridge import Bridge
 from relay.bridge.events import BridgeEvent, Dtmf, Ended, MediaStarted, Statistics
 from relay.bridge.settings import BridgeSettings
 from relay.dev.until import Changes
+from relay.providers.base import MediaAdapter
 from relay.providers.twilio import TwilioAdapter
 from relay.rooms.base import Participant
 from relay.rooms.device_clock import ManualClock
@@ -101,6 +102,7 @@ async def bridged(
     join: bool = True,
     customer_id: str | None = "c-1",
     held: bool = False,
+    new_adapter: Callable[[], MediaAdapter] = TwilioAdapter,
 ) -> AsyncIterator[Case]:
     clock = ManualClock(1_000 * S)
     room = make_room(clock=clock)
@@ -115,7 +117,10 @@ async def bridged(
         clock=clock.now_ns,
     )
     case = Case(bridge, room, clock)
-    async with relay(serve=lambda connection: bridge.serve(connection, TwilioAdapter())) as served:
+    async with relay(
+        serve=lambda connection: bridge.serve(connection, new_adapter()),
+        subprotocol=new_adapter().capabilities.subprotocol,
+    ) as served:
         if join:
             await bridge.join_room()
         case.served = served

@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from relay.bridge.media_connection import Ending, MediaConnection, serve_media
@@ -23,18 +24,24 @@ from relay.bridge.media_connection import Ending, MediaConnection, serve_media
 class Receiver:
     """Keeps what a connection reports."""
 
-    messages: asyncio.Queue[tuple[bytes | str, int]] = field(default_factory=asyncio.Queue)
+    messages: asyncio.Queue[tuple[bytes, int]] = field(default_factory=asyncio.Queue)
+    opcodes: list[Opcode] = field(default_factory=list)
     closed: asyncio.Future[tuple[Ending, int, str]] = field(
         default_factory=lambda: asyncio.get_event_loop().create_future()
     )
 
-    def message_received(self, message: bytes | str, received_ns: int) -> None:
+    def text_received(self, message: bytes, received_ns: int) -> None:
+        self.opcodes.append(Opcode.TEXT)
+        self.messages.put_nowait((message, received_ns))
+
+    def binary_received(self, message: bytes, received_ns: int) -> None:
+        self.opcodes.append(Opcode.BINARY)
         self.messages.put_nowait((message, received_ns))
 
     def connection_closed(self, ending: Ending, code: int, detail: str) -> None:
         self.closed.set_result((ending, code, detail))
 
-    async def message(self) -> bytes | str:
+    async def message(self) -> bytes:
         return (await self.messages.get())[0]
 
 
@@ -58,6 +65,7 @@ class Relay:
 async def relay(
     authorise: Callable[[ServerConnection, Request], Response | None] | None = None,
     serve: Callable[[MediaConnection], Awaitable[None]] = MediaConnection.wait_closed,
+    subprotocol: str | None = None,
 ) -> AsyncIterator[Relay]:
     """A media server on a free port; ``serve`` is what its handler does with a connection."""
     connections: asyncio.Queue[MediaConnection] = asyncio.Queue()
@@ -66,7 +74,7 @@ async def relay(
         connections.put_nowait(connection)
         await serve(connection)
 
-    server = await serve_media(handle, host="127.0.0.1", port=0, authorise=authorise)
+    server = await serve_media(handle, host="127.0.0.1", port=0, authorise=authorise, subprotocol=subprotocol)
     port = next(iter(server.sockets)).getsockname()[1]
     try:
         yield Relay(f"ws://127.0.0.1:{port}/media", port, Receiver(), connections)
@@ -94,18 +102,23 @@ class RawPeer:
         self.received: list[Frame] = []
 
     @classmethod
-    async def connect(cls, relay: Relay, *, receive_buffer_bytes: int | None = None) -> RawPeer:
-        return await cls.open(relay.port, receive_buffer_bytes=receive_buffer_bytes)
+    async def connect(
+        cls, relay: Relay, *, receive_buffer_bytes: int | None = None, subprotocol: str | None = None
+    ) -> RawPeer:
+        return await cls.open(relay.port, receive_buffer_bytes=receive_buffer_bytes, subprotocol=subprotocol)
 
     @classmethod
-    async def open(cls, port: int, *, receive_buffer_bytes: int | None = None) -> RawPeer:
+    async def open(
+        cls, port: int, *, receive_buffer_bytes: int | None = None, subprotocol: str | None = None
+    ) -> RawPeer:
         """Connect to whatever listens there, and complete the handshake."""
         connected = socket.socket()
         if receive_buffer_bytes is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         connected.connect(("127.0.0.1", port))
         reader, writer = await asyncio.open_connection(sock=connected)
-        protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/media"))
+        offered = None if subprotocol is None else [Subprotocol(subprotocol)]
+        protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/media"), subprotocols=offered)
         protocol.send_request(protocol.connect())
         peer = cls(reader, writer, protocol)
         peer.flush()
@@ -119,6 +132,10 @@ class RawPeer:
     def send(self, *messages: bytes) -> None:
         """Write text messages."""
         self.send_frames(*(Frame(Opcode.TEXT, message) for message in messages))
+
+    def send_binary(self, *messages: bytes) -> None:
+        """Write binary messages."""
+        self.send_frames(*(Frame(Opcode.BINARY, message) for message in messages))
 
     async def receive(self) -> Frame:
         """The next frame of the server, control frames included."""

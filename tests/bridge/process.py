@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from relay.bridge.events import Ended
@@ -20,6 +20,7 @@ from relay.rooms.loopback import LoopbackRoom
 from relay.transfers import ports
 from relay.transfers.record import TransferOrder
 from tests.bridge import messages
+from tests.bridge.made_up import BinaryAdapter
 from tests.bridge.peers import RawPeer, open_sockets
 
 CUSTOMER = Participant("c-1", "Ada")
@@ -39,8 +40,9 @@ def order(room_url: str = "http://127.0.0.1/rooms/blue", *, max_duration_s: floa
     )
 
 
-def twilio(provider: str) -> MediaAdapter:
-    return {"twilio": TwilioAdapter}[provider]()
+def new_adapter(provider: str) -> MediaAdapter:
+    adapters: Mapping[str, Callable[[], MediaAdapter]] = {"twilio": TwilioAdapter, "made-up": BinaryAdapter}
+    return adapters[provider]()
 
 
 @dataclass
@@ -73,13 +75,15 @@ class Process:
     statistics: asyncio.Queue[tuple[str, BridgeStats]]
     endings: list[tuple[str, Ended]]
 
-    async def call(self, bridge: InProcessBridge) -> RawPeer:
+    async def call(
+        self, bridge: InProcessBridge, provider: str = "twilio", *, subprotocol: str | None = None
+    ) -> RawPeer:
         """A carrier connects; the bytes of its request are read here, and the socket is handed over."""
         loop = asyncio.get_running_loop()
-        connecting = asyncio.ensure_future(RawPeer.open(self.listener.getsockname()[1]))
+        connecting = asyncio.ensure_future(RawPeer.open(self.listener.getsockname()[1], subprotocol=subprotocol))
         ours, _ = await loop.sock_accept(self.listener)
         request = await loop.sock_recv(ours, 65536)
-        bridge.hand_over(ports.MediaSocket(ours.detach(), request, "twilio"))
+        bridge.hand_over(ports.MediaSocket(ours.detach(), request, provider))
         return await connecting
 
 
@@ -104,7 +108,7 @@ async def process(
 
     bridges = InProcessBridges(
         place,
-        adapters=twilio,
+        adapters=new_adapter,
         settings=settings,
         bridges_max=bridges_max,
         on_statistics=lambda *told: statistics.put_nowait(told),

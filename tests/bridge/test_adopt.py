@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 from websockets.client import ClientProtocol
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Response
@@ -39,9 +40,11 @@ class Carrier:
         self.protocol.send_request(self.protocol.connect())
         return b"".join(self.protocol.data_to_send())
 
-    def adopt(self, request: bytes, *, open_timeout_s: float = 3.0) -> asyncio.Task[None]:
+    def adopt(
+        self, request: bytes, *, subprotocol: str | None = None, open_timeout_s: float = 3.0
+    ) -> asyncio.Task[None]:
         media = MediaSocket(self.ours.detach(), request, "twilio")
-        return adopt(media, self._handle, open_timeout_s=open_timeout_s)
+        return adopt(media, self._handle, subprotocol=subprotocol, open_timeout_s=open_timeout_s)
 
     async def send(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self.theirs, data)
@@ -97,6 +100,39 @@ def test_adopted_connection_is_served_both_ways_until_the_peer_closes(run: Run) 
             await peer.send(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
             peer.theirs.shutdown(socket.SHUT_WR)
             assert await peer.receiver.closed == (Ending.PEER_CLOSED, CloseCode.NORMAL_CLOSURE, "")
+            await task
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "chosen"),
+    [
+        ("a.example", b"a.example", "a.example"),
+        ("a.example", b"secret.b, a.example", "a.example"),
+        ("a.example", b"secret.b", None),
+        ("a.example", None, None),
+        (None, b"a.example", None),
+    ],
+)
+def test_subprotocol_is_selected_if_it_is_offered_and_else_the_upgrade_is_answered_without_one(
+    run: Run, wanted: str | None, offered: bytes | None, chosen: str | None
+) -> None:
+    async def test() -> None:
+        async with carrier() as peer:
+            request = peer.request()
+            if offered is not None:
+                request = request[:-2] + b"sec-websocket-protocol: " + offered + b"\r\n\r\n"
+            with structlog.testing.capture_logs() as logged:
+                task = peer.adopt(request, subprotocol=wanted)
+                head = (await peer.read()).decode()
+            assert head.startswith("HTTP/1.1 101 ")
+            assert [line for line in head.split("\r\n") if line.startswith("Sec-WebSocket-Protocol")] == (
+                [] if chosen is None else [f"Sec-WebSocket-Protocol: {chosen}"]
+            )
+            assert [each["event"] for each in logged] == ["subprotocol_not_offered"] * (wanted != chosen)
+            assert "secret" not in str(logged)
+            peer.theirs.close()
             await task
 
     run(test())

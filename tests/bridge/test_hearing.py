@@ -167,11 +167,11 @@ def test_f3_prompt_that_was_sent_is_no_audio_of_the_room(run: Run) -> None:
             leg = case.bridge._legs.current
             assert leg is not None
             assert leg.room_to_agent is not None
-            leg.room_to_agent._socket_max_ms, usual_ms = 0, leg.room_to_agent._socket_max_ms
+            leg.room_to_agent.outbox._socket_max_ms, usual_ms = 0, leg.room_to_agent.outbox._socket_max_ms
             case.bridge.admit()
             await run_for(case, 10, 21)
             assert Joined not in kinds(case)  # the agent is in the room, and the room waits for the socket
-            leg.room_to_agent._socket_max_ms = usual_ms
+            leg.room_to_agent.outbox._socket_max_ms = usual_ms
             case.clock.advance(20)
             assert kinds(case)[-1] is Joined
 

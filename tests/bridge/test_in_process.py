@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
+from websockets.protocol import State
 
 from relay.bridge.settings import BridgeSettings
 from relay.errors import Overloaded, RoomDenied, RoomLost, RoomUnreachable
@@ -18,6 +19,7 @@ from relay.rooms.loopback import LoopbackRoom
 from relay.transfers import ports
 from relay.transfers.reasons import Reason
 from tests.bridge import messages
+from tests.bridge.made_up import SUBPROTOCOL
 from tests.bridge.process import Told, order, process, talk
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -47,6 +49,20 @@ def test_whole_call_is_told_in_order_and_leaves_nothing(run: Run) -> None:
             assert told.events[1] == ports.MediaStarted(messages.CALL_ID)
             ((transfer_id, ended),) = here.endings
             assert (transfer_id, ended.reason, ended.was_joined) == ("t-1", Reason.AGENT_HUNG_UP, True)
+
+    run(test())
+
+
+def test_subprotocol_of_the_carrier_is_selected_if_it_offers_it(run: Run) -> None:
+    async def test() -> None:
+        async with process() as here:
+            for offered, chosen in ((SUBPROTOCOL, SUBPROTOCOL), (None, None), ("another.example", None)):
+                bridge = await here.bridges.acquire("t-1", order(), held=False, on_event=Told())
+                peer = await here.call(bridge, "made-up", subprotocol=offered)
+                assert peer.protocol.subprotocol == chosen
+                assert peer.protocol.state is State.OPEN
+                await peer.close()
+                await bridge.release(Reason.CANCELED_BY_API)
 
     run(test())
 

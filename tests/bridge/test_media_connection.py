@@ -17,6 +17,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from relay.bridge.media_connection import FRAGMENTS_MAX, Ending
 from tests.bridge.peers import RawPeer, relay
@@ -33,10 +34,56 @@ def test_messages_since_the_handshake_are_kept_in_order(run: Run) -> None:
             await (await carrier.ping())
             assert served.receiver.messages.empty()
             connection.attach(served.receiver)
-            await carrier.send(b"binary")
-            assert [await served.receiver.message() for _ in range(6)] == [b"message %d" % n for n in range(5)] + [
-                b"binary"
-            ]
+            await carrier.send("message 5")
+            assert [await served.receiver.message() for _ in range(6)] == [b"message %d" % n for n in range(6)]
+
+    run(test())
+
+
+@pytest.mark.parametrize("attach", [True, False], ids=["attached", "early"])
+def test_text_and_binary_are_told_apart_whole_in_fragments_and_early(run: Run, attach: bool) -> None:  # noqa: FBT001 - a case
+    async def test() -> None:
+        async with relay() as served:
+            peer = await RawPeer.connect(served)
+            connection = await served.connection(attach=attach)
+            peer.send_frames(
+                Frame(Opcode.TEXT, b"text"),
+                Frame(Opcode.BINARY, b"binary"),
+                Frame(Opcode.BINARY, b"bi", fin=False),
+                Frame(Opcode.CONT, b"nary"),
+                Frame(Opcode.TEXT, b"te", fin=False),
+                Frame(Opcode.CONT, b"xt"),
+                Frame(Opcode.PING, b"read"),
+            )
+            assert (await peer.receive()).opcode is Opcode.PONG
+            if not attach:
+                connection.attach(served.receiver)
+            read = [await served.receiver.message() for _ in range(4)]
+            assert read == [b"text", b"binary", b"binary", b"text"]
+            assert served.receiver.opcodes == [Opcode.TEXT, Opcode.BINARY, Opcode.BINARY, Opcode.TEXT]
+            await peer.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "chosen"),
+    [
+        ("a.example", ["a.example"], "a.example"),
+        ("a.example", ["b.example", "a.example"], "a.example"),
+        ("a.example", ["b.example"], None),
+        ("a.example", None, None),
+        (None, ["a.example"], None),
+    ],
+)
+def test_subprotocol_is_selected_if_it_is_offered_and_no_other_ever(
+    run: Run, wanted: str | None, offered: list[str] | None, chosen: str | None
+) -> None:
+    async def test() -> None:
+        subprotocols = None if offered is None else [Subprotocol(each) for each in offered]
+        async with relay(subprotocol=wanted) as served, connect(served.url, subprotocols=subprotocols) as carrier:
+            assert carrier.subprotocol == chosen
+            await served.connection()
 
     run(test())
 

@@ -44,7 +44,7 @@ def test_f10_agent_hears_a_notice_in_place_of_what_is_left_and_then_the_end(run:
         async with bridged() as case:
             await case.talk()
             case.bridge.end(reason)
-            assert await heard_last(case) == ["clear", *["media"] * NOTICE_FRAMES, f"mark:{LAST_MARK}"]
+            assert await heard_last(case) == ["clear", *["media"] * NOTICE_FRAMES, f"mark:{LAST_MARK}", "media"]
 
     run(test())
 
@@ -101,7 +101,7 @@ def test_f18_agent_who_answered_before_the_room_could_not_be_joined_hears_it(run
             await case.started.wait()
             with pytest.raises(RoomDenied):
                 await case.bridge.join_room()
-            assert (await heard_last(case)).count("media") == NOTICE_FRAMES
+            assert (await heard_last(case)).count("media") == NOTICE_FRAMES + 1
             assert (await case.ended()).reason is Reason.ROOM_DENIED
 
     run(test())

@@ -17,6 +17,7 @@ RULES = {
     "microphone_silent_since_ns": (10, Reason.ROOM_LOST),
     "ping_unanswered_since_ns": (6, Reason.MEDIA_LOST),
     "write_stalled_since_ns": (5, Reason.MEDIA_LOST),
+    "paused_since_ns": (5, Reason.MEDIA_LOST),
     "audio_seen_ns": (10, Reason.MEDIA_TIMEOUT),
     "reconnecting_since_ns": (10, Reason.MEDIA_LOST),
     "unattached_since_ns": (600, Reason.MEDIA_TIMEOUT),
@@ -50,7 +51,7 @@ def test_what_ends_the_bridge_comes_before_what_may_end_its_leg_only() -> None:
 
 
 def test_only_signs_of_the_carriers_stream_are_of_the_leg() -> None:
-    of_leg = {"ping_unanswered_since_ns", "write_stalled_since_ns", "audio_seen_ns"}
+    of_leg = {"ping_unanswered_since_ns", "write_stalled_since_ns", "paused_since_ns", "audio_seen_ns"}
     for sign in RULES:
         verdict = look(Signs(**{sign: 0}), SETTINGS, 10**18)
         assert verdict is not None

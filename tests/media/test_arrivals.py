@@ -1,5 +1,7 @@
 """Playout under whole streams: what must hold whatever the network and the clocks do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,8 +33,9 @@ def marked(number: int) -> bytes:
     return pcm(np.random.default_rng(number).integers(-8000, 8000, FRAME))
 
 
-def cut_from(signal: Floats) -> list[bytes]:
-    return [pcm(signal[at : at + FRAME]) for at in range(0, len(signal), FRAME)]
+def cut_from(signal: Floats, frame_ms: int = 20) -> list[bytes]:
+    size = FRAME * frame_ms // 20
+    return [pcm(signal[at : at + size]) for at in range(0, len(signal), size)]
 
 
 def errors_ms(heard: Heard, *, from_s: float) -> list[float]:
@@ -98,6 +101,56 @@ def test_the_delay_follows_the_jitter(pull_ms: int, delay: Delay, lateness_ms: f
 
 
 @pull_sizes
+@pytest.mark.parametrize("frame_ms", [40, 100, 200])
+@pytest.mark.parametrize(
+    ("delay", "lateness_ms", "concealed_ms"),
+    [(None, 0, 0), (uniform(20), 20, 0), (uniform(60), 60, 160)],
+)
+def test_long_messages_wait_no_longer_than_short_ones_and_nothing_is_concealed_for_their_length(
+    pull_ms: int, frame_ms: int, delay: Delay | None, lateness_ms: float, concealed_ms: float
+) -> None:
+    heard = play(
+        sent(61, frame_ms=frame_ms, delay=delay),
+        pulls(60, pull_ms=pull_ms, lateness_ms=1),
+        pull_ms=pull_ms,
+        frame=lambda _: bytes(16 * frame_ms),
+    )
+    assert heard.stats.target_ms <= max(lateness_ms + pull_ms + 8, 20)
+    assert heard.stats.concealed_ms <= concealed_ms
+    assert max(heard.waits_ms[-1000 // frame_ms :]) <= heard.stats.target_ms + 10
+    assert heard.stats.depth_ms <= heard.stats.target_ms + frame_ms
+
+
+@pull_sizes
+def test_a_message_of_all_that_one_can_hold_delays_nobody_for_long(pull_ms: int) -> None:
+    """8 s at once, twice what may wait."""
+    heard = play(
+        sent(31),
+        pulls(30, pull_ms=pull_ms, lateness_ms=1),
+        pull_ms=pull_ms,
+        frame=lambda number: bytes(16 * (8000 if number == 500 else 20)),
+        every_s=0.25,
+    )
+    assert heard.recovered_s(10) <= 1
+    assert heard.stats.concealed_ms == 0
+
+
+@pull_sizes
+@pytest.mark.parametrize(("behind", "lost"), [(1, 25), (2, 33)])
+def test_frames_that_others_overtake_are_waited_for_as_soon_as_it_is_known(
+    pull_ms: int, behind: int, lost: int
+) -> None:
+    """All along, each two or three frames come in the opposite order: those late by 40 and 80 ms are lost for 1 s."""
+    group = behind + 1
+    numbers = [number + behind - 2 * (number % group) if group <= number < 990 else number for number in range(1000)]
+    arrivals = [replace(each, number=number) for each, number in zip(sent(20), numbers, strict=True)]
+    heard = play(arrivals, pulls(19, pull_ms=pull_ms), pull_ms=pull_ms, numbered=True)
+    assert heard.stats.lateness_ms == pytest.approx(40 * behind, abs=1)
+    assert heard.stats.frames_lost <= lost
+    assert heard.seconds[1].stats.frames_lost == heard.stats.frames_lost
+
+
+@pull_sizes
 @pytest.mark.parametrize("delay", [None, uniform(20)], ids=["steady", "20 ms"])
 @pytest.mark.parametrize("drift_ppm", [-300, 300])
 @pytest.mark.parametrize("seconds", [600, pytest.param(3600, marks=pytest.mark.long)])
@@ -139,11 +192,14 @@ def assert_unhurt(heard: Heard, signal: Floats, *, steps: float = 1.06) -> None:
 @pull_sizes
 @signals
 @pytest.mark.parametrize("stall_s", [0.3, 2.0])
-def test_after_a_stall_the_delay_is_back_in_three_seconds(pull_ms: int, signal: str, stall_s: float) -> None:
+@pytest.mark.parametrize("frame_ms", [20, 100])
+def test_after_a_stall_the_delay_is_back_in_three_seconds(
+    pull_ms: int, signal: str, stall_s: float, frame_ms: int
+) -> None:
     """However loud and without a pause the agent is, and without a click; nothing more is concealed than the start."""
-    frames = cut_from(SIGNALS[signal])
+    frames = cut_from(SIGNALS[signal], frame_ms)
     heard = play(
-        stalled(sent(19.9), from_s=8, for_s=stall_s),
+        stalled(sent(19.9, frame_ms=frame_ms), from_s=8, for_s=stall_s),
         pulls(19.8, pull_ms=pull_ms, lateness_ms=1),
         pull_ms=pull_ms,
         frame=frames.__getitem__,

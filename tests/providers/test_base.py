@@ -4,7 +4,7 @@ import pytest
 
 from relay.errors import LocalProtocolError
 from relay.media.format import AudioFormat
-from relay.providers.base import FrameRule, StreamStarted
+from relay.providers.base import MESSAGE_MAX_FRAMES, FrameRule, StreamStarted
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,33 @@ def test_a_frame_rule_takes_whole_multiples_within_its_bounds(
     for size in refused:
         with pytest.raises(LocalProtocolError, match=f"^acme payload: expected {rule}, got {size} bytes$"):
             rule.check("acme", bytes(size))
+
+
+@pytest.mark.parametrize(
+    ("rule", "frame_bytes", "frames"),
+    [
+        (FrameRule(), 160, 1),
+        (FrameRule(multiple_bytes=160, min_bytes=160), 160, 1),
+        (FrameRule(multiple_bytes=640, min_bytes=640, max_bytes=640), 640, 1),
+        (FrameRule(multiple_bytes=320, min_bytes=3200, max_bytes=100_000), 320, 10),
+        (FrameRule(multiple_bytes=320, min_bytes=3200, max_bytes=100_000), 640, 5),
+        (FrameRule(multiple_bytes=320, min_bytes=3200, max_bytes=100_000), 960, 4),
+        (FrameRule(multiple_bytes=240, min_bytes=240), 160, 3),
+        (FrameRule(min_bytes=160 * MESSAGE_MAX_FRAMES), 160, MESSAGE_MAX_FRAMES),
+    ],
+)
+def test_a_message_is_as_few_frames_as_the_rule_lets_through(rule: FrameRule, frame_bytes: int, frames: int) -> None:
+    assert rule.frames(frame_bytes) == frames
+    rule.check("acme", bytes(frames * frame_bytes))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [FrameRule(max_bytes=159), FrameRule(min_bytes=160 * MESSAGE_MAX_FRAMES + 1), FrameRule(multiple_bytes=9999)],
+)
+def test_a_rule_that_no_number_of_frames_meets_says_so(rule: FrameRule) -> None:
+    with pytest.raises(ValueError, match=f"^frame rule: expected one for frames of 160 bytes, got {rule}$"):
+        rule.frames(160)
 
 
 def test_a_frame_rule_says_what_it_asks() -> None:
