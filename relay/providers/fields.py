@@ -122,11 +122,12 @@ class Fields:
             raise self._error(key, " or ".join(map(shown, allowed)), shown(value))
         return value
 
-    def check_number(self, key: str, allowed: int) -> None:
-        """A whole number, ``allowed`` where it is there."""
+    def check_number(self, key: str, *allowed: int) -> int | None:
+        """A whole number, one of ``allowed`` where it is there."""
         value = self.number_or_none(key)
-        if value not in (None, allowed):
-            raise self._error(key, str(allowed), str(value))
+        if value is not None and value not in allowed:
+            raise self._error(key, " or ".join(map(str, allowed)), str(value))
+        return value
 
     def _error(self, key: str, expected: str, got: str) -> RemoteProtocolError:
         return RemoteProtocolError(self.carrier, self.path + key, expected=expected, got=got)
