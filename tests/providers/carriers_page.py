@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
 from relay.providers.base import Capabilities
 from relay.providers.control import CallRefused
 from relay.providers.twilio import TwilioAdapter
 from relay.providers.twilio_report import STATUSES
-from tests.providers.recordings import TWILIO, outcome
-from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN
+from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
 from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 ADAPTERS = [TwilioAdapter]
 
 ROWS: dict[str, Callable[[Capabilities], object]] = {
-    "messages": lambda can: can.messages,
+    "messages of audio": lambda can: can.audio,
     "marks": lambda can: can.marks,
     "clear": lambda can: can.clear,
     "marks still open at a clear": lambda can: can.marks_after_clear,
@@ -31,6 +31,7 @@ ROWS: dict[str, Callable[[Capabilities], object]] = {
     "audio in order": lambda can: can.ordered,
     "one message of audio to it": lambda can: can.frames_to_carrier,
     "closing the WebSocket ends the call": lambda can: can.close_ends_call,
+    "WebSocket subprotocol": lambda can: can.subprotocol,
 }
 
 
@@ -41,7 +42,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def said(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def capabilities() -> str:

@@ -1,0 +1,151 @@
+"""Audio by the adapter and by the native path: one result."""
+
+from __future__ import annotations
+
+import random
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay import _codec
+from relay._codec import Decoder, Encoder, MediaTemplate
+from relay.conformance.case import Case, Message, events_of, outcome
+from relay.conformance.mutations import broken, disturbed
+from relay.errors import RemoteProtocolError
+from relay.media.format import PTIME_MS, pcm
+from relay.providers.base import AudioReceived, StreamStopped
+
+_ROOM_RATE_HZ = 16000
+
+
+def _decoder(case: Case) -> Decoder:
+    return Decoder(case.format.encoding, case.format.rate_hz, _ROOM_RATE_HZ)
+
+
+def _is_text(case: Case) -> bool:
+    return case.new_adapter().capabilities.audio == "text"
+
+
+def _template(case: Case) -> MediaTemplate:
+    template = case.opened().media_in
+    assert template is not None, f"{case}: expected a template of its audio messages, got None"
+    return template
+
+
+def _numbers(decoder: Decoder) -> tuple[int | None, ...]:
+    """As an event has them."""
+    return tuple(None if number < 0 else number for number in (decoder.sequence, decoder.timestamp))
+
+
+def recorded_audio_takes_the_native_path(case: Case) -> None:
+    """Without a parser: the template is what the carrier sends, byte for byte."""
+    if not _is_text(case):
+        return
+    adapter, template = case.opened(), _template(case)
+    native, plain = _decoder(case), _decoder(case)
+    for message in case.of(AudioReceived):
+        [event] = adapter.parse(message.data)
+        assert isinstance(event, AudioReceived)
+        with patch.object(_codec, "orjson", None):  # the parser that comes second
+            taken = native.push_message(message.data, template)
+        assert taken == plain.push(event.payload), f"{case}: expected the native path to take it, got {taken!r}"
+        assert _numbers(native) == (event.sequence, event.timestamp_ms)
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def any_audio_comes_in_as_it_was_sent(case: Case, data: st.DataObject) -> None:
+    """Whatever bytes: by ``parse`` or ``payload_of``, and by the native path."""
+    sizes = st.integers(1, 200).map(lambda samples: samples * case.format.sample_bytes)
+    payload = data.draw(sizes.flatmap(lambda size: st.binary(min_size=size, max_size=size)))
+    message = case.audio(payload)
+    [event] = events_of(case.opened(), message)
+    assert isinstance(event, AudioReceived)
+    assert event.payload == payload, f"{case}: expected {payload!r}, got {event.payload!r}"
+    if _is_text(case):
+        taken = _decoder(case).push_message(message.data, _template(case))
+        assert taken == _decoder(case).push(payload)
+
+
+def _check_native(case: Case, message: bytes) -> None:
+    """What the native path takes as audio, the adapter takes as the same audio."""
+    decoder = _decoder(case)
+    try:
+        taken = decoder.push_message(message, _template(case))
+    except ValueError:
+        return
+    if taken is not None:
+        found = outcome(case.opened(), message)
+        assert isinstance(found, list), f"{case}: expected audio, as the native path takes it, got {found}"
+        [event] = found
+        assert isinstance(event, AudioReceived)
+        assert taken == _decoder(case).push(event.payload)
+        assert _numbers(decoder) == (event.sequence, event.timestamp_ms)
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def native_path_takes_nothing_that_the_adapter_refuses(case: Case, data: st.DataObject) -> None:
+    """Of messages changed at random."""
+    if _is_text(case):
+        _check_native(case, data.draw(disturbed([message.value for message in case.of(AudioReceived)])))
+
+
+def native_path_reads_a_changed_place_as_the_adapter_does(case: Case) -> None:
+    """Every place, every type."""
+    for message in case.of(AudioReceived) if _is_text(case) else ():
+        for text in broken(message.value):
+            _check_native(case, text)
+
+
+@settings(deadline=None)
+@given(frames=st.integers(1, 12), seed=st.integers(0, 99))
+def any_audio_goes_out_the_same_by_both_ways(case: Case, frames: int, seed: int) -> None:
+    """In messages of whole 20 ms that the frame rule lets through."""
+    adapter, audio = case.opened(), case.format
+    rule = adapter.frame_rule
+    data = random.Random(seed).randbytes(frames * pcm(_ROOM_RATE_HZ).size_bytes(PTIME_MS))  # noqa: S311  # noise
+    payload = Encoder(audio.encoding, audio.rate_hz, _ROOM_RATE_HZ).push(data)
+    fits = rule.min_bytes <= len(payload) <= (rule.max_bytes or len(payload)) and not len(payload) % rule.multiple_bytes
+    if not fits:
+        return
+    message = adapter.encode_audio(payload)
+    if adapter.capabilities.audio == "binary":
+        assert payload in message
+    elif adapter.media_out is not None:
+        native = Encoder(audio.encoding, audio.rate_hz, _ROOM_RATE_HZ).push_message(data, adapter.media_out)
+        assert message == native, f"{case}: expected {native!r}, got {message!r}"
+
+
+def binary_audio_needs_an_open_stream(case: Case) -> None:
+    """Before the start it is refused, after the end it is no news."""
+    if _is_text(case):
+        return
+    [audio, *_] = case.of(AudioReceived)
+    found = outcome(case.new_adapter(), audio)
+    assert isinstance(found, RemoteProtocolError), f"{case}: expected audio before the start refused, got {found}"
+    if case.of(StreamStopped):
+        assert case.closed().payload_of(audio.data) == b""
+
+
+@settings(deadline=None)
+@given(data=st.binary(max_size=2000))
+def any_binary_message_is_audio_or_refused(case: Case, data: bytes) -> None:
+    """And changes nothing if it is refused."""
+    adapter = case.opened()
+    found = outcome(adapter, Message(data, is_binary=True))
+    if isinstance(found, RemoteProtocolError):
+        [audio, *_] = case.of(AudioReceived)
+        assert events_of(adapter, audio) == events_of(case.opened(), audio)
+
+
+CHECKS = (
+    recorded_audio_takes_the_native_path,
+    any_audio_comes_in_as_it_was_sent,
+    native_path_takes_nothing_that_the_adapter_refuses,
+    native_path_reads_a_changed_place_as_the_adapter_does,
+    any_audio_goes_out_the_same_by_both_ways,
+    binary_audio_needs_an_open_stream,
+    any_binary_message_is_audio_or_refused,
+)
