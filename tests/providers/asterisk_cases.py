@@ -1,8 +1,9 @@
 """Asterisk's recorded sessions in both forms, what its adapter takes although it is unusual, and what it refuses."""
 
+from dataclasses import replace
 from typing import Any
 
-from relay.conformance import Clear, Mark, NotOurs, Play, read_case
+from relay.conformance import Case, Clear, Mark, NotOurs, Play, read_case, read_session
 from relay.conformance.mutations import compact
 from relay.media.format import AudioFormat
 from relay.providers.asterisk import AsteriskAdapter
@@ -15,37 +16,47 @@ from relay.providers.base import (
     MarkReached,
     StreamStarted,
 )
-from tests.providers.samples import SAMPLES
+from tests.providers.samples import SAMPLES, base64
 
 CHANNEL_ID = "1767225601.7"
 SILENCE = b"\xff" * 160  # 20 ms of PCMU
 STARTED = StreamStarted(CHANNEL_ID, CHANNEL_ID, AudioFormat("pcmu", 8000), {"LEG": "agent-7"})
 PLAIN_STARTED = StreamStarted(CHANNEL_ID, CHANNEL_ID, AudioFormat("pcmu", 8000))
 
-JSON = read_case(
-    AsteriskAdapter,
-    SAMPLES / "asterisk_json_session.json",
-    [
-        [STARTED],
-        *[[AudioReceived(SILENCE)]] * 3,
-        *[NotOurs()] * 2,  # ANSWER, START_MEDIA_BUFFERING
-        *[Play(SILENCE * 5)] * 2,
-        Mark("m1"),
-        NotOurs(),  # STOP_MEDIA_BUFFERING
-        [MarkReached("m1")],
-        [],
-        [DtmfReceived("1")],
-        NotOurs(),  # GET_STATUS
-        [],
-        [FlowChanged(paused=True)],
-        [FlowChanged(paused=False)],
-        [CarrierFault("Unable to parse JSON command")],
-        Play(SILENCE),
-        Clear(),
-        NotOurs(),  # HANGUP
-    ],
-    variant="json",
-)
+
+def json_session(name: str, audio: AudioFormat, silence: bytes) -> Case:
+    """The recorded session, which has ulaw, in another format; ``silence`` is 20 ms."""
+    text = (SAMPLES / "asterisk_json_session.json").read_text().replace('"ulaw"', f'"{name}"')
+    text = text.replace('"optimal_frame_size": 160', f'"optimal_frame_size": {len(silence)}')
+    for frames in (1, 5):
+        text = text.replace(f'"{base64(SILENCE * frames)}"', f'"{base64(silence * frames)}"')
+    return Case(
+        new_adapter=AsteriskAdapter,
+        session=read_session(text),
+        steps=[
+            [replace(STARTED, format=audio)],
+            *[[AudioReceived(silence)]] * 3,
+            *[NotOurs()] * 2,  # ANSWER, START_MEDIA_BUFFERING
+            *[Play(silence * 5)] * 2,
+            Mark("m1"),
+            NotOurs(),  # STOP_MEDIA_BUFFERING
+            [MarkReached("m1")],
+            [],
+            [DtmfReceived("1")],
+            NotOurs(),  # GET_STATUS
+            [],
+            [FlowChanged(paused=True)],
+            [FlowChanged(paused=False)],
+            [CarrierFault("Unable to parse JSON command")],
+            Play(silence),
+            Clear(),
+            NotOurs(),  # HANGUP
+        ],
+        variant=f"json {name}",
+    )
+
+
+JSON = json_session("ulaw", STARTED.format, SILENCE)
 PLAIN = read_case(
     AsteriskAdapter,
     SAMPLES / "asterisk_plain_session.json",
@@ -66,7 +77,7 @@ PLAIN = read_case(
     ],
     variant="plain",
 )
-CASES = [JSON, PLAIN]
+CASES = [JSON, PLAIN, json_session("slin16", AudioFormat("l16le", 16000), bytes(640))]
 
 START = JSON.of(StreamStarted)[0].value
 PLAIN_START = PLAIN.of(StreamStarted)[0].data

@@ -1,36 +1,46 @@
 """jambonz's recorded session, what its adapter takes although it is unusual, and what it refuses."""
 
+from dataclasses import replace
 from typing import Any
 
-from relay.conformance import Clear, Mark, NotOurs, Play, read_case
+from relay.conformance import Case, Clear, Mark, NotOurs, Play, read_session
 from relay.conformance.mutations import compact
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted
 from relay.providers.jambonz import JambonzAdapter
-from tests.providers.samples import SAMPLES
+from tests.providers.samples import SAMPLES, base64
 
 CALL_ID = "1a6f9c34-0000-4000-8000-000000000001"
 SILENCE = bytes(320)  # 20 ms of L16 at 8 kHz
 STARTED = StreamStarted(CALL_ID, CALL_ID, AudioFormat("l16le", 8000), {"leg": "agent-7", "token": "t0k3n"})
 
-JAMBONZ = read_case(
-    JambonzAdapter,
-    SAMPLES / "jambonz_session.json",
-    [
-        [STARTED],
-        *[[AudioReceived(SILENCE)]] * 3,
-        Play(SILENCE),
-        Mark("m1"),
-        [DtmfReceived("1", duration_ms=200)],
-        [MarkReached("m1")],
-        Play(SILENCE),
-        Mark("m2"),
-        Clear(),
-        [MarkReached("m2")],
-        NotOurs(),  # disconnect
-    ],
-)
-CASES = [JAMBONZ]
+
+def session(rate_hz: int) -> Case:
+    """The recorded session, which has 8 kHz, at another rate."""
+    silence = bytes(rate_hz // 25)  # 20 ms of L16
+    text = (SAMPLES / "jambonz_session.json").read_text().replace('"sampleRate": 8000', f'"sampleRate": {rate_hz}')
+    return Case(
+        new_adapter=JambonzAdapter,
+        session=read_session(text.replace(base64(SILENCE), base64(silence))),
+        steps=[
+            [replace(STARTED, format=AudioFormat("l16le", rate_hz))],
+            *[[AudioReceived(silence)]] * 3,
+            Play(silence),
+            Mark("m1"),
+            [DtmfReceived("1", duration_ms=200)],
+            [MarkReached("m1")],
+            Play(silence),
+            Mark("m2"),
+            Clear(),
+            [MarkReached("m2")],
+            NotOurs(),  # disconnect
+        ],
+        variant=f"{rate_hz} Hz",
+    )
+
+
+JAMBONZ = session(8000)
+CASES = [JAMBONZ, session(16000)]
 
 START = JAMBONZ.of(StreamStarted)[0].value
 DTMF = JAMBONZ.of(DtmfReceived)[0].value

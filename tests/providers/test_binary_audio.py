@@ -1,4 +1,4 @@
-"""What binary carriers share: messages that are payloads, frames of the stream's format, and what each may say oddly."""
+"""What binary carriers share: messages that are payloads, frames of the stream's format, and what each says oddly."""
 
 from collections.abc import Callable
 from typing import Any

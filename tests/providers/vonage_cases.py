@@ -1,35 +1,45 @@
 """Vonage's recorded session, what its adapter takes although it is unusual, and what it refuses."""
 
+from dataclasses import replace
 from typing import Any
 
-from relay.conformance import Clear, Mark, Play, read_case
+from relay.conformance import Case, Clear, Mark, Play, read_session
 from relay.conformance.mutations import compact
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted
 from relay.providers.vonage import VonageAdapter
-from tests.providers.samples import SAMPLES
+from tests.providers.samples import SAMPLES, base64
 
 FORMATS = [f"audio/l16;rate={rate_hz}" for rate_hz in (8000, 16000, 24000)]
 CALL_ID = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
 SILENCE = bytes(640)  # 20 ms of L16 at 16 kHz
 STARTED = StreamStarted(CALL_ID, CALL_ID, AudioFormat("l16le", 16000), {"leg": "agent-7", "token": "t0k3n"})
 
-VONAGE = read_case(
-    VonageAdapter,
-    SAMPLES / "vonage_session.json",
-    [
-        [STARTED],
-        *[[AudioReceived(SILENCE)]] * 3,
-        *[Play(SILENCE)] * 2,
-        Mark("m1"),
-        [DtmfReceived("1", duration_ms=260)],
-        [MarkReached("m1")],
-        Play(SILENCE),
-        Clear(),
-        [],
-    ],
-)
-CASES = [VONAGE]
+
+def session(rate_hz: int) -> Case:
+    """The recorded session, which has 16 kHz, at another rate."""
+    silence = bytes(rate_hz // 25)  # 20 ms of L16
+    text = (SAMPLES / "vonage_session.json").read_text().replace("rate=16000", f"rate={rate_hz}")
+    return Case(
+        new_adapter=VonageAdapter,
+        session=read_session(text.replace(base64(SILENCE), base64(silence))),
+        steps=[
+            [replace(STARTED, format=AudioFormat("l16le", rate_hz))],
+            *[[AudioReceived(silence)]] * 3,
+            *[Play(silence)] * 2,
+            Mark("m1"),
+            [DtmfReceived("1", duration_ms=260)],
+            [MarkReached("m1")],
+            Play(silence),
+            Clear(),
+            [],
+        ],
+        variant=f"{rate_hz} Hz",
+    )
+
+
+VONAGE = session(16000)
+CASES = [VONAGE, session(8000), session(24000)]
 
 START = VONAGE.of(StreamStarted)[0].value
 DTMF = VONAGE.of(DtmfReceived)[0].value
