@@ -13,7 +13,7 @@ from relay._codec import Decoder, Encoder, MediaTemplate
 from relay.conformance.case import Case, Message, events_of, outcome
 from relay.conformance.mutations import broken, disturbed
 from relay.errors import RemoteProtocolError
-from relay.media.format import PTIME_MS, pcm
+from relay.media.format import PTIME_MS, AudioFormat, pcm
 from relay.providers.base import AudioReceived, StreamStopped
 
 _ROOM_RATE_HZ = 16000
@@ -31,6 +31,17 @@ def _template(case: Case) -> MediaTemplate:
     template = case.opened().media_in
     assert template is not None, f"{case}: expected a template of its audio messages, got None"
     return template
+
+
+def _is_heard_as(payload: bytes, message: bytes, audio: AudioFormat) -> bool:
+    """The same audio; a sample of L16 may be off by one, as a carrier may have another use for one of its values."""
+    if audio.sample_bytes == 1:
+        return payload in message
+    samples = (
+        memoryview(Decoder(audio.encoding, audio.rate_hz, audio.rate_hz).push(data)).cast("h")
+        for data in (payload, message)
+    )
+    return len(payload) == len(message) and all(abs(sent - meant) <= 1 for sent, meant in zip(*samples, strict=True))
 
 
 def _numbers(decoder: Decoder) -> tuple[int | None, ...]:
@@ -112,7 +123,7 @@ def any_audio_goes_out_the_same_by_both_ways(case: Case, frames: int, seed: int)
         return
     message = adapter.encode_audio(payload)
     if adapter.capabilities.audio == "binary":
-        assert payload in message
+        assert _is_heard_as(payload, message, audio), f"{case}: expected {payload!r} in one message, got {message!r}"
     elif adapter.media_out is not None:
         native = Encoder(audio.encoding, audio.rate_hz, _ROOM_RATE_HZ).push_message(data, adapter.media_out)
         assert message == native, f"{case}: expected {native!r}, got {message!r}"
