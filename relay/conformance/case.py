@@ -92,13 +92,14 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """``encode_mark``: one text message."""
+    """``encode_mark``: one text message, or none."""
 
     name: str
 
     def messages(self, adapter: MediaAdapter) -> Sequence[Message]:
         """See ``Command.messages``."""
-        return [Message(adapter.encode_mark(self.name))]
+        data = adapter.encode_mark(self.name)
+        return [Message(data)] if data else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class NotOurs:
     """A message to the carrier for which adapters have no command: it is passed over."""
 
 
-Step: TypeAlias = list[Event] | Play | Mark | Clear | NotOurs
+Step: TypeAlias = Sequence[Event] | Play | Mark | Clear | NotOurs
 """The events that a message from the carrier brings, or the command that makes those to it."""
 
 
@@ -174,7 +175,7 @@ class Case:
     @property
     def said(self) -> list[list[Event]]:
         """The events of each of them."""
-        return [step for step in self.steps if isinstance(step, list)]
+        return [list(step) for step in self.steps if not isinstance(step, Play | Mark | Clear | NotOurs)]
 
     def of(self, kind: type[Event]) -> list[Message]:
         """Those that bring an event of this kind."""

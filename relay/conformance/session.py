@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.conformance.case import Case, Clear, Mark, Play, events_of, outcome
+from relay.conformance.case import Case, Clear, Mark, NotOurs, Play, events_of, outcome
 from relay.errors import RemoteProtocolError
 from relay.providers.base import AudioReceived, DtmfReceived, Event, FrameRule, MarkReached, StreamStarted
 
@@ -11,19 +11,19 @@ def session_is_replayed_byte_for_byte(case: Case) -> None:
     """Each message brings its events, and each command makes its messages, in the session's order."""
     adapter, session = case.new_adapter(), iter(case.session)
     for number, step in enumerate(case.steps):
-        if isinstance(step, list):
-            recorded = next(session)
-            assert recorded.from_carrier, f"{case}, step {number}: expected a message from the carrier, got one to it"
-            said = events_of(adapter, recorded.message)
-            assert said == step, f"{case}, step {number}: expected {step}, got {said}"
-        elif isinstance(step, Play | Mark | Clear):
+        if isinstance(step, Play | Mark | Clear):
             for message in step.messages(adapter):
                 recorded = next(session)
                 expected = recorded.message
-                assert not recorded.from_carrier, f"{case}, step {number}: expected one from the carrier, got one to it"
+                assert not recorded.from_carrier, f"{case}, step {number}: expected one to the carrier, got one from it"
                 assert message == expected, f"{case}, step {number}: expected {expected}, got {message}"
-        else:
+        elif isinstance(step, NotOurs):
             assert not next(session).from_carrier
+        else:
+            recorded = next(session)
+            assert recorded.from_carrier, f"{case}, step {number}: expected a message from the carrier, got one to it"
+            said = events_of(adapter, recorded.message)
+            assert said == list(step), f"{case}, step {number}: expected {step}, got {said}"
     left = len(list(session))
     assert left == 0, f"{case}: expected steps for every message of the session, got {left} without"
 

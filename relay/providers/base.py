@@ -145,7 +145,11 @@ class MediaAdapter(Protocol):
 
     @property
     def media_out(self) -> MediaTemplate | None:
-        """The messages ``encode_audio`` makes, for ``Encoder.push_message``; None unless it is open, or if binary."""
+        """
+        The messages ``encode_audio`` makes, for ``Encoder.push_message``.
+
+        None unless the stream is open, if they are binary, or if they number what is sent.
+        """
 
     def parse(self, message: bytes | str) -> list[Event]:
         """

@@ -31,7 +31,8 @@ class TwilioAdapter(JsonStream):
     )
     readers: ClassVar = {"media": read_audio, "dtmf": read_dtmf, "mark": read_mark}
 
-    def _open(self, fields: Fields) -> Opening:
+    def open_stream(self, fields: Fields) -> Opening:
+        """Of a ``start``: see ``JsonStream.open_stream``."""
         start = fields.fields("start")
         stream_id = start.text_or_none("streamSid") or fields.text("streamSid")
         audio = read_format(start.fields_or_none("mediaFormat"), _FORMATS)

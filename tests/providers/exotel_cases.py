@@ -1,6 +1,7 @@
 """Exotel's session, in snake case and in camel case, at each of its rates."""
 
 from relay.conformance import Case, Clear, Mark, Play, read_session
+from relay.conformance.case import Step
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted, StreamStopped
 from relay.providers.exotel import ExotelAdapter
@@ -20,7 +21,7 @@ def _snake_case(rate_hz: int) -> Case:
     received = AudioFormat("l16le", rate_hz).size_bytes(100)
     words = {'"8000"': f'"{rate_hz}"'}
     session = changed_sample("exotel_session.json", words, {RECEIVED: bytes(received)})
-    steps = [
+    steps: list[Step] = [
         [],  # connected
         started(rate_hz),
         *([AudioReceived(bytes(received), sequence, 100 * sequence)] for sequence in (1, 2, 3)),
@@ -38,7 +39,7 @@ def _snake_case(rate_hz: int) -> Case:
 def _camel_case() -> Case:
     session = read_session(changed_sample("exotel_camelcase_session.json", {}, {}))
     audio = AudioFormat("l16le", 8000)
-    steps = [
+    steps: list[Step] = [
         [],  # connected
         [StreamStarted(STREAM_ID, CAMEL_CALL_ID, audio, {"leg": "agent-7"})],
         *([AudioReceived(RECEIVED, sequence, 100 * sequence)] for sequence in (1, 2, 3)),

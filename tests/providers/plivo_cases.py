@@ -1,6 +1,7 @@
 """Plivo's session, in each of its formats."""
 
 from relay.conformance import Case, Clear, Mark, NotOurs, Play, read_session
+from relay.conformance.case import Step
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted, StreamStopped
 from relay.providers.plivo import PlivoAdapter
@@ -16,7 +17,7 @@ def started(audio: AudioFormat) -> list[Event]:
 
 def _case(audio: AudioFormat, words: dict[str, str], silence: bytes) -> Case:
     session = changed_sample("plivo_session.json", words, {MULAW_SILENCE: silence})
-    steps = [
+    steps: list[Step] = [
         started(audio),
         *([AudioReceived(silence, sequence)] for sequence in (1, 2, 3)),
         Play(silence),

@@ -1,6 +1,7 @@
 """Telnyx's session, in each of its formats."""
 
 from relay.conformance import Case, Clear, Mark, Play, read_session
+from relay.conformance.case import Step
 from relay.media.format import AudioFormat
 from relay.providers.base import (
     AudioReceived,
@@ -25,7 +26,7 @@ def started(audio: AudioFormat) -> list[Event]:
 
 def _case(audio: AudioFormat, words: dict[str, str], silence: bytes) -> Case:
     session = changed_sample("telnyx_session.json", words, {MULAW_SILENCE: silence})
-    steps = [
+    steps: list[Step] = [
         [],  # connected
         started(audio),
         *([AudioReceived(silence, sequence, 20 * sequence)] for sequence in (1, 2, 3)),
