@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from relay import _codec
 from relay._codec import Decoder, Encoder, MediaTemplate
-from relay.conformance.case import Case, Message, events_of, outcome
+from relay.conformance.case import Case, Message, expect, expect_audio, outcome
 from relay.conformance.mutations import broken, disturbed
-from relay.errors import RemoteProtocolError
+from relay.errors import LocalProtocolError, RemoteProtocolError
 from relay.media.format import PTIME_MS, AudioFormat, pcm
-from relay.providers.base import AudioReceived, StreamStopped
+from relay.providers.base import AudioReceived
 
 _ROOM_RATE_HZ = 16000
 
@@ -29,7 +29,8 @@ def _is_text(case: Case) -> bool:
 
 def _template(case: Case) -> MediaTemplate:
     template = case.opened().media_in
-    assert template is not None, f"{case}: expected a template of its audio messages, got None"
+    if template is None:
+        raise AssertionError(f"{case}: media_in of an open stream: expected a template, got None")
     return template
 
 
@@ -56,12 +57,17 @@ def recorded_audio_takes_the_native_path(case: Case) -> None:
     adapter, template = case.opened(), _template(case)
     native, plain = _decoder(case), _decoder(case)
     for message in case.of(AudioReceived):
-        [event] = adapter.parse(message.data)
-        assert isinstance(event, AudioReceived)
-        with patch.object(_codec, "orjson", None):  # the parser that comes second
+        event = expect_audio(case, outcome(adapter, message))
+        with patch.object(_codec, "orjson", _NoParser):  # what comes second
             taken = native.push_message(message.data, template)
-        assert taken == plain.push(event.payload), f"{case}: expected the native path to take it, got {taken!r}"
-        assert _numbers(native) == (event.sequence, event.timestamp_ms)
+        expect(case, f"{message} by the native path", taken, plain.push(event.payload))
+        expect(case, f"numbers of {message} by it", _numbers(native), (event.sequence, event.timestamp_ms))
+
+
+class _NoParser:
+    @staticmethod
+    def loads(message: bytes) -> None:
+        raise AssertionError(f"media_in: expected the template of {message!r}, got one that needs a parser")
 
 
 @settings(deadline=None)
@@ -71,12 +77,11 @@ def any_audio_comes_in_as_it_was_sent(case: Case, data: st.DataObject) -> None:
     sizes = st.integers(1, 200).map(lambda samples: samples * case.format.sample_bytes)
     payload = data.draw(sizes.flatmap(lambda size: st.binary(min_size=size, max_size=size)))
     message = case.audio(payload)
-    [event] = events_of(case.opened(), message)
-    assert isinstance(event, AudioReceived)
-    assert event.payload == payload, f"{case}: expected {payload!r}, got {event.payload!r}"
+    event = expect_audio(case, outcome(case.opened(), message))
+    expect(case, f"payload of {message}", event.payload, payload)
     if _is_text(case):
         taken = _decoder(case).push_message(message.data, _template(case))
-        assert taken == _decoder(case).push(payload)
+        expect(case, f"{message} by the native path", taken, _decoder(case).push(payload))
 
 
 def _check_native(case: Case, message: bytes) -> None:
@@ -87,12 +92,9 @@ def _check_native(case: Case, message: bytes) -> None:
     except ValueError:
         return
     if taken is not None:
-        found = outcome(case.opened(), message)
-        assert isinstance(found, list), f"{case}: expected audio, as the native path takes it, got {found}"
-        [event] = found
-        assert isinstance(event, AudioReceived)
-        assert taken == _decoder(case).push(event.payload)
-        assert _numbers(decoder) == (event.sequence, event.timestamp_ms)
+        event = expect_audio(case, outcome(case.opened(), message))
+        expect(case, f"{message!r} by the native path", taken, _decoder(case).push(event.payload))
+        expect(case, f"numbers of {message!r} by it", _numbers(decoder), (event.sequence, event.timestamp_ms))
 
 
 @settings(deadline=None)
@@ -115,18 +117,18 @@ def native_path_reads_a_changed_place_as_the_adapter_does(case: Case) -> None:
 def any_audio_goes_out_the_same_by_both_ways(case: Case, frames: int, seed: int) -> None:
     """In messages of whole 20 ms that the frame rule lets through."""
     adapter, audio = case.opened(), case.format
-    rule = adapter.frame_rule
     data = random.Random(seed).randbytes(frames * pcm(_ROOM_RATE_HZ).size_bytes(PTIME_MS))  # noqa: S311  # noise
     payload = Encoder(audio.encoding, audio.rate_hz, _ROOM_RATE_HZ).push(data)
-    fits = rule.min_bytes <= len(payload) <= (rule.max_bytes or len(payload)) and not len(payload) % rule.multiple_bytes
-    if not fits:
+    try:
+        adapter.frame_rule.check(adapter.name, payload)
+    except LocalProtocolError:
         return
     message = adapter.encode_audio(payload)
     if adapter.capabilities.audio == "binary":
-        assert _is_heard_as(payload, message, audio), f"{case}: expected {payload!r} in one message, got {message!r}"
+        expect(case, f"{message!r} sounds as {payload!r}", _is_heard_as(payload, message, audio), expected=True)
     elif adapter.media_out is not None:
         native = Encoder(audio.encoding, audio.rate_hz, _ROOM_RATE_HZ).push_message(data, adapter.media_out)
-        assert message == native, f"{case}: expected {native!r}, got {message!r}"
+        expect(case, "the native path's message", native, message)
 
 
 def binary_audio_needs_an_open_stream(case: Case) -> None:
@@ -134,10 +136,10 @@ def binary_audio_needs_an_open_stream(case: Case) -> None:
     if _is_text(case):
         return
     [audio, *_] = case.of(AudioReceived)
-    found = outcome(case.new_adapter(), audio)
-    assert isinstance(found, RemoteProtocolError), f"{case}: expected audio before the start refused, got {found}"
-    if case.of(StreamStopped):
-        assert case.closed().payload_of(audio.data) == b""
+    early = outcome(case.new_adapter(), audio)
+    expect(case, "audio before the start, refused", isinstance(early, RemoteProtocolError), expected=True)
+    if case.is_stopped:
+        expect(case, "audio after the end", outcome(case.closed(), audio), [])
 
 
 @settings(deadline=None)
@@ -145,10 +147,9 @@ def binary_audio_needs_an_open_stream(case: Case) -> None:
 def any_binary_message_is_audio_or_refused(case: Case, data: bytes) -> None:
     """And changes nothing if it is refused."""
     adapter = case.opened()
-    found = outcome(adapter, Message(data, is_binary=True))
-    if isinstance(found, RemoteProtocolError):
+    if isinstance(outcome(adapter, Message(data, is_binary=True)), RemoteProtocolError):
         [audio, *_] = case.of(AudioReceived)
-        assert events_of(adapter, audio) == events_of(case.opened(), audio)
+        expect(case, f"audio after {len(data)} bytes that were refused", outcome(adapter, audio), case.said_of(audio))
 
 
 CHECKS = (

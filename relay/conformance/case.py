@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import orjson
 
@@ -15,6 +15,8 @@ from relay.conformance.mutations import compact, places, replaced
 from relay.errors import RemoteProtocolError
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, Event, MarkReached, MediaAdapter, StreamStarted, StreamStopped
+
+_SHOWN_CHARS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,10 @@ class Case:
         pairs = zip(self.received, self.said, strict=True)
         return [message for message, events in pairs if any(isinstance(event, kind) for event in events)]
 
+    def said_of(self, message: Message) -> list[Event]:
+        """The events of one of them."""
+        return self.said[self.received.index(message)]
+
     def events(self) -> Iterator[Event]:
         """All events of the session."""
         return (event for events in self.said for event in events)
@@ -220,6 +226,34 @@ class Case:
         """The first message that says a mark was reached, with this name."""
         first = next(event for event in self.events() if isinstance(event, MarkReached))
         return self.of(MarkReached)[0].with_text(first.name, name)
+
+
+def expect(case: Case, what: str, got: object, expected: object) -> None:
+    """
+    Let through what is as expected.
+
+    Raises:
+        AssertionError: it is not: the suite's own way to say so, for whoever does not rewrite asserts.
+    """
+    if got != expected:
+        raise AssertionError(f"{case}: {what}: expected {_cut(expected)}, got {_cut(got)}")
+
+
+def expect_audio(case: Case, got: object) -> AudioReceived:
+    """
+    The one event of a message of audio.
+
+    Raises:
+        AssertionError: it is no audio, or more.
+    """
+    if isinstance(got, list) and len(got) == 1 and isinstance(got[0], AudioReceived):
+        return got[0]
+    raise AssertionError(f"{case}: a message of audio: expected one AudioReceived, got {_cut(got)}")
+
+
+def _cut(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}... ({len(text)} characters)"
 
 
 def read_case(new_adapter: Callable[[], MediaAdapter], path: Path, steps: Sequence[Step], *, variant: str = "") -> Case:

@@ -7,10 +7,10 @@ import base64
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.conformance.case import Case, Message, events_of, outcome
+from relay.conformance.case import Case, Message, events_of, expect, outcome
 from relay.conformance.mutations import broken, broken_bytes, compact, disturbed, nested, places, replaced
 from relay.errors import RemoteProtocolError
-from relay.providers.base import AudioReceived, StreamStarted
+from relay.providers.base import AudioReceived, MediaAdapter, StreamStarted
 from relay.providers.fields import MESSAGE_MAX_BYTES
 
 ERROR_MAX_CHARS = 400
@@ -28,13 +28,16 @@ def check_harmless(case: Case, before: int, message: Message) -> None:
     if not isinstance(result, RemoteProtocolError):
         return
     text = str(result)
-    assert result.carrier == adapter.name
-    assert len(text) < ERROR_MAX_CHARS, f"{case}: expected an error of at most {ERROR_MAX_CHARS}, got {len(text)}"
-    quoted = [secret for secret in _secrets(case) if secret in text]
-    assert not quoted, f"{case}: expected an error that quotes no secret and no payload, got {text}"
-    assert (adapter.media_in, adapter.media_out, adapter.frame_rule) == offered
-    left = [events_of(adapter, each) for each in case.received[before:]]
-    assert left == case.said[before:], f"{case}: expected no change by {message}, got {left}"
+    expect(case, "the error's carrier", result.carrier, adapter.name)
+    expect(case, f"an error of at most {ERROR_MAX_CHARS} characters", text[ERROR_MAX_CHARS:], "")
+    expect(case, f"secrets and payloads in {text!r}", [each for each in _secrets(case) if each in text], [])
+    expect(case, "templates and rule", (adapter.media_in, adapter.media_out, adapter.frame_rule), offered)
+    _check_rest(case, adapter, before, message)
+
+
+def _check_rest(case: Case, adapter: MediaAdapter, before: int, refused: object) -> None:
+    rest = [outcome(adapter, each) for each in case.received[before:]]
+    expect(case, f"the session's rest after {refused}, which was refused", rest, case.said[before:])
 
 
 def _secrets(case: Case) -> set[str]:
@@ -75,7 +78,7 @@ def any_text_is_read_or_refused_and_then_changes_nothing(case: Case, text: bytes
         events_of(adapter, each)
     result = outcome(adapter, text)
     if isinstance(result, RemoteProtocolError):
-        assert [events_of(adapter, each) for each in case.received[before:]] == case.said[before:]
+        _check_rest(case, adapter, before, text)
 
 
 def _deep_and_huge(message: Message) -> list[bytes]:
@@ -97,9 +100,8 @@ def huge_or_deep_message_is_refused_and_changes_nothing(case: Case) -> None:
     """Text of more than 64 KiB or 1024 levels; the bridge bounds what a binary message holds."""
     for number, message in enumerate(case.received):
         for text in _deep_and_huge(message) if not message.is_binary else ():
-            found = outcome(case.opened(), text)
-            refused = isinstance(found, RemoteProtocolError)
-            assert refused, f"{case}: expected {len(text)} bytes refused, got {found}"
+            refused = isinstance(outcome(case.opened(), text), RemoteProtocolError)
+            expect(case, f"{len(text)} bytes, refused", refused, expected=True)
             check_harmless(case, number, Message(text))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.conformance.case import Case, events_of, outcome
+from relay.conformance.case import Case, expect, outcome
 from relay.errors import RemoteProtocolError
 from relay.providers.base import Event, FlowChanged, StreamStarted, StreamStopped
 
@@ -25,7 +25,7 @@ def _in_any_order(case: Case, order: Sequence[int]) -> tuple[list[Event], list[E
         too_early = bool(said) and not is_open and not is_start and not is_over
         if said or is_open:
             refused = isinstance(result, RemoteProtocolError)
-            assert refused == too_early, f"{case}: expected message {number} refused: {too_early}, got {result}"
+            expect(case, f"message {number} in the order {order}, {result}, refused", refused, too_early)
         found += result if isinstance(result, list) else []
         if not is_over and not too_early and not (is_start and is_open):
             expected += said
@@ -40,37 +40,34 @@ def in_any_order_there_is_one_start_one_stop_and_nothing_after_it(case: Case, da
     """Whatever comes how often; only a pause that is said again may or may not be news."""
     numbers = st.integers(0, len(case.received) - 1)
     found, expected = _in_any_order(case, data.draw(st.lists(numbers, max_size=30)))
-    flow_apart = [[event for event in events if not isinstance(event, FlowChanged)] for events in (found, expected)]
-    assert flow_apart[0] == flow_apart[1], f"{case}: expected {flow_apart[1]}, got {flow_apart[0]}"
-    kinds = [type(event) for event in found]
-    assert kinds.count(StreamStarted) <= 1
-    assert kinds.count(StreamStopped) <= 1
-    assert StreamStopped not in kinds[:-1]
+    got, wanted = ([event for event in events if not isinstance(event, FlowChanged)] for events in (found, expected))
+    expect(case, "events in any order", got, wanted)
 
 
 def session_that_comes_twice_is_heard_once(case: Case) -> None:
     """After its stop, nothing is news."""
     adapter = case.new_adapter()
-    assert [events_of(adapter, message) for message in case.received] == case.said
+    expect(case, "the session", [outcome(adapter, message) for message in case.received], case.said)
     if case.is_stopped:
-        assert [events_of(adapter, message) for message in case.received] == [[]] * len(case.received)
+        again = [outcome(adapter, message) for message in case.received]
+        expect(case, "the session again", again, [[]] * len(case.received))
 
 
 def start_again_is_no_news_and_leaves_the_templates_alone(case: Case) -> None:
     """Carriers repeat themselves."""
     adapter = case.opened()
     before = adapter.media_in, adapter.media_out, adapter.frame_rule
-    assert events_of(adapter, case.of(StreamStarted)[0]) == []
-    assert (adapter.media_in, adapter.media_out, adapter.frame_rule) == before
+    expect(case, "the start again", outcome(adapter, case.of(StreamStarted)[0]), [])
+    expect(case, "templates and rule", (adapter.media_in, adapter.media_out, adapter.frame_rule), before)
 
 
 def closed_stream_offers_no_native_path(case: Case) -> None:
     """Audio after the end would otherwise pass by the order."""
     fresh = case.new_adapter()
-    assert (fresh.media_in, fresh.media_out) == (None, None)
+    expect(case, "templates before the start", (fresh.media_in, fresh.media_out), (None, None))
     if case.is_stopped:
         adapter = case.closed()
-        assert (adapter.media_in, adapter.media_out) == (None, None)
+        expect(case, "templates after the end", (adapter.media_in, adapter.media_out), (None, None))
 
 
 CHECKS = (

@@ -1,7 +1,6 @@
 """Exotel's session, in snake case and in camel case, at each of its rates."""
 
-from relay.conformance import Case, Clear, Mark, Play, read_session
-from relay.conformance.case import Step
+from relay.conformance import Case, Clear, Mark, Play, Step, read_session
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted, StreamStopped
 from relay.providers.exotel import ExotelAdapter

@@ -1,7 +1,6 @@
 """SignalWire's session, in each of its formats."""
 
-from relay.conformance import Case, Clear, Mark, NotOurs, Play, read_session
-from relay.conformance.case import Step
+from relay.conformance import Case, Clear, Mark, NotOurs, Play, Step, read_session
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted, StreamStopped
 from relay.providers.signalwire import SignalWireAdapter

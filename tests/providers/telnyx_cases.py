@@ -1,7 +1,6 @@
 """Telnyx's session, in each of its formats."""
 
-from relay.conformance import Case, Clear, Mark, Play, read_session
-from relay.conformance.case import Step
+from relay.conformance import Case, Clear, Mark, Play, Step, read_session
 from relay.media.format import AudioFormat
 from relay.providers.base import (
     AudioReceived,
