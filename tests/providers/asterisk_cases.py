@@ -30,12 +30,13 @@ def json_session(name: str, audio: AudioFormat, silence: bytes) -> Case:
     text = text.replace('"optimal_frame_size": 160', f'"optimal_frame_size": {len(silence)}')
     for frames in (1, 5):
         text = text.replace(f'"{base64(SILENCE * frames)}"', f'"{base64(silence * frames)}"')
+    heard: list[Event] = [AudioReceived(silence)]
     return Case(
         new_adapter=AsteriskAdapter,
         session=read_session(text),
         steps=[
             [replace(STARTED, format=audio)],
-            *[[AudioReceived(silence)]] * 3,
+            *[heard] * 3,
             *[NotOurs()] * 2,  # ANSWER, START_MEDIA_BUFFERING
             *[Play(silence * 5)] * 2,
             Mark("m1"),
@@ -57,12 +58,13 @@ def json_session(name: str, audio: AudioFormat, silence: bytes) -> Case:
 
 
 JSON = json_session("ulaw", STARTED.format, SILENCE)
+AUDIO: list[Event] = [AudioReceived(SILENCE)]
 PLAIN = read_case(
     AsteriskAdapter,
     SAMPLES / "asterisk_plain_session.json",
     [
         [PLAIN_STARTED],
-        *[[AudioReceived(SILENCE)]] * 3,
+        *[AUDIO] * 3,
         Play(SILENCE),
         Mark("m1"),
         [MarkReached("m1")],

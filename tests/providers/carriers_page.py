@@ -10,16 +10,20 @@ from pathlib import Path
 
 from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
-from relay.providers.base import Capabilities
+from relay.providers.asterisk import AsteriskAdapter
+from relay.providers.base import Capabilities, MediaAdapter
 from relay.providers.control import CallRefused
+from relay.providers.jambonz import JambonzAdapter
 from relay.providers.twilio import TwilioAdapter
 from relay.providers.twilio_report import STATUSES
+from relay.providers.vonage import VonageAdapter
+from tests.providers import asterisk_cases, jambonz_cases, vonage_cases
 from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
 from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 
-ADAPTERS = [TwilioAdapter]
+ADAPTERS: list[type[MediaAdapter]] = [TwilioAdapter, VonageAdapter, JambonzAdapter, AsteriskAdapter]
 
 ROWS: dict[str, Callable[[Capabilities], object]] = {
     "messages of audio": lambda can: can.audio,
@@ -50,8 +54,12 @@ def capabilities() -> str:
     return table(["", *(adapter.name for adapter in ADAPTERS)], rows)
 
 
+def listed(*taken: Iterable[str]) -> str:
+    return "\n".join(f"- {what}" for each in taken for what in each)
+
+
 def taken() -> str:
-    return "\n".join(f"- {what}" for what in [*STARTS_TAKEN, *MESSAGES_TAKEN])
+    return listed(STARTS_TAKEN, MESSAGES_TAKEN)
 
 
 def refused() -> str:
@@ -81,6 +89,9 @@ def dial_answers() -> str:
 TABLES = {
     "capabilities": capabilities,
     "taken": taken,
+    "vonage taken": lambda: listed(vonage_cases.STARTS_TAKEN, vonage_cases.MESSAGES_TAKEN),
+    "jambonz taken": lambda: listed(jambonz_cases.STARTS_TAKEN, jambonz_cases.MESSAGES_TAKEN),
+    "asterisk taken": lambda: listed(asterisk_cases.STARTS_TAKEN, asterisk_cases.MESSAGES_TAKEN),
     "refused": refused,
     "statuses": statuses,
     "dial answers": dial_answers,

@@ -20,12 +20,13 @@ def session(rate_hz: int) -> Case:
     """The recorded session, which has 16 kHz, at another rate."""
     silence = bytes(rate_hz // 25)  # 20 ms of L16
     text = (SAMPLES / "vonage_session.json").read_text().replace("rate=16000", f"rate={rate_hz}")
+    heard: list[Event] = [AudioReceived(silence)]
     return Case(
         new_adapter=VonageAdapter,
         session=read_session(text.replace(base64(SILENCE), base64(silence))),
         steps=[
             [replace(STARTED, format=AudioFormat("l16le", rate_hz))],
-            *[[AudioReceived(silence)]] * 3,
+            *[heard] * 3,
             *[Play(silence)] * 2,
             Mark("m1"),
             [DtmfReceived("1", duration_ms=260)],
