@@ -112,12 +112,10 @@ def _without_markers(payload: bytes) -> bytes:
 
     Always, not only while a mark is out: what was sent before the mark may still be in that buffer when it comes.
     """
-    at = payload.find(_MARKER)
-    if at < 0:
+    if _MARKER not in payload:
         return payload
-    samples = bytearray(payload)
-    while at >= 0:
-        if at % 2 == 0:
-            samples[at] = 0xFE
-        at = payload.find(_MARKER, at + 2 - at % 2)
-    return bytes(samples)
+    samples = all_set = int.from_bytes(payload, "little")
+    for shift in (8, 4, 2, 1):  # all samples at once, as a loop takes five times as long: bit 0 of each comes to say
+        all_set &= all_set >> shift  # whether all of its 16 are set, and is then taken away from it
+    bits_0 = int.from_bytes(b"\x01\x00" * (len(payload) // 2), "little")
+    return (samples - (all_set & bits_0)).to_bytes(len(payload), "little")
