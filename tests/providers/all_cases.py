@@ -2,14 +2,14 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from relay.conformance import Case
 
-
-def _found() -> list[Case]:
-    here = Path(__file__)
-    modules = (importlib.import_module(f"{__package__}.{path.stem}") for path in here.parent.glob("*_cases.py"))
-    return [case for module in modules if module.__name__ != __name__ for case in module.CASES]
-
-
-CASES = sorted(_found(), key=str)
+_HERE = Path(__file__)
+MODULES: dict[str, Any] = {
+    path.stem: importlib.import_module(f"{__package__}.{path.stem}")
+    for path in sorted(_HERE.parent.glob("*_cases.py"))
+    if path != _HERE
+}
+CASES: list[Case] = [case for module in MODULES.values() for case in module.CASES]

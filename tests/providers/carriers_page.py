@@ -6,24 +6,21 @@ The tables of docs/carriers.md, from the code and the tests' cases.
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
-from relay.providers.asterisk import AsteriskAdapter
-from relay.providers.base import Capabilities, MediaAdapter
+from relay.providers.base import Capabilities
 from relay.providers.control import CallRefused
-from relay.providers.jambonz import JambonzAdapter
-from relay.providers.twilio import TwilioAdapter
 from relay.providers.twilio_report import STATUSES
-from relay.providers.vonage import VonageAdapter
-from tests.providers import asterisk_cases, jambonz_cases, vonage_cases
+from tests.providers.all_cases import CASES, MODULES
 from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
 from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 
-ADAPTERS: list[type[MediaAdapter]] = [TwilioAdapter, VonageAdapter, JambonzAdapter, AsteriskAdapter]
+CARRIERS: dict[str, Capabilities] = {case.new_adapter().name: case.new_adapter().capabilities for case in CASES}
 
 ROWS: dict[str, Callable[[Capabilities], object]] = {
     "messages of audio": lambda can: can.audio,
@@ -49,9 +46,14 @@ def said(value: object) -> str:
     return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
+def formats(carrier: str) -> str:
+    """Of its cases: it may have more."""
+    return ", ".join(sorted({str(case.format) for case in CASES if case.new_adapter().name == carrier}))
+
+
 def capabilities() -> str:
-    rows = ([row, *(said(of(adapter.capabilities)) for adapter in ADAPTERS)] for row, of in ROWS.items())
-    return table(["", *(adapter.name for adapter in ADAPTERS)], rows)
+    rows = [[row, *(said(of(can)) for can in CARRIERS.values())] for row, of in ROWS.items()]
+    return table(["", *CARRIERS], [["formats that the tests try", *map(formats, CARRIERS)], *rows])
 
 
 def listed(*taken: Iterable[str]) -> str:
@@ -86,12 +88,14 @@ def dial_answers() -> str:
     return table(["answer to a dial", "read as"], rows)
 
 
-TABLES = {
+TABLES: dict[str, Callable[[], str]] = {
     "capabilities": capabilities,
     "taken": taken,
-    "vonage taken": lambda: listed(vonage_cases.STARTS_TAKEN, vonage_cases.MESSAGES_TAKEN),
-    "jambonz taken": lambda: listed(jambonz_cases.STARTS_TAKEN, jambonz_cases.MESSAGES_TAKEN),
-    "asterisk taken": lambda: listed(asterisk_cases.STARTS_TAKEN, asterisk_cases.MESSAGES_TAKEN),
+    **{
+        f"{name.removesuffix('_cases')} taken": partial(listed, module.STARTS_TAKEN, module.MESSAGES_TAKEN)
+        for name, module in MODULES.items()
+        if name != "twilio_cases"
+    },
     "refused": refused,
     "statuses": statuses,
     "dial answers": dial_answers,
