@@ -238,3 +238,16 @@ def test_what_is_beside_is_the_strings_under_other_keys() -> None:
     assert texts == {"leg": "7", "empty": ""}
     with pytest.raises(TypeError, match="does not support item assignment"):
         texts["leg"] = "8"  # type: ignore[index]  # read-only is the promise
+
+
+# --- One of several numbers ---
+
+
+@pytest.mark.parametrize("value", [8000, "16000", None])
+def test_one_of_several_numbers_is_read(value: Any) -> None:
+    assert field(value).check_number("key", 8000, 16000) == (None if value is None else int(value))
+
+
+def test_another_than_one_of_several_numbers_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError, match=r"^acme media\.key: expected 8000 or 16000, got 24000$"):
+        field("24000").check_number("key", 8000, 16000)
