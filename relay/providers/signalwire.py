@@ -2,7 +2,7 @@
 SignalWire's bidirectional streams: Twilio's messages, but for where ids are, and with L16.
 
 Source: the pages on ``<Stream>`` of SignalWire's Compatibility XML (signalwire/docs, August 2026). Unconfirmed: the
-byte order of L16, read as little-endian; frames of whole 20 ms, as with Twilio.
+byte order of L16, little-endian as others read it; frames of whole 20 ms, as with Twilio.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from relay.media.format import PTIME_MS, AudioFormat
-from relay.providers.base import Capabilities, FrameRule, StreamStarted
+from relay.providers.base import Capabilities, FrameRule
 from relay.providers.fields import Fields
-from relay.providers.json_stream import JsonStream, Opening, read_audio, read_dtmf, read_format, read_mark
-from relay.providers.twilio import twilio_opening
+from relay.providers.json_stream import JsonStream, Opening, read_audio, read_dtmf, read_mark
+from relay.providers.twilio import twilio_opening, twilio_started
 
 _L16: Final = [AudioFormat("l16le", rate_hz) for rate_hz in (16000, 24000, 8000)]
 _FORMATS: Final = {"audio/x-mulaw": [AudioFormat("pcmu", 8000)], "audio/x-L16": _L16, "audio/x-l16": _L16}
@@ -39,9 +39,6 @@ class SignalWireAdapter(JsonStream):
 
     def open_stream(self, fields: Fields) -> Opening:
         """Of a ``start``: see ``JsonStream.open_stream``."""
-        start = fields.fields("start")
-        audio = read_format(start.fields_or_none("mediaFormat"), _FORMATS)
-        stream_id = start.text_or_none("streamSid") or fields.text("streamSid")
-        started = StreamStarted(stream_id, start.text("callSid"), audio, start.texts("customParameters"))
-        frame_bytes = audio.size_bytes(PTIME_MS)
+        started = twilio_started(fields, _FORMATS)
+        frame_bytes = started.format.size_bytes(PTIME_MS)
         return twilio_opening(started, FrameRule(frame_bytes, frame_bytes), media_keys={})

@@ -8,7 +8,7 @@ from relay._codec import Field
 from relay.media.format import AudioFormat
 from relay.providers.base import Capabilities, FrameRule, StreamStarted
 from relay.providers.fields import Fields
-from relay.providers.json_stream import JsonStream, Opening, read_audio, read_dtmf, read_format, read_mark
+from relay.providers.json_stream import Formats, JsonStream, Opening, read_audio, read_dtmf, read_format, read_mark
 
 _FORMATS: Final = {"audio/x-mulaw": [AudioFormat("pcmu", 8000)]}
 
@@ -33,15 +33,20 @@ class TwilioAdapter(JsonStream):
 
     def open_stream(self, fields: Fields) -> Opening:
         """Of a ``start``: see ``JsonStream.open_stream``."""
-        start = fields.fields("start")
-        stream_id = start.text_or_none("streamSid") or fields.text("streamSid")
-        audio = read_format(start.fields_or_none("mediaFormat"), _FORMATS)
-        started = StreamStarted(stream_id, start.text("callSid"), audio, start.texts("customParameters"))
-        return twilio_opening(started, self.capabilities.frames_to_carrier, media_keys={"streamSid": stream_id})
+        started = twilio_started(fields, _FORMATS)
+        return twilio_opening(started, self.frame_rule, media_keys={"streamSid": started.stream_id})
+
+
+def twilio_started(fields: Fields, formats: Formats) -> StreamStarted:
+    """What Twilio's ``start`` says, and that of who took up its messages: the stream's id inside it, or beside it."""
+    start = fields.fields("start")
+    stream_id = start.text_or_none("streamSid") or fields.text("streamSid")
+    audio = read_format(start.fields_or_none("mediaFormat"), formats)
+    return StreamStarted(stream_id, start.text("callSid"), audio, start.texts("customParameters"))
 
 
 def twilio_opening(started: StreamStarted, frame_rule: FrameRule, *, media_keys: dict[str, Any]) -> Opening:
-    """Of Twilio and of who took up its messages; ``media_keys`` come after the carrier's ``media``."""
+    """The stream that follows; ``media_keys`` come after the carrier's ``media``."""
     stream = {"streamSid": started.stream_id}
     numbers = {"chunk": Field.SEQUENCE, "timestamp": Field.TIMESTAMP}
     media = {"track": "inbound", **numbers, "payload": Field.PAYLOAD}
