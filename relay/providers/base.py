@@ -89,6 +89,8 @@ class FrameRule:
     max_bytes: int | None = None
 
     def __str__(self) -> str:
+        if self.min_bytes == self.max_bytes:
+            return f"exactly {self.min_bytes} bytes"
         most = "" if self.max_bytes is None else f", at most {self.max_bytes}"
         return f"a multiple of {self.multiple_bytes} bytes, at least {self.min_bytes}{most}"
 
@@ -160,7 +162,11 @@ class MediaAdapter(Protocol):
 
     @property
     def media_out(self) -> MediaTemplate | None:
-        """The messages ``encode_audio`` makes, for ``Encoder.push_message``; None unless it is open, or if binary."""
+        """
+        The messages ``encode_audio`` makes, for ``Encoder.push_message``.
+
+        None unless the stream is open, if they are binary, or if they number what is sent.
+        """
 
     def parse(self, message: bytes | str) -> list[Event]:
         """
@@ -190,8 +196,11 @@ class MediaAdapter(Protocol):
         """
         The message that asks to be told (``MarkReached``) when all audio before it has been played.
 
+        Empty if the carrier would drop it, as too many are out: there is nothing to send, and it does not come back.
+
         Raises:
-            LocalProtocolError: the stream is not open, or ``name`` is not 1 to 64 characters of printable ASCII.
+            LocalProtocolError: the stream is not open, ``name`` is not 1 to 64 characters of printable ASCII, or the
+                carrier could not tell it from one that is out.
         """
 
     def encode_clear(self) -> Sequence[bytes]:

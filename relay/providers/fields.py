@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -15,6 +15,8 @@ from relay.errors import RemoteProtocolError
 
 MESSAGE_MAX_BYTES: Final = 1 << 16
 """The longest message that is read: 6 s of PCMU, where carriers send 20 to 100 ms. orjson bounds the depth, at 1024."""
+
+_T = TypeVar("_T")
 
 _NUMBER_DIGITS: Final = 18  # as relay._codec reads a message's numbers: an int64 holds them all
 _SHOWN_CHARS: Final = 40
@@ -99,6 +101,20 @@ class Fields:
             raise self._error(key, "an object of strings", _kind(value))
         return MappingProxyType(value)
 
+    def texts_beside(self, *keys: str) -> Mapping[str, str]:
+        """The strings under other keys than these, read-only; what is no string there is none of ours."""
+        others = {key: value for key, value in self.values.items() if key not in keys and isinstance(value, str)}
+        return MappingProxyType(others)
+
+    def one_of(self, key: str, choices: Mapping[str, _T]) -> _T:
+        """What a string, in any case and with any white space, or a whole number stands for."""
+        value = self.values.get(key, _MISSING)
+        text = str(value) if type(value) is int else value
+        choice = choices.get("".join(text.lower().split())) if isinstance(text, str) else None
+        if choice is None:
+            raise self._error(key, f"one of {', '.join(choices)}", shown(value))
+        return choice
+
     def audio(self, key: str) -> bytes:
         """Base64 (RFC 4648, padded) of at least one byte: takes what ``Decoder.push_base64`` takes."""
         text = self.text(key)
@@ -122,11 +138,12 @@ class Fields:
             raise self._error(key, " or ".join(map(shown, allowed)), shown(value))
         return value
 
-    def check_number(self, key: str, allowed: int) -> None:
-        """A whole number, ``allowed`` where it is there."""
+    def check_number(self, key: str, *allowed: int) -> int | None:
+        """A whole number, one of ``allowed`` where it is there."""
         value = self.number_or_none(key)
-        if value not in (None, allowed):
-            raise self._error(key, str(allowed), str(value))
+        if value is not None and value not in allowed:
+            raise self._error(key, " or ".join(map(str, allowed)), str(value))
+        return value
 
     def _error(self, key: str, expected: str, got: str) -> RemoteProtocolError:
         return RemoteProtocolError(self.carrier, self.path + key, expected=expected, got=got)

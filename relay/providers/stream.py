@@ -17,10 +17,15 @@ class StreamOrder:
     The order of one stream's messages, the same with every carrier: one start, one stop, nothing after it.
 
     Carriers repeat themselves and talk on after the end: what is no news is an empty list, not an error.
+
+    Args:
+        carrier: the adapter's name.
+        first: what the carrier calls its start, for errors.
     """
 
-    def __init__(self, carrier: str) -> None:
+    def __init__(self, carrier: str, *, first: str = "'start'") -> None:
         self._carrier = carrier
+        self._first = first
         self._stream_id: str | None = None
         self._over = False
 
@@ -57,7 +62,7 @@ class StreamOrder:
             RemoteProtocolError: no stream has started.
         """
         if self._stream_id is None:
-            raise RemoteProtocolError(self._carrier, "event", expected="'start' first", got=shown(event))
+            raise RemoteProtocolError(self._carrier, "event", expected=f"{self._first} first", got=shown(event))
         return self._stream_id
 
     def no_binary(self, message: bytes) -> bytes:

@@ -57,6 +57,8 @@ def test_stray_module_breaks_the_layers(copy: Path) -> None:
         ("transfers/states.py", "from asyncio import sleep", "Only these open sockets, read clocks or know asyncio"),
         ("bridge/bridge.py", "import daily", "Only rooms.daily imports daily"),
         ("transfers/coordinator.py", "import redis", "Only transfers.door and the lines behind it import redis"),
+        ("app/api.py", "import relay.conformance", "Layers"),
+        ("app/api.py", "import hypothesis", "Only conformance imports hypothesis, and nothing pytest"),
         ("app/api.py", "import numpy", "What tests, benchmarks and carriers' SDKs bring is never imported"),
     ],
 )

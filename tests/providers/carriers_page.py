@@ -6,23 +6,24 @@ The tables of docs/carriers.md, from the code and the tests' cases.
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
+from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
 from relay.providers.base import Capabilities
 from relay.providers.control import CallRefused
-from relay.providers.twilio import TwilioAdapter
 from relay.providers.twilio_report import STATUSES
-from tests.providers.recordings import TWILIO, outcome
-from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN
+from tests.providers.all_cases import CASES, MODULES
+from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
 from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 
-ADAPTERS = [TwilioAdapter]
+CARRIERS: dict[str, Capabilities] = {case.new_adapter().name: case.new_adapter().capabilities for case in CASES}
 
 ROWS: dict[str, Callable[[Capabilities], object]] = {
-    "messages": lambda can: can.messages,
+    "messages of audio": lambda can: can.audio,
     "marks": lambda can: can.marks,
     "clear": lambda can: can.clear,
     "marks still open at a clear": lambda can: can.marks_after_clear,
@@ -31,6 +32,7 @@ ROWS: dict[str, Callable[[Capabilities], object]] = {
     "audio in order": lambda can: can.ordered,
     "one message of audio to it": lambda can: can.frames_to_carrier,
     "closing the WebSocket ends the call": lambda can: can.close_ends_call,
+    "WebSocket subprotocol": lambda can: can.subprotocol,
 }
 
 
@@ -41,16 +43,25 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def said(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def formats(carrier: str) -> str:
+    """Of its cases: it may have more."""
+    return ", ".join(sorted({str(case.format) for case in CASES if case.new_adapter().name == carrier}))
 
 
 def capabilities() -> str:
-    rows = ([row, *(said(of(adapter.capabilities)) for adapter in ADAPTERS)] for row, of in ROWS.items())
-    return table(["", *(adapter.name for adapter in ADAPTERS)], rows)
+    rows = [[row, *(said(of(can)) for can in CARRIERS.values())] for row, of in ROWS.items()]
+    return table(["", *CARRIERS], [["formats that the tests try", *map(formats, CARRIERS)], *rows])
+
+
+def listed(*taken: Iterable[str]) -> str:
+    return "\n".join(f"- {what}" for each in taken for what in each)
 
 
 def taken() -> str:
-    return "\n".join(f"- {what}" for what in [*STARTS_TAKEN, *MESSAGES_TAKEN])
+    return listed(STARTS_TAKEN, MESSAGES_TAKEN)
 
 
 def refused() -> str:
@@ -77,9 +88,14 @@ def dial_answers() -> str:
     return table(["answer to a dial", "read as"], rows)
 
 
-TABLES = {
+TABLES: dict[str, Callable[[], str]] = {
     "capabilities": capabilities,
     "taken": taken,
+    **{
+        f"{name.removesuffix('_cases')} taken": partial(listed, module.STARTS_TAKEN, module.MESSAGES_TAKEN)
+        for name, module in MODULES.items()
+        if name != "twilio_cases"
+    },
     "refused": refused,
     "statuses": statuses,
     "dial answers": dial_answers,

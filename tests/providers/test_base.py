@@ -55,6 +55,7 @@ def test_a_rule_that_no_number_of_frames_meets_says_so(rule: FrameRule) -> None:
 def test_a_frame_rule_says_what_it_asks() -> None:
     assert str(FrameRule(multiple_bytes=160, min_bytes=160)) == "a multiple of 160 bytes, at least 160"
     assert str(FrameRule(max_bytes=9)) == "a multiple of 1 bytes, at least 1, at most 9"
+    assert str(FrameRule(multiple_bytes=640, min_bytes=640, max_bytes=640)) == "exactly 640 bytes"
 
 
 def test_a_start_without_custom_parameters_has_none() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -192,3 +193,61 @@ def test_what_is_shown_is_short_and_on_one_line() -> None:
     assert shown("x" * 41) == "'" + "x" * 40 + "'... of 41 characters"
     assert shown({"secret": 1}) == "an object of 1 fields"
     assert [shown(value) for value in (True, None, 1.5, 7)] == ["a boolean", "null", "1.5", "7"]
+
+
+# --- One of several, and what is beside ---
+
+CHOICES = {"audio/l16;rate=8000": 1, "8000": 2}
+
+
+@pytest.mark.parametrize(
+    ("value", "choice"),
+    [("audio/l16;rate=8000", 1), (" Audio/L16;\trate=8000\n", 1), ("8000", 2), (8000, 2)],
+)
+def test_one_of_several_is_read_however_it_is_written(value: Any, choice: int) -> None:
+    assert field(value).one_of("key", CHOICES) == choice
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        ("8001", "'8001'"),
+        (8001, "8001"),
+        (8000.0, "8000.0"),
+        (True, "a boolean"),
+        (None, "null"),
+        ("", "''"),
+        ([], "a list of 0 items"),
+        ("x" * 100, f"{'x' * 40!r}... of 100 characters"),
+    ],
+)
+def test_another_than_one_of_several_is_refused(value: Any, got: str) -> None:
+    expected = re.escape(f"acme media.key: expected one of audio/l16;rate=8000, 8000, got {got}")
+    with pytest.raises(RemoteProtocolError, match=f"^{expected}$"):
+        field(value).one_of("key", CHOICES)
+
+
+def test_none_of_several_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError, match=r"got nothing$"):
+        MISSING.one_of("key", CHOICES)
+
+
+def test_what_is_beside_is_the_strings_under_other_keys() -> None:
+    fields = Fields("acme", "", {"event": "start", "leg": "7", "empty": "", "number": 1, "list": ["a"], "none": None})
+    texts = fields.texts_beside("event", "absent")
+    assert texts == {"leg": "7", "empty": ""}
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        texts["leg"] = "8"  # type: ignore[index]  # read-only is the promise
+
+
+# --- One of several numbers ---
+
+
+@pytest.mark.parametrize("value", [8000, "16000", None])
+def test_one_of_several_numbers_is_read(value: Any) -> None:
+    assert field(value).check_number("key", 8000, 16000) == (None if value is None else int(value))
+
+
+def test_another_than_one_of_several_numbers_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError, match=r"^acme media\.key: expected 8000 or 16000, got 24000$"):
+        field("24000").check_number("key", 8000, 16000)

@@ -30,6 +30,8 @@ def test_another_stream_cannot_start() -> None:
 def test_nothing_of_a_stream_comes_before_it() -> None:
     with pytest.raises(RemoteProtocolError, match=r"^acme event: expected 'start' first, got 'media'$"):
         StreamOrder("acme").started_id("media")
+    with pytest.raises(RemoteProtocolError, match=r"^acme event: expected metadata first, got 'media'$"):
+        StreamOrder("acme", first="metadata").started_id("media")
 
 
 def test_f16_a_stream_that_stopped_is_over() -> None:

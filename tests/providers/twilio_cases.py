@@ -5,16 +5,47 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted
-from tests.providers.mutations import nested
-from tests.providers.recordings import TWILIO, compact
+from relay.conformance import Clear, Mark, Play, read_case
+from relay.conformance.mutations import compact, nested
+from relay.media.format import AudioFormat
+from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted, StreamStopped
+from relay.providers.twilio import TwilioAdapter
+from tests.providers.samples import SAMPLES
 
-START = TWILIO.of(StreamStarted)[0]
-MEDIA = TWILIO.of(AudioReceived)[0]
-DTMF = TWILIO.of(DtmfReceived)[0]
-MARK = TWILIO.of(MarkReached)[0]
-
+STREAM_ID, CALL_ID = "MZ00000000000000000000000000000001", "CA00000000000000000000000000000001"
 SILENCE = b"\xff" * 160  # 20 ms of PCMU
+STARTED: list[Event] = [
+    StreamStarted(STREAM_ID, CALL_ID, AudioFormat("pcmu", 8000), {"leg": "agent-7", "token": "t0k3n"})
+]
+AUDIO: list[Event] = [AudioReceived(SILENCE, sequence=1, timestamp_ms=5)]
+
+TWILIO = read_case(
+    TwilioAdapter,
+    SAMPLES / "twilio_session.json",
+    [
+        [],
+        STARTED,
+        AUDIO,
+        [AudioReceived(SILENCE, sequence=2, timestamp_ms=25)],
+        [AudioReceived(SILENCE, sequence=3, timestamp_ms=45)],
+        Play(SILENCE),
+        Play(SILENCE * 5),
+        Mark("m1"),
+        [DtmfReceived("1")],
+        [MarkReached("m1")],
+        Play(SILENCE),
+        Mark("m2"),
+        Clear(),
+        [MarkReached("m2")],
+        [StreamStopped()],
+    ],
+)
+CASES = [TWILIO]
+
+START = TWILIO.of(StreamStarted)[0].value
+MEDIA = TWILIO.of(AudioReceived)[0].value
+DTMF = TWILIO.of(DtmfReceived)[0].value
+MARK = TWILIO.of(MarkReached)[0].value
 
 
 def changed(message: Any, change: Callable[[Any], object]) -> bytes:
@@ -42,9 +73,6 @@ def without(message: Any, *keys: str) -> bytes:
     inner = {key: value for key, value in message[message["event"]].items() if key not in keys}
     return compact({**kept, message["event"]: inner})
 
-
-STARTED: list[Event] = TWILIO.events()[1]
-AUDIO: list[Event] = [AudioReceived(SILENCE, 1, 5)]
 
 # As the first message of a stream.
 STARTS_TAKEN: dict[str, bytes] = {
