@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from relay.providers.base import MediaAdapter
 
@@ -44,6 +44,7 @@ class CallOrder:
         detection_url: told whether a machine picked up; None: nobody is to find out.
         ring_timeout_s: how long the carrier lets it ring.
         max_duration_s: the longest call.
+        media_url: where its stream goes, with the single-use token in its path; only for who opens it with the dial.
     """
 
     to: str = field(repr=False)
@@ -53,6 +54,7 @@ class CallOrder:
     detection_url: str | None = None
     ring_timeout_s: int
     max_duration_s: int
+    media_url: str | None = field(default=None, repr=False)
 
 
 class Refusal(StrEnum):
@@ -111,6 +113,8 @@ class Webhook:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     body: bytes = field(default=b"", repr=False)
+    received_s: float = 0.0
+    """When it came, in Unix seconds: some signatures are good for minutes only."""
 
 
 class CallStatus(StrEnum):
@@ -146,6 +150,8 @@ class CallReport:
     answered_by: AnsweredBy | None = None
     code: str = ""
     """The carrier's own code for a failure."""
+    placed_id: str = ""
+    """The id that the dial's answer had, where that is another than the call's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,10 @@ class CarrierControl(Protocol):
     """
 
     name: str
+    opens_stream: Literal["answer", "dial"]
+    """Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial."""
+    can_say: bool
+    """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
 
     def dial(self, order: CallOrder) -> HttpRequest:
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 from xml.etree.ElementTree import Element
 
 from relay.errors import LocalProtocolError, RemoteProtocolError
@@ -65,6 +65,8 @@ class TwilioControl:
     """
 
     name = "twilio"
+    opens_stream: Literal["answer", "dial"] = "answer"
+    can_say = True
 
     def __init__(
         self,
