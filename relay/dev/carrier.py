@@ -1,9 +1,9 @@
 """
-A simulated carrier that is compatible with Twilio: its REST interface, and calls that use a relay as Twilio's do.
+A simulated carrier: its REST interface, and calls that use a relay as the carrier's do. Its dialect says which.
 
-It signs its webhooks, fetches and parses the answer document, opens the media stream that it finds there, and plays
-what it gets through a playout clock. What happens to a number that is dialled is a ``Script``. It listens on 127.0.0.1
-unless told otherwise.
+It signs its webhooks, fetches and parses the answer document, opens the media stream that it finds there or in the
+dial, and plays what it gets through a playout clock. What happens to a number that is dialled is a ``Script``. It
+listens on 127.0.0.1 unless told otherwise.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from relay.dev.carrier_order import Order
 from relay.dev.carrier_outcomes import ANSWERED, Outcome, Script, outcome_of
 from relay.dev.carrier_rest import application
 from relay.dev.carrier_webhooks import Origins, Sender, Webhook
+from relay.dev.carriers.dialect import Dialect
+from relay.dev.carriers.twilio import ACCOUNT_SID, AUTH_TOKEN, Twilio
 from relay.dev.until import Changes
 
-ACCOUNT_SID: Final = "AC" + 31 * "0" + "1"
-AUTH_TOKEN: Final = "simulated" + 23 * "0"
+__all__ = ["ACCOUNT_SID", "AUTH_TOKEN", "SimulatedCarrier"]
+
 TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 3.0  # a relay that is asked to end its calls has 2 s for the closing handshake
 SHUTDOWN_S: Final = 0.1  # a request that hangs on purpose is not waited for
@@ -38,7 +40,8 @@ class SimulatedCarrier:
     Leaving the block hangs up all calls, and waits for a relay to take note of it for at most ``CLOSE_TIMEOUT_S``.
 
     Args:
-        account_sid, auth_token: of the one account.
+        dialect: which carrier it is; Twilio unless given.
+        account_sid, auth_token: of the one account, as its REST interface wants them; the dialect's unless given.
         script: what happens to a number that is dialled; see ``carrier_outcomes``. It can be changed at any time.
         host, port: where to listen; port 0 is any free one, see ``port``.
 
@@ -49,14 +52,16 @@ class SimulatedCarrier:
     def __init__(
         self,
         *,
-        account_sid: str = ACCOUNT_SID,
-        auth_token: str = AUTH_TOKEN,
+        dialect: Dialect | None = None,
+        account_sid: str | None = None,
+        auth_token: str | None = None,
         script: Script = ANSWERED,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self.account_sid = account_sid
-        self.auth_token = auth_token
+        self.dialect: Dialect = Twilio() if dialect is None else dialect
+        self.account_sid = self.dialect.account if account_sid is None else account_sid
+        self.auth_token = self.dialect.secret if auth_token is None else auth_token
         self.script = script
         self.host = host
         self.port = port
@@ -74,11 +79,13 @@ class SimulatedCarrier:
         self._runner: web.AppRunner | None = None
 
     def __repr__(self) -> str:
-        return f"<simulated carrier (Twilio) on {self.host}:{self.port}, {len(self.live_calls)} live calls>"
+        return (
+            f"<simulated carrier ({self.dialect.title}) on {self.host}:{self.port}, {len(self.live_calls)} live calls>"
+        )
 
     @property
     def api_url(self) -> str:
-        """The base URL of the REST interface: stands in for ``https://api.twilio.com``."""
+        """The base URL of the REST interface: stands in for Twilio's ``https://api.twilio.com``, say."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -139,12 +146,13 @@ class SimulatedCarrier:
         call = SimulatedCall(
             order,
             self.outcome(order.to),
+            teller=self.dialect,
             account_sid=self.account_sid,
             sender=self._sending,
             changed=self._changes.changed,
         )
         self.calls.append(call)
-        life = asyncio.create_task(live(call, self._sending))
+        life = asyncio.create_task(live(call, self._sending, self.dialect))
         self._lives.add(life)
         life.add_done_callback(self._buried)
         self._changes.changed()
@@ -158,10 +166,11 @@ class SimulatedCarrier:
         # A connection each: one that is kept may be closed by the relay just as it is used, and a POST is sent once.
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        self._sender = Sender(self._session, self._origins, auth_token=self.auth_token)
+        key = self.dialect.signing_key or self.auth_token
+        self._sender = Sender(self._session, self._origins, auth_token=key, seal=self.dialect)
         # A client that has gone takes its request with it: one that hangs would be left.
         self._runner = web.AppRunner(
-            application(self), access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S
+            application(self, self.dialect), access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S
         )
         try:
             await self._runner.setup()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from enum import StrEnum
-from typing import Final
-from uuid import uuid4
+from typing import Final, Protocol
 
 import structlog
 
 from relay.dev.carrier_order import Order
 from relay.dev.carrier_outcomes import Detection, Outcome
-from relay.dev.carrier_webhooks import Courier, Kind, Sender, Webhook
+from relay.dev.carrier_webhooks import Courier, Kind, Message, Sender, Webhook
 from relay.dev.interruption import Interruption
 from relay.dev.phone import SimulatedPhone
 from relay.dev.until import Changes
 
-API_VERSION: Final = "2010-04-01"
 TERMINAL: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 TIMEOUT_S: Final = 10.0
 
@@ -42,21 +40,62 @@ class EndedBy(StrEnum):
     """It never came to an answer, or the simulated carrier was closed."""
 
 
+@dataclass(frozen=True, slots=True)
+class CallIds:
+    """
+    What a carrier calls a call.
+
+    Args:
+        sid: its id: REST commands and callbacks have it.
+        placed: the id that the answer to the dial has; the same, at most carriers.
+        others: more of them, that callbacks have.
+    """
+
+    sid: str
+    placed: str
+    others: tuple[str, ...] = ()
+
+
+class Teller(Protocol):
+    """How a carrier speaks of a call to its relay. Statuses and events are Twilio's words; each says its own."""
+
+    def new_ids(self) -> CallIds:
+        """Those of a new call."""
+
+    def form(self, call: SimulatedCall, status: str) -> dict[str, str]:
+        """The fields that all webhooks of a call have."""
+
+    def progress(self, call: SimulatedCall, event: str, status: str) -> Message | None:
+        """The callback of an event: ``initiated``, ``ringing``, ``answered`` or, at every end, ``completed``."""
+
+    def detection(self, call: SimulatedCall, found: Detection) -> Message | None:
+        """The callback that tells who or what picked up."""
+
+
 class SimulatedCall:
     """
     A call that was placed.
 
     Args:
         order, outcome: what was asked for, and what happens.
+        teller: how the relay is told of it.
         account_sid: in every message.
         sender: for its webhooks.
         changed: called after every change.
     """
 
     def __init__(
-        self, order: Order, outcome: Outcome, *, account_sid: str, sender: Sender, changed: Callable[[], None]
+        self,
+        order: Order,
+        outcome: Outcome,
+        *,
+        teller: Teller,
+        account_sid: str,
+        sender: Sender,
+        changed: Callable[[], None],
     ) -> None:
-        self.sid = f"CA{uuid4().hex}"
+        self.ids = teller.new_ids()
+        self.sid = self.ids.sid
         self.account_sid = account_sid
         self.order = order
         self.outcome = outcome
@@ -65,6 +104,12 @@ class SimulatedCall:
         self.answered_at: datetime | None = None
         self.ended_at: datetime | None = None
         self.hung_up_by: EndedBy | None = None
+        self.sip_code: int | None = None
+        """Why it came to no answer, if that is known."""
+        self.detected: Detection | None = None
+        """Who or what picked up, once that is known."""
+        self.told = 0
+        """How many status callbacks were made."""
         self.phones: list[SimulatedPhone] = []
         """One for each media stream that was opened."""
         self.spoken: list[str] = []
@@ -74,11 +119,11 @@ class SimulatedCall:
         self.over = Interruption()
         """Interrupts its life when it ends."""
         self.courier = Courier(self._bring, outcome.delivery)
+        self._teller = teller
         self._sender = sender
         self._changes = Changes()
         self._carrier_changed = changed
         self._violations: list[str] = list(order.violations)
-        self._sequence = 0
 
     def __repr__(self) -> str:
         return f"<simulated call {self.sid}, {self.status}>"
@@ -92,6 +137,13 @@ class SimulatedCall:
     def is_live(self) -> bool:
         """Whether it has not ended."""
         return self.status not in TERMINAL
+
+    @property
+    def duration_s(self) -> int | None:
+        """How long it was answered, in whole seconds; None if it never was, or has not ended."""
+        if self.answered_at is None or self.ended_at is None:
+            return None
+        return math.ceil((self.ended_at - self.answered_at).total_seconds())
 
     @property
     def phone(self) -> SimulatedPhone | None:
@@ -110,7 +162,7 @@ class SimulatedCall:
 
     @property
     def violations(self) -> list[str]:
-        """What the relay did that Twilio would refuse, ignore or warn of; media included."""
+        """What the relay did that the carrier would refuse, ignore or warn of; media included."""
         return [*self._violations, *(violation for phone in self.phones for violation in phone.violations)]
 
     async def until(
@@ -143,30 +195,21 @@ class SimulatedCall:
         if self.phone is not None and self.phone.closed is None:
             self.phone.dtmf(digit)
 
-    def report(self, event: str, status: str, extra: Mapping[str, str] | None = None) -> None:
+    def report(self, event: str, status: str) -> None:
         """Tell the relay of its progress, if it asked for this event; ``completed`` is every end."""
         log.info("simulated_call.progress", call_sid=self.sid, status=status, violations=len(self.violations))
-        if self.order.status_url and event in self.order.events:
-            form = self.form(status) | {
-                "CallbackSource": "call-progress-events",
-                "SequenceNumber": str(self._sequence),
-                "Timestamp": format_datetime(datetime.now(UTC)),
-                **(extra or {}),
-            }
-            self._sequence += 1
-            webhook = self._sender.signed(Kind.STATUS, self.order.status_url, form)
-            self.courier.take(webhook, is_last=event == "completed")
+        message = self._teller.progress(self, event, status)
+        if message is not None:
+            self.told += 1
+            self.courier.take(self._sender.sealed(Kind.STATUS, message), is_last=event == "completed")
         self.changed()
 
     def report_detection(self, detection: Detection) -> None:
         """Tell the relay who or what picked up."""
-        form = {
-            "AccountSid": self.account_sid,
-            "CallSid": self.sid,
-            "AnsweredBy": detection.answered_by,
-            "MachineDetectionDuration": str(round(1000 * detection.after_s)),
-        }
-        self.courier.hurry(self._sender.signed(Kind.DETECTION, self.order.detection_url, form))
+        self.detected = detection
+        message = self._teller.detection(self, detection)
+        if message is not None:
+            self.courier.hurry(self._sender.sealed(Kind.DETECTION, message))
 
     def end(self, status: str, by: EndedBy, *, sip_code: int | None = None) -> None:
         """It has ended: interrupt its life and tell the relay. Nothing if it had."""
@@ -175,29 +218,15 @@ class SimulatedCall:
         self.hung_up_by = by
         self.ended_at = datetime.now(UTC)
         self.status = status
-        extra = {}
-        if self.answered_at is not None:
-            extra["CallDuration"] = str(math.ceil((self.ended_at - self.answered_at).total_seconds()))
-        if sip_code is not None:
-            extra["SipResponseCode"] = str(sip_code)
-        self.report("completed", status, extra)
+        self.sip_code = sip_code
+        self.report("completed", status)
         self.over.interrupt()
         if self.phone is not None:
             self.phone.changes.changed()
 
     def form(self, status: str) -> dict[str, str]:
         """The fields that all webhooks of a call have."""
-        return {
-            "AccountSid": self.account_sid,
-            "ApiVersion": API_VERSION,
-            "CallSid": self.sid,
-            "CallStatus": status,
-            "Direction": "outbound-api",
-            "From": self.order.from_number,
-            "To": self.to,
-            "Caller": self.order.from_number,
-            "Called": self.to,
-        }
+        return self._teller.form(self, status)
 
     def note(self, webhook: Webhook) -> None:
         """Remember a webhook that was sent."""

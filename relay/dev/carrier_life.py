@@ -1,4 +1,4 @@
-"""The life of a simulated call, from dialling to its end: what Twilio does, and the agent at the phone."""
+"""The life of a simulated call, from dialling to its end: what the carrier does, and the agent at the phone."""
 
 from __future__ import annotations
 
@@ -8,26 +8,61 @@ import functools
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, Protocol, TypeAlias
 from urllib.parse import urljoin
 
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from relay.dev.carrier_call import EndedBy, SimulatedCall
-from relay.dev.carrier_document import DocumentError, HangUp, Pause, Redirect, Say, Stream, Verb, verbs_of
+from relay.dev.carrier_document import DocumentError, HangUp, Pause, Redirect, Say, Stream, Verb
 from relay.dev.carrier_outcomes import Answers, Declines, Rings
-from relay.dev.carrier_webhooks import Kind, Sender
+from relay.dev.carrier_webhooks import Kind, Message, Sender, Webhook
 from relay.dev.interruption import Interrupted
 from relay.dev.phone import Call, SimulatedPhone
+from relay.dev.phone_wire import PhoneWire
 
 DOCUMENTS_MAX: Final = 50  # no transfer needs as many: one that leads to itself would never end
 DAY_S: Final = 86400.0
 LOST: Final = 1006
 
 
-async def live(call: SimulatedCall, sender: Sender) -> None:
+StreamNews: TypeAlias = Literal["opened", "closed", "failed"]
+
+
+class Manner(Protocol):
+    """How a carrier goes about a call that somebody answered."""
+
+    close_ends_call: bool
+    """The end of a stream ends the call, unless a document goes on behind it."""
+    may_refuse_media: bool
+    """A relay has no other way of not taking a call that it did not want any longer: its refusal is no violation."""
+    subprotocols: tuple[str, ...]
+    """Of the media WebSocket; the relay must select one of them, if there are any."""
+
+    def answer(self, call: SimulatedCall, url: str) -> Message:
+        """What asks the relay for a document."""
+
+    def verbs_of(self, fetched: Webhook) -> tuple[Verb, ...]:
+        """
+        What the document says that came.
+
+        Raises:
+            DocumentError: it cannot be used.
+        """
+
+    def media_url(self, stream: Stream) -> str:
+        """The URL that a stream's upgrade goes to, and is signed for."""
+
+    def wire(self, call: Call, stream: Stream) -> PhoneWire:
+        """How the stream is spoken."""
+
+    def about_stream(self, call: SimulatedCall, stream: Stream, news: StreamNews) -> Message | None:
+        """The callback that tells of a stream's beginning and end; None if nobody wants it."""
+
+
+async def live(call: SimulatedCall, sender: Sender, manner: Manner) -> None:
     """Live to the end, callbacks included. Cancelled, the call ends at once and without a word."""
-    life = _Life(call, sender)
+    life = _Life(call, sender, manner)
     try:
         await life.run()
         await call.courier.idle()
@@ -37,9 +72,10 @@ async def live(call: SimulatedCall, sender: Sender) -> None:
 
 
 class _Life:
-    def __init__(self, call: SimulatedCall, sender: Sender) -> None:
+    def __init__(self, call: SimulatedCall, sender: Sender, manner: Manner) -> None:
         self._call = call
         self._sender = sender
+        self._manner = manner
         self._timers: list[asyncio.TimerHandle] = []
 
     def cancel_timers(self) -> None:
@@ -80,7 +116,7 @@ class _Life:
         return call.is_live
 
     async def _answer(self, callee: Answers) -> None:
-        """Do what the documents say, to their end."""
+        """Do what the dial says, or the documents, to their end."""
         call = self._call
         call.answered_at = datetime.now(UTC)
         call.status = "in-progress"
@@ -90,7 +126,11 @@ class _Life:
             self._after(callee.hangs_up_after_s, call.hang_up)
         if callee.detected is not None and call.order.detection_url:
             self._after(callee.detected.after_s, functools.partial(call.report_detection, callee.detected))
-        url: str | None = call.order.answer_url
+        if call.order.stream is not None:
+            await self._stream(call.order.stream, callee)
+            if not self._manner.close_ends_call:
+                await self._pass(DAY_S)  # without a stream, until somebody hangs up
+        url: str | None = call.order.answer_url or None
         for _ in range(DOCUMENTS_MAX):
             if url is None:
                 break
@@ -124,15 +164,15 @@ class _Life:
             await self._pass(len(text) / callee.speech_characters_per_s)
 
     async def _fetch(self, url: str) -> tuple[Verb, ...]:
-        """The verbs of the document there; none, with a violation, if it cannot be used: Twilio hangs up."""
+        """The verbs of the document there; none, with a violation, if it cannot be used: the carrier hangs up."""
         async with self._call.over.awaiting():
-            webhook = self._sender.signed(Kind.ANSWER, url, self._call.form("in-progress"))
+            webhook = self._sender.sealed(Kind.ANSWER, self._manner.answer(self._call, url))
             fetched = await self._sender.send(webhook)
         self._call.note(fetched)
         if not fetched.is_accepted:
             return ()
         try:
-            return verbs_of(fetched.reply_body)
+            return self._manner.verbs_of(fetched)
         except DocumentError as error:
             self._call.violate(f"document: {error}")
             return ()
@@ -140,26 +180,52 @@ class _Life:
     async def _stream(self, stream: Stream, callee: Answers) -> None:
         """Carry a media stream to its end; returns if the document goes on behind it, or the call has ended."""
         call = self._call
-        url, headers = self._sender.signed_upgrade(stream.url)
-        start = Call(stream.parameters, call_sid=call.sid, account_sid=call.account_sid)
-        phone = SimulatedPhone(url, callee.says, call=start, network=callee.network, headers=headers)
+        url, headers = self._sender.signed_upgrade(self._manner.media_url(stream))
+        start = self._start(stream)
+        phone = SimulatedPhone(
+            url,
+            callee.says,
+            call=start,
+            network=callee.network,
+            headers=headers | dict(stream.headers),
+            wire=self._manner.wire(start, stream),
+            subprotocols=self._manner.subprotocols,
+        )
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with call.over.awaiting():
                     await stack.enter_async_context(phone)
             except (InvalidHandshake, OSError) as error:
-                call.violate(f"media: expected a WebSocket, got {str(error) or type(error).__name__}")
+                if not (self._manner.may_refuse_media and isinstance(error, InvalidStatus)):
+                    call.violate(f"media: expected a WebSocket, got {str(error) or type(error).__name__}")
+                self._tell(stream, "failed")
                 self._lost(callee)
                 return
+            self._tell(stream, "opened")
             self._begin(phone, callee)
             await phone.changes.until(
-                lambda: phone.closed is not None or not call.is_live, "the stream's end", timeout_s=DAY_S
+                lambda: phone.closed is not None or phone.asked_to_end or not call.is_live,
+                "the stream's end",
+                timeout_s=DAY_S,
             )
+            if phone.asked_to_end:
+                call.hang_up(EndedBy.RELAY)
+        self._tell(stream, "closed")
         call.changed()
         if phone.stopped:
             call.hang_up()
         elif phone.closed is not None and phone.closed.code == LOST:
             self._lost(callee)
+
+    def _start(self, stream: Stream) -> Call:
+        call = self._call
+        return Call(
+            stream.parameters,
+            call_sid=call.sid,
+            account_sid=call.account_sid,
+            from_number=call.order.from_number,
+            to=call.to,
+        )
 
     def _begin(self, phone: SimulatedPhone, callee: Answers) -> None:
         self._call.phones.append(phone)
@@ -172,8 +238,13 @@ class _Life:
             self._after(callee.media_for_s, phone.withhold_media)
         self._call.changed()
 
+    def _tell(self, stream: Stream, news: StreamNews) -> None:
+        message = self._manner.about_stream(self._call, stream, news)
+        if message is not None:
+            self._call.courier.hurry(self._sender.sealed(Kind.STREAM, message))
+
     def _lost(self, callee: Answers) -> None:
-        if not callee.reconnects:
+        if self._manner.close_ends_call and not callee.reconnects:
             self._call.end("completed", EndedBy.NETWORK)
 
     async def _in_step(self) -> None:

@@ -1,11 +1,14 @@
-"""A request to the simulated carrier to place a call, as Twilio reads the form: refused, or an order."""
+"""A request to the simulated carrier to place a call: refused, or an order; and the form of it as Twilio reads it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
+
+from relay.dev.carrier_document import Stream
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 EVENTS: Final = ("initiated", "ringing", "answered", "completed")
@@ -36,16 +39,18 @@ _POST_ONLY: Final = ("Method", "StatusCallbackMethod", "AsyncAmdStatusCallbackMe
 
 class OrderRefused(Exception):
     """
-    The form is not an order.
+    The request is not an order.
 
     Args:
-        code: Twilio's.
+        code: the carrier's own.
         message: what was expected, and what came.
+        status: HTTP's.
     """
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, status: int = 400) -> None:
         super().__init__(message)
         self.code = code
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,11 @@ class Order:
         status_url: where callbacks go; empty: nowhere.
         events: those that are wanted.
         detection_url: where the result of answering-machine detection goes; empty: nowhere.
-        violations: what Twilio ignores, or would do and the simulated carrier does not.
+        violations: what the carrier ignores, or would do and the simulated one does not.
+        event_urls: where the callback of one event goes, if that has a URL of its own.
+        stream: what is opened when somebody answers, where the dial says so; there is no document then.
+        callback_type: of callbacks, where the dial may choose.
+        tags: what the relay wants to be told again in each callback, by the carrier's own names.
     """
 
     to: str = field(repr=False)
@@ -69,6 +78,14 @@ class Order:
     ring_timeout_s: int = RING_S
     time_limit_s: int = TIME_LIMIT_S
     violations: tuple[str, ...] = ()
+    event_urls: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    stream: Stream | None = None
+    callback_type: str = ""
+    tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def url_of(self, event: str) -> str:
+        """Where the callback of an event goes; empty: nobody wants it."""
+        return self.event_urls.get(event) or (self.status_url if event in self.events else "")
 
 
 def order_of(form: Sequence[tuple[str, str]]) -> Order:

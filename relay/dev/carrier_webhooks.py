@@ -7,14 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Protocol
 from urllib.parse import urlencode, urlsplit
-from uuid import uuid4
 
 import aiohttp
 
 from relay.dev.carrier_outcomes import Delivery
-from relay.dev.carrier_signature import SIGNATURE_HEADER, signature_of
+from relay.dev.carrier_signature import TwilioSeal
 
 ANSWER_TIMEOUT_S: Final = 15.0  # Twilio's own: then it gives up, error 11200
 
@@ -25,6 +25,31 @@ class Kind(StrEnum):
     ANSWER = "answer"
     STATUS = "status"
     DETECTION = "detection"
+    STREAM = "stream"
+    """Of the media stream, and not of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    What a webhook says, before it is signed.
+
+    Args:
+        url: public; where it goes.
+        form: its fields, in one that is a form.
+        body: its JSON, in one that is none.
+        status: of the call, in the words that all carriers share here (Twilio's).
+    """
+
+    url: str
+    form: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    status: str = ""
+
+    @property
+    def content(self) -> bytes:
+        """The body as it is sent."""
+        return urlencode(self.form).encode() if self.body is None else self.body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +59,9 @@ class Webhook:
 
     Args:
         url: public, as it was signed; it may be reached elsewhere.
+        form: its fields, in one that is a form.
+        body: its JSON, in one that is none.
+        status: of the call, in one about that.
         reply_status: HTTP's; 0 if none came.
         error: why none came.
         sent_ns: monotonic; 0 before.
@@ -43,6 +71,8 @@ class Webhook:
     url: str
     form: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    status: str = ""
     sent_ns: int = 0
     reply_status: int = 0
     reply_body: str = field(default="", repr=False)
@@ -50,8 +80,13 @@ class Webhook:
 
     @property
     def call_status(self) -> str:
-        """``CallStatus``, empty in one about something else."""
-        return self.form.get("CallStatus", "")
+        """Of the call; empty in one about something else."""
+        return self.status or self.form.get("CallStatus", "")
+
+    @property
+    def content(self) -> bytes:
+        """The body as it is sent."""
+        return urlencode(self.form).encode() if self.body is None else self.body
 
     @property
     def is_accepted(self) -> bool:
@@ -80,27 +115,52 @@ class Origins:
         return (local.replace("http", "ws", 1) if parts.scheme.startswith("ws") else local) + rest
 
 
-class Sender:
-    """Signs and sends the webhooks of one account."""
+class Seal(Protocol):
+    """How a carrier proves that it is who it is."""
 
-    def __init__(self, session: aiohttp.ClientSession, origins: Origins, *, auth_token: str) -> None:
+    def webhook(self, url: str, form: Mapping[str, str], body: bytes, *, secret: str) -> Mapping[str, str]:
+        """The headers of a webhook, its ``Content-Type`` among them; ``body`` is all of it, also of a form."""
+
+    def upgrade(self, url: str, *, secret: str) -> Mapping[str, str]:
+        """The headers of a media stream's upgrade, to the URL that the carrier was told."""
+
+
+class Sender:
+    """
+    Signs and sends the webhooks of one account.
+
+    Args:
+        auth_token: the secret that they are signed with.
+        seal: how; Twilio's unless given.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, origins: Origins, *, auth_token: str, seal: Seal | None = None
+    ) -> None:
         self._session = session
         self._origins = origins
         self._auth_token = auth_token
+        self._seal = seal or TwilioSeal()
 
     def signed(self, kind: Kind, url: str, form: Mapping[str, str]) -> Webhook:
-        """A webhook to send, once or more often: each sending of it is the same to its last byte."""
-        headers = {
-            SIGNATURE_HEADER: signature_of(url, form.items(), auth_token=self._auth_token),
-            "I-Twilio-Idempotency-Token": str(uuid4()),
-            "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
-            "User-Agent": "TwilioProxy/1.1 (simulated)",
-        }
-        return Webhook(kind=kind, url=url, form=dict(form), headers=headers)
+        """A form to send, once or more often: each sending of it is the same to its last byte."""
+        return self.sealed(kind, Message(url, form))
+
+    def sealed(self, kind: Kind, message: Message) -> Webhook:
+        """The webhook that says this; as ``signed``."""
+        headers = self._seal.webhook(message.url, message.form, message.content, secret=self._auth_token)
+        return Webhook(
+            kind=kind,
+            url=message.url,
+            form=dict(message.form),
+            headers=headers,
+            body=message.body,
+            status=message.status,
+        )
 
     def signed_upgrade(self, url: str) -> tuple[str, dict[str, str]]:
         """Where to open a media stream, and with which headers."""
-        return self._origins.local(url), {SIGNATURE_HEADER: signature_of(url, auth_token=self._auth_token)}
+        return self._origins.local(url), dict(self._seal.upgrade(url, secret=self._auth_token))
 
     async def send(self, webhook: Webhook) -> Webhook:
         """Send it and return it with what came back; nothing is raised for a relay that is not there."""
@@ -108,7 +168,7 @@ class Sender:
         try:
             async with self._session.post(
                 self._origins.local(webhook.url),
-                data=urlencode(webhook.form).encode(),
+                data=webhook.content,
                 headers=webhook.headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S),

@@ -1,9 +1,9 @@
-"""A simulated phone behind a simulated carrier: one Twilio media stream to a relay, as its client over real TCP."""
+"""A simulated phone behind a simulated carrier: one media stream to a relay, as its client over real TCP."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,7 @@ from relay.dev.phone_link import Link
 from relay.dev.phone_source import Source
 from relay.dev.phone_stream import CarrierStream
 from relay.dev.phone_websocket import Closed, Network, WebSocket
-from relay.dev.phone_wire import Call
+from relay.dev.phone_wire import Call, PhoneWire, Wire
 
 __all__ = ["Call", "Closed", "HangUp", "Network", "SimulatedPhone"]
 
@@ -40,6 +40,8 @@ class SimulatedPhone(CarrierStream):
         call: the ids and custom parameters of ``start``.
         network: the path to the relay.
         headers: of the upgrade request, for a signature.
+        wire: how the carrier speaks; as Twilio does unless given.
+        subprotocols: offered in the upgrade, if there are any: the relay must select one then.
 
     Raises:
         InvalidHandshake, OSError, TimeoutError: on entering; see ``WebSocket.connect``.
@@ -53,19 +55,24 @@ class SimulatedPhone(CarrierStream):
         call: Call | None = None,
         network: Network | None = None,
         headers: Mapping[str, str] | None = None,
+        wire: PhoneWire | None = None,
+        subprotocols: Sequence[str] = (),
     ) -> None:
-        super().__init__(source, call or Call(), network or Network())
+        call = call or Call()
+        super().__init__(source, call, network or Network(), wire or Wire(call))
         self.closed: Closed | None = None
         self.stopped = False
         """Whether the call was ended from this side, with ``stop``."""
-        self._websocket = WebSocket(url, headers=headers or {}, received=self.receive, closed=self._ended)
+        self._websocket = WebSocket(
+            url, headers=headers or {}, subprotocols=subprotocols, received=self.receive, closed=self._ended
+        )
 
     def __repr__(self) -> str:
-        return f"<simulated phone {self.call.call_sid} (Twilio Media Streams), {len(self.sent_ns)} frames sent>"
+        return f"<simulated phone {self.call.call_sid} ({self._wire.title}), {len(self.sent_ns)} frames sent>"
 
     async def __aenter__(self) -> Self:
         await self._websocket.connect(self.network, timeout_s=TIMEOUT_S)
-        self.begin(self._websocket.send_text)
+        self.begin(self._websocket.send_text, self._websocket.send_binary)
         return self
 
     async def __aexit__(
@@ -83,7 +90,8 @@ class SimulatedPhone(CarrierStream):
 
     def dtmf(self, digit: str) -> None:
         """Press a key."""
-        self._websocket.send_text(self._wire.dtmf(digit))
+        if message := self._wire.dtmf(digit):
+            self._websocket.send_text(message)
 
     def send_text(self, message: str | bytes) -> None:
         """Send any text message."""
@@ -94,10 +102,11 @@ class SimulatedPhone(CarrierStream):
         self._websocket.send_text(self._wire.start())
 
     def stop(self, *, frames_after: int = 0) -> None:
-        """End the call: ``stop``, then so many frames that should not come, then the closing handshake."""
+        """End the call: ``stop``, if the carrier has it, so many frames that should not come, the closing handshake."""
         self.end_media()
         self.stopped = True
-        self._websocket.send_text(self._wire.stop())
+        if last := self._wire.stop():
+            self._websocket.send_text(last)
         for _ in range(frames_after):
             self.send_frame()
         self._websocket.send_close(1000)

@@ -109,13 +109,23 @@ class Playout:
         self._marks.append((self._taken + len(self._queue) // 2, name))
         return self._reached()
 
+    @property
+    def waiting_samples(self) -> int:
+        """Samples that came and are not being played yet."""
+        return len(self._queue) // 2
+
     def clear(self, now_ns: int) -> list[str]:
         """Drop what waits; the frame being played is heard to its end. All marks are reached."""
+        reached, dropped = self.cut(now_ns)
+        return reached + dropped
+
+    def cut(self, now_ns: int) -> tuple[list[str], list[str]]:
+        """As ``clear``, and tell the marks that were reached from those that were not."""
         reached = self.advance(now_ns)
         self._queue.clear()
-        reached += [name for _, name in self._marks]
+        dropped = [name for _, name in self._marks]
         self._marks.clear()
-        return reached
+        return reached, dropped
 
     def _tick(self) -> None:
         self._played = self._taken

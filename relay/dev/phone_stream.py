@@ -9,25 +9,25 @@ from collections.abc import Callable
 from typing import Protocol
 
 from relay.dev.alarm import Alarm
-from relay.dev.phone_playout import Arrival, Gap, PhoneClock, Playout
+from relay.dev.phone_playout import FRAME_BYTES, Arrival, Gap, PhoneClock, Playout
 from relay.dev.phone_source import Source, frames_of
 from relay.dev.phone_websocket import Network
-from relay.dev.phone_wire import Call, Clear, Command, Mark, Play, ProtocolViolation, Wire
+from relay.dev.phone_wire import Call, Clear, Command, HangUpCall, Mark, PhoneWire, Play, ProtocolViolation
 from relay.dev.recording import Recording
 from relay.dev.until import Changes
 
 
 class Send(Protocol):
-    """How a message goes out; see ``WebSocket.send_text``."""
+    """How a message goes out; see ``WebSocket.send_text`` and ``send_binary``."""
 
     def __call__(self, message: bytes, *, delay_ns: int = 0, written: Callable[[int], None] | None = None) -> None:
-        """Send a text message after all before it; ``written`` is told when."""
+        """Send a message after all before it; ``written`` is told when."""
 
 
 class CarrierStream:
     """From ``connected`` to the end of media, but for the socket: ``send`` takes what goes out."""
 
-    def __init__(self, source: Source | None, call: Call, network: Network) -> None:
+    def __init__(self, source: Source | None, call: Call, network: Network, wire: PhoneWire) -> None:
         self.call = call
         self.network = network
         self.violations: list[str] = []
@@ -37,11 +37,15 @@ class CarrierStream:
         self.clears_ns: list[int] = []
         """When ``clear`` came."""
         self.sent_ns = array("q")
-        """When each frame was written to the kernel."""
+        """When each frame was written to the kernel; those of one message at once."""
+        self.asked_to_end = False
+        """Whether the relay asked for the call's end over the stream."""
         self.changes = Changes()
-        self._wire = Wire(call)
+        self._wire = wire
         self._frames = frames_of(source)
         self._said = bytearray()
+        self._gathered = bytearray()
+        self._riding: list[str] = []  # marks that wait for audio to go with
         self._frame_count = 0
         self._withheld = False
         self._mislabelled = 0
@@ -49,6 +53,7 @@ class CarrierStream:
         self._alarm: Alarm | None = None
         self._playout: Playout | None = None
         self._send: Send = _unsent
+        self._send_audio: Send = _unsent
 
     @property
     def heard(self) -> Recording:
@@ -100,12 +105,15 @@ class CarrierStream:
         """Send no more audio: a path that is broken one way. What comes is heard, and marks are returned."""
         self._withheld = True
 
-    def begin(self, send: Send) -> None:
+    def begin(self, send: Send, send_binary: Send | None = None) -> None:
         """Send ``connected`` and ``start``; audio follows, every 20 ms."""
         self._send = send
-        send(self._wire.connected())
+        self._send_audio = (send_binary or _unsent) if self._wire.is_binary else send
+        if first := self._wire.connected():
+            send(first)
         self._playout = Playout(PhoneClock(time.monotonic_ns(), self.network.drift_ppm))
-        send(self._wire.start())
+        if start := self._wire.start():
+            send(start)
         self._set_alarm()
 
     def end_media(self) -> None:
@@ -126,8 +134,12 @@ class CarrierStream:
         self._mislabelled = max(0, self._mislabelled - 1)
         delay_ms = self.network.jitter_ms(self._frame_count) if self.network.jitter_ms else 0.0
         self._frame_count += 1
-        message = self._wire.media(pcm, stream_sid=sid)
-        self._send(message, delay_ns=round(delay_ms * 1e6), written=self.sent_ns.append)
+        self._gathered += pcm
+        if len(self._gathered) < self._wire.message_frames * FRAME_BYTES:
+            return
+        message = self._wire.media(bytes(self._gathered), stream_sid=sid)
+        self._gathered.clear()
+        self._send_audio(message, delay_ns=round(delay_ms * 1e6), written=self._written)
 
     def receive(self, message: str | bytes) -> None:
         """Do what a message of the relay asks for; bytes are a binary one."""
@@ -136,20 +148,39 @@ class CarrierStream:
             command = self._wire.read(message)
         except ProtocolViolation as violation:
             self.violations.append(str(violation))
+            if self._alarm is not None and (fault := self._wire.fault(str(violation))):
+                self._send(fault)
         else:
-            if self._alarm is not None:
-                self._return(self._do(command, now_ns))
+            if self._alarm is not None and command is not None:
+                self._do(command, now_ns)
         self.changes.changed()
 
-    def _do(self, command: Command, now_ns: int) -> list[str]:
+    def _do(self, command: Command, now_ns: int) -> None:
         match command:
             case Play(pcm):
-                return self._running.push(pcm, now_ns)
+                for name in self._riding:
+                    self._return(self._running.mark(name, now_ns))
+                self._riding.clear()
+                self._return(self._running.push(pcm, now_ns))
             case Mark(name):
-                return self._running.mark(name, now_ns)
+                self._return(self._running.advance(now_ns))
+                if self._wire.marks_ride and self._running.waiting_samples:
+                    self._riding.append(name)
+                else:
+                    self._return(self._running.mark(name, now_ns))
             case Clear():
                 self.clears_ns.append(now_ns)
-                return self._running.clear(now_ns)
+                self._clear(now_ns)
+            case HangUpCall():
+                self.asked_to_end = True
+
+    def _clear(self, now_ns: int) -> None:
+        reached, dropped = self._running.cut(now_ns)
+        dropped += self._riding
+        self._riding.clear()
+        self._return(reached + dropped if self._wire.marks_survive_clear else reached)
+        for message in self._wire.cleared(dropped):
+            self._send(message)
 
     def _tick(self) -> None:
         self._alarm = None
@@ -166,7 +197,12 @@ class CarrierStream:
 
     def _return(self, marks: list[str]) -> None:
         for name in marks:
-            self._send(self._wire.mark(name), written=functools.partial(self._returned, name))
+            if message := self._wire.mark(name):
+                self._send(message, written=functools.partial(self._returned, name))
+
+    def _written(self, at_ns: int) -> None:
+        for _ in range(self._wire.message_frames):
+            self.sent_ns.append(at_ns)
 
     def _returned(self, name: str, at_ns: int) -> None:
         self.marks.append((name, at_ns))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from websockets.client import ClientProtocol
+from websockets.exceptions import NegotiationError
 from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
+from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from relay.dev.phone_link import Link
@@ -49,6 +51,7 @@ class WebSocket:
     Args:
         url: ``ws://``; the carrier's TLS ends before relay.
         headers: added to the upgrade request.
+        subprotocols: offered; the relay must select one, if there are any.
         received: called with each whole message: str for text, bytes for binary and for text that is not UTF-8.
         closed: called once, when the socket is closed, after it was open.
     """
@@ -58,6 +61,7 @@ class WebSocket:
         url: str,
         *,
         headers: Mapping[str, str],
+        subprotocols: Sequence[str] = (),
         received: Callable[[str | bytes], None],
         closed: Callable[[Closed], None],
     ) -> None:
@@ -66,7 +70,9 @@ class WebSocket:
             raise ValueError(f"simulated phone: expected a ws:// URL, got {url!r}")
         self._headers = headers
         self._received, self._closed = received, closed
-        self._protocol = ClientProtocol(self._uri, max_size=MESSAGE_MAX_BYTES)
+        offered = [Subprotocol(name) for name in subprotocols]
+        self._protocol = ClientProtocol(self._uri, subprotocols=offered or None, max_size=MESSAGE_MAX_BYTES)
+        self._must_select = bool(offered)
         self._message = bytearray()
         self._text = False
         self._opened: asyncio.Future[None] | None = None
@@ -82,7 +88,7 @@ class WebSocket:
         Connect and upgrade.
 
         Raises:
-            InvalidHandshake: the relay refused; ``InvalidStatus`` has its response.
+            InvalidHandshake: the relay refused; ``InvalidStatus`` has its response. Or it selected no subprotocol.
             OSError: no TCP connection, or it was lost.
             TimeoutError: not within ``timeout_s``.
         """
@@ -105,6 +111,12 @@ class WebSocket:
         """Send a text message, if the connection is open; ``written`` is told when."""
         if self.open:
             self._protocol.send_text(message)
+            self._flush(delay_ns=delay_ns, written=written)
+
+    def send_binary(self, message: bytes, *, delay_ns: int = 0, written: Callable[[int], None] | None = None) -> None:
+        """Send a binary message; as ``send_text``."""
+        if self.open:
+            self._protocol.send_binary(message)
             self._flush(delay_ns=delay_ns, written=written)
 
     def send_close(self, code: int, reason: str = "") -> None:
@@ -133,6 +145,8 @@ class WebSocket:
     def _upgraded(self, opened: asyncio.Future[None]) -> None:
         if self._protocol.handshake_exc is not None:
             opened.set_exception(self._protocol.handshake_exc)
+        elif self._must_select and self._protocol.subprotocol is None:
+            opened.set_exception(NegotiationError("expected a subprotocol of those offered, got none"))
         else:
             opened.set_result(None)
 

@@ -1,5 +1,5 @@
 """
-Twilio Media Streams as the carrier speaks it: messages out, and ours read strictly. No socket, no clock.
+How a carrier speaks on a media stream, and Twilio does: messages out, and ours read strictly. No socket, no clock.
 
 Written from twilio.com/docs/voice/media-streams/websocket-messages alone, and not from relay's own adapter.
 """
@@ -7,9 +7,9 @@ Written from twilio.com/docs/voice/media-streams/websocket-messages alone, and n
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import orjson
 
@@ -26,12 +26,14 @@ def _sid(prefix: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who calls: Twilio's ids, invented unless given, and the parameters of the answer document."""
+    """Who calls: ids, invented as Twilio's unless given, and the parameters of the answer document."""
 
     custom_parameters: Mapping[str, str] = field(default_factory=dict)
     stream_sid: str = field(default_factory=lambda: _sid("MZ"))
     call_sid: str = field(default_factory=lambda: _sid("CA"))
     account_sid: str = field(default_factory=lambda: _sid("AC"))
+    from_number: str = field(default="", repr=False)
+    to: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,77 @@ class Clear:
     """The relay wants what waits dropped."""
 
 
-Command: TypeAlias = Play | Mark | Clear
+@dataclass(frozen=True, slots=True)
+class HangUpCall:
+    """The relay wants the call to end."""
+
+
+Command: TypeAlias = Play | Mark | Clear | HangUpCall
 
 
 class ProtocolViolation(Exception):
-    """The relay sent what Twilio does not take."""
+    """The relay sent what the carrier does not take."""
+
+
+class PhoneWire(Protocol):
+    """
+    One stream of a carrier; who is at the phone speaks and hears L16 at 8 kHz, whatever the stream has.
+
+    What is empty is not sent: a carrier that has no such message.
+    """
+
+    title: str
+    """For people."""
+    is_binary: bool
+    """Audio is in binary messages, both ways; all else is text."""
+    message_frames: int
+    """How many frames of 20 ms one message of audio holds."""
+    marks_survive_clear: bool
+    """Marks that ``clear`` overtakes are returned as those that were played."""
+    marks_ride: bool
+    """A mark goes with the next audio: it is returned when that is played, or at once when nothing waits."""
+
+    def connected(self) -> bytes:
+        """The first message."""
+
+    def start(self) -> bytes:
+        """What the stream is; audio follows."""
+
+    def media(self, pcm: bytes, *, stream_sid: str | None = None) -> bytes:
+        """``message_frames`` frames that the phone said; ``stream_sid`` for one that is not this stream's."""
+
+    def dtmf(self, digit: str) -> bytes:
+        """A key was pressed."""
+
+    def mark(self, name: str) -> bytes:
+        """All audio before the relay's mark has been heard."""
+
+    def cleared(self, names: Sequence[str]) -> Sequence[bytes]:
+        """What is told after a clear; ``names`` are those of the marks that it dropped."""
+
+    def stop(self) -> bytes:
+        """The last message."""
+
+    def fault(self, what: str) -> bytes:
+        """What is told to a relay that sent what the carrier does not take."""
+
+    def read(self, message: str | bytes) -> Command | None:
+        """
+        What one message of the relay asks for, None if nothing that is simulated; bytes are a binary one.
+
+        Raises:
+            ProtocolViolation: the carrier would warn of it, or ignore it.
+        """
 
 
 class Wire:
     """One stream: numbers its messages as Twilio does (one count for all but ``connected``, one for audio)."""
+
+    title: Final = "Twilio Media Streams"
+    is_binary: Final = False
+    message_frames: Final = 1
+    marks_survive_clear: Final = True
+    marks_ride: Final = False
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -105,9 +169,17 @@ class Wire:
         """All audio before the relay's mark has been heard, or dropped."""
         return self._message("mark", {"mark": {"name": name}})
 
+    def cleared(self, names: Sequence[str]) -> Sequence[bytes]:
+        """Nothing: the marks are returned."""
+        return ()
+
     def stop(self) -> bytes:
         """The last message."""
         return self._message("stop", {"stop": {"accountSid": self.call.account_sid, "callSid": self.call.call_sid}})
+
+    def fault(self, what: str) -> bytes:
+        """Nothing: Twilio's warnings are in its console."""
+        return b""
 
     def _message(self, event: str, content: dict[str, Any], *, stream_sid: str | None = None) -> bytes:
         self._sequence += 1

@@ -10,6 +10,8 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
+from relay.dev.carriers.by_name import CARRIERS
+from relay.dev.carriers.dialect import Dialect
 from relay.dev.demo.files import log_path, write_files
 from relay.dev.demo.play import measured, play
 from relay.dev.demo.report import report_of
@@ -27,6 +29,7 @@ CANNOT_RUN: Final = 2
 def run(
     scenario: Annotated[str, typer.Option(help="Which; --list names them.")] = DEFAULT,
     *,
+    carrier: Annotated[str, typer.Option(help=f"Which is simulated: {', '.join(CARRIERS)}.")] = "twilio",
     list_scenarios: Annotated[bool, typer.Option("--list", help="Name the scenarios, and play none.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for recordings, plot and log.")] = Path("demo-output"),
@@ -37,9 +40,11 @@ def run(
         return
     if scenario not in BY_NAME:
         _fail(f"Unknown scenario {scenario!r}: expected one of {', '.join(BY_NAME)}")
+    if carrier not in CARRIERS:
+        _fail(f"Unknown carrier {carrier!r}: expected one of {', '.join(CARRIERS)}")
     try:
         output.mkdir(parents=True, exist_ok=True)
-        ok = _play(BY_NAME[scenario], output, as_json=as_json)
+        ok = _play(BY_NAME[scenario], CARRIERS[carrier](), output, as_json=as_json)
     except StoreUnavailable as error:
         _fail(f"The store does not start: {error}")
     except OSError as error:
@@ -48,11 +53,12 @@ def run(
         raise typer.Exit(NOT_AS_IT_SHOULD_BE)
 
 
-def _play(scenario: Scenario, output: Path, *, as_json: bool) -> bool:
+def _play(scenario: Scenario, dialect: Dialect, output: Path, *, as_json: bool) -> bool:
     """Play it, write its files and print its report; returns whether everything was as it should be."""
+    scenario = scenario.with_carrier(dialect.traits)
     console = Console(quiet=as_json, highlight=False)
     with Screen(console, scenario) as screen:
-        evidence = play(scenario, Timeline(screen.entry), log_path(output, scenario.name))
+        evidence = play(scenario, Timeline(screen.entry), log_path(output, scenario.name), dialect)
         screen.status("measures what was heard")
         report = report_of(scenario, measured(evidence))
     files = write_files(report, output)

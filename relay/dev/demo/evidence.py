@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from relay.client import State, TransferEvent, TransferView
+from relay.dev.carriers.dialect import Traits
 from relay.dev.demo.measure import Moment
 from relay.dev.demo.timeline import Entry, Start
 from relay.dev.recording import Recording
@@ -70,6 +71,7 @@ class Evidence:
         ours_in_room: participants of relay that are left in the room.
         acts: when an act of the scenario happened that an expectation looks back to.
         broke: what kept the scenario from being played to its end.
+        traits: of the carrier.
     """
 
     start: Start
@@ -88,6 +90,7 @@ class Evidence:
     acts: Mapping[str, float] = field(default_factory=dict)
     asked_again: AskedAgain | None = None
     broke: str | None = None
+    traits: Traits = field(default_factory=Traits)
 
     @property
     def states_s(self) -> list[tuple[State, float]]:

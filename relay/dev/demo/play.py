@@ -18,8 +18,9 @@ import uvloop
 from relay.app.logs import configure_logging
 from relay.app.settings import LogFormat, LogLevel
 from relay.client import ClientError, TransferView
-from relay.dev.carrier import AUTH_TOKEN
 from relay.dev.carrier_call import SimulatedCall
+from relay.dev.carriers.dialect import Dialect
+from relay.dev.carriers.twilio import Twilio
 from relay.dev.demo.evidence import Direction, Evidence, PhoneCall, Tape
 from relay.dev.demo.measure import moments
 from relay.dev.demo.scenario import Scenario
@@ -36,7 +37,7 @@ VOICE_S: Final = 20.0
 AGENT_SEED, CUSTOMER_SEED = 0, 3  # a higher and a lower voice
 
 
-def play(scenario: Scenario, timeline: Timeline, log_path: Path) -> Evidence:
+def play(scenario: Scenario, timeline: Timeline, log_path: Path, dialect: Dialect | None = None) -> Evidence:
     """
     Play a scenario; what goes wrong on the way is evidence, and raises nothing.
 
@@ -44,6 +45,7 @@ def play(scenario: Scenario, timeline: Timeline, log_path: Path) -> Evidence:
         scenario: what is played.
         timeline: what happens is noted there as it happens.
         log_path: where relay's own log goes.
+        dialect: which carrier there is; Twilio unless given.
 
     Raises:
         OSError: the log cannot be written, or there is no port to listen on.
@@ -51,8 +53,11 @@ def play(scenario: Scenario, timeline: Timeline, log_path: Path) -> Evidence:
     """
     agent, customer = _spoken()
     voices = Voices(agent, customer * (int(scenario.limit_s / VOICE_S) + 1))
-    with log_path.open("w") as log, _logging_to(log), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        evidence = runner.run(_perform(scenario, timeline, voices, log))
+    dialect = Twilio() if dialect is None else dialect
+    secrets = (dialect.secret, dialect.signing_key)
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with log_path.open("w") as log, _logging_to(log, secrets), runner:
+        evidence = runner.run(_perform(scenario, timeline, voices, log, dialect))
     with log_path.open() as lines:
         return replace(evidence, bridge=_bridge_statistics(lines))
 
@@ -68,8 +73,8 @@ def _spoken() -> tuple[bytes, bytes]:
     return speech(VOICE_S, seed=AGENT_SEED), speech(VOICE_S, seed=CUSTOMER_SEED, rate_hz=RATE_HZ)
 
 
-async def _perform(scenario: Scenario, timeline: Timeline, voices: Voices, log: TextIO) -> Evidence:
-    async with staged(timeline, scenario.outcome, voices, log) as stage:
+async def _perform(scenario: Scenario, timeline: Timeline, voices: Voices, log: TextIO, dialect: Dialect) -> Evidence:
+    async with staged(timeline, scenario.outcome, voices, log, dialect) as stage:
         broke = await _broken(_steps(scenario, stage), scenario.limit_s)
         # Before the service ends, and takes down what it has left behind.
         left = await _broken(_settled(stage), SETTLE_S)
@@ -117,6 +122,7 @@ async def _gathered(stage: Stage, broke: str | None) -> Evidence:
         acts=dict(stage.acts),
         asked_again=stage.asked_again,
         broke=broke,
+        traits=carrier.dialect.traits,
     )
 
 
@@ -151,12 +157,12 @@ def _tapes(stage: Stage) -> dict[Direction, Tape]:
 
 
 @contextlib.contextmanager
-def _logging_to(log: TextIO) -> Iterator[None]:
+def _logging_to(log: TextIO, secrets: Iterable[str]) -> Iterator[None]:
     """Relay's log as it is in service, within the block: one JSON object a line, nothing in it that must not be."""
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers, root.level
-    secrets = (AUTH_TOKEN, AGENT_NUMBER.removeprefix("+"), RELAY_NUMBER.removeprefix("+"))
-    configure_logging(LogLevel.INFO, LogFormat.JSON, secrets=secrets, stream=log)
+    hidden = (*filter(None, secrets), AGENT_NUMBER.removeprefix("+"), RELAY_NUMBER.removeprefix("+"))
+    configure_logging(LogLevel.INFO, LogFormat.JSON, secrets=hidden, stream=log)
     try:
         yield
     finally:

@@ -19,6 +19,7 @@ from relay.client import Event, RelayClient, TransferEvent
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_call import SimulatedCall
 from relay.dev.carrier_outcomes import Answers, Outcome
+from relay.dev.carriers.dialect import Dialect
 from relay.dev.demo.evidence import AskedAgain, Span
 from relay.dev.demo.people import CUSTOMER, DESTINATION, Bot
 from relay.dev.demo.timeline import Timeline, Who
@@ -130,7 +131,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(timeline: Timeline, outcome: Outcome, voices: Voices, log: TextIO) -> AsyncIterator[Stage]:
+async def staged(
+    timeline: Timeline, outcome: Outcome, voices: Voices, log: TextIO, dialect: Dialect
+) -> AsyncIterator[Stage]:
     """
     A stage on which everything runs, within the block; the customer is in the room, and so is the bot.
 
@@ -139,13 +142,14 @@ async def staged(timeline: Timeline, outcome: Outcome, voices: Voices, log: Text
         outcome: what becomes of the number that is dialled; the agent's voice is put in.
         voices: what both say.
         log: where relay's workers log.
+        dialect: which carrier there is.
 
     Raises:
         StoreUnavailable: there is no server for the store.
     """
     async with AsyncExitStack() as stack:
         rooms = await stack.enter_async_context(RoomServer(port=0))
-        carrier = await stack.enter_async_context(SimulatedCarrier(script=_spoken(outcome, voices)))
+        carrier = await stack.enter_async_context(SimulatedCarrier(dialect=dialect, script=_spoken(outcome, voices)))
         service = await stack.enter_async_context(running(_settings(carrier, rooms), worker_log=log))
         with contextlib.suppress(TimeoutError):  # whoever asks then is told why
             await asyncio.wait_for(service.until_workers_ready(), WORKERS_READY_S)
@@ -174,10 +178,7 @@ def _settings(carrier: SimulatedCarrier, rooms: RoomServer) -> Settings:
         "RELAY_LISTEN": "127.0.0.1:0",
         "RELAY_LOCAL_ROOMS": f"http://127.0.0.1:{rooms.port}",
         "RELAY_DESTINATIONS": json.dumps({DESTINATION: {"to": AGENT_NUMBER}}),
-        "RELAY_TWILIO_ACCOUNT_SID": carrier.account_sid,
-        "RELAY_TWILIO_AUTH_TOKEN": carrier.auth_token,
-        "RELAY_TWILIO_FROM": RELAY_NUMBER,
-        "RELAY_TWILIO_API_URL": carrier.api_url,
+        **carrier.dialect.settings(carrier.api_url, RELAY_NUMBER),
         "RELAY_ACCEPT_TIMEOUT_S": str(ACCEPT_TIMEOUT_S),
         "RELAY_CUSTOMER_GRACE_S": str(CUSTOMER_GRACE_S),
     }

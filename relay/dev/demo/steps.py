@@ -20,6 +20,7 @@ CUSTOMER_LEAVES: Final = "the customer leaving"
 BOT_CANCELS: Final = "the bot's cancelling"
 STALL_ENDS: Final = "the stall"
 AUDIO_BACK: Final = "the audio being back"
+MEDIA_LOST: Final = "the media stream being lost"
 
 # The bot
 
@@ -42,6 +43,14 @@ def until(state: State) -> Step:
         await stage.bot.wait(state)
 
     return step
+
+
+async def until_it_rings(stage: Stage) -> None:
+    """Wait until it rings; with a carrier that does not tell, until it does there."""
+    if stage.carrier.dialect.traits.tells_ringing:
+        await stage.bot.wait(State.RINGING)
+    call = await stage.carrier.until_call()
+    await call.until(lambda call: call.status == "ringing", "ringing")
 
 
 async def bot_hands_over(stage: Stage) -> None:
@@ -149,6 +158,13 @@ def network_stalls(duration_s: float) -> Step:
         stage.spans.append(Span("network stall", began_s, stage.timeline.now_s))
 
     return step
+
+
+async def media_is_lost(stage: Stage) -> None:
+    """Reset the media stream's connection: with this carrier, for good."""
+    phone = await (await stage.carrier.until_call()).until_phone()
+    stage.act(Who.NETWORK, "resets the media stream's connection (TCP RST)", name=MEDIA_LOST)
+    phone.hang_up(HangUp.RESET)
 
 
 async def media_drops(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 from relay.client import Event, Reason, State
@@ -24,6 +25,7 @@ from relay.dev.demo.stage import CUSTOMER_GRACE_S
 from relay.dev.demo.steps import (
     AUDIO_BACK,
     CUSTOMER_LEAVES,
+    MEDIA_LOST,
     STALL_ENDS,
     agent_hangs_up,
     bot_asks,
@@ -33,6 +35,7 @@ from relay.dev.demo.steps import (
     customer_leaves,
     let_pass,
     media_drops,
+    media_is_lost,
     network_stalls,
 )
 
@@ -46,6 +49,20 @@ TALKED: Final[tuple[Expectation, ...]] = (
 CUSTOMER_HANGS_UP: Final[tuple[Expectation, ...]] = (
     ends(State.DISCONNECTED, Reason.CUSTOMER_LEFT),
     phone_hung_up(CUSTOMER_LEAVES, within_s=1.0 + CUSTOMER_GRACE_S),
+)
+
+MEDIA_DOES_NOT_COME_BACK: Final = Scenario(
+    name="media-drops",
+    line="the media stream is reset: this carrier opens no other, relay hangs up, and the bot comes back",
+    outcome=Outcome(callee=PICKS_UP),
+    steps=(bot_asks(), bot_hands_over, let_pass(2.0), media_is_lost, bot_comes_back),
+    expects=(
+        *TALKED,
+        ends(State.DISCONNECTED, Reason.MEDIA_LOST),
+        phone_hung_up(MEDIA_LOST, within_s=2.0),
+        streams(1),
+        dials(),
+    ),
 )
 
 TALKS: Final = (
@@ -97,6 +114,7 @@ TALKS: Final = (
             heard_again(Direction.ROOM_TO_AGENT, AUDIO_BACK, within_s=1.0),
             dials(),
         ),
+        without=MappingProxyType({"reopens": MEDIA_DOES_NOT_COME_BACK}),
     ),
     Scenario(
         name="carrier-unclear",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 from relay.client import Reason, State
 from relay.dev.carrier_outcomes import BUSY, INVALID_NUMBER, NO_ANSWER, REJECTED, Answers, Outcome
 from relay.dev.demo.evidence import Direction
-from relay.dev.demo.expectations import Expectation, dials, ends, passes, phone_hung_up, unheard
+from relay.dev.demo.expectations import Expectation, dials, ends, passes, phone_hung_up, streams, unheard
 from relay.dev.demo.scenario import Scenario
 from relay.dev.demo.steps import (
     BOT_CANCELS,
@@ -19,6 +21,7 @@ from relay.dev.demo.steps import (
     customer_leaves,
     let_pass,
     until,
+    until_it_rings,
     voicemail_answers,
 )
 
@@ -32,6 +35,70 @@ KEPT_APART: Final[tuple[Expectation, ...]] = (
     unheard(Direction.AGENT_TO_ROOM),
     unheard(Direction.ROOM_TO_AGENT),
 )
+
+NETWORK_REJECTS: Final = Scenario(
+    name="rejected",
+    line="the network rejects the call (SIP 603)",
+    outcome=REJECTED,
+    steps=(bot_asks(), bot_hears_why),
+    expects=(ends(State.FAILED, Reason.REJECTED), dials()),
+)
+CARRIER_REFUSES: Final = Scenario(
+    name="invalid-number",
+    line="the carrier refuses the number (HTTP 400, code 21211): nothing is dialled",
+    outcome=INVALID_NUMBER,
+    steps=(bot_asks(), bot_hears_why),
+    expects=(
+        ends(State.FAILED, Reason.INVALID_NUMBER),
+        passes(State.REQUESTED, State.DIALING, State.FAILED),
+        dials(calls=0),
+    ),
+)
+CUSTOMER_LEAVES_EARLY: Final = Scenario(
+    name="customer-leaves",
+    line="the customer leaves while it rings: the phone stops ringing at once",
+    outcome=RINGS_LONG,
+    steps=(bot_asks(), until_it_rings, let_pass(1.5), customer_leaves),
+    expects=(
+        ends(State.CANCELED, Reason.CUSTOMER_LEFT),
+        phone_hung_up(CUSTOMER_LEAVES, within_s=1.0),
+        dials(),
+    ),
+)
+CANCELED_EARLY: Final = Scenario(
+    name="canceled",
+    line="the bot cancels while it rings: the phone stops ringing at once",
+    outcome=RINGS_LONG,
+    steps=(bot_asks(), until_it_rings, let_pass(1.0), bot_cancels),
+    expects=(
+        ends(State.CANCELED, Reason.CANCELED_BY_API),
+        phone_hung_up(BOT_CANCELS, within_s=1.0),
+        dials(),
+    ),
+)
+
+
+def _rings_on(scenario: Scenario, reason: Reason, why: str) -> Scenario:
+    """With a carrier that cannot end a call that rings: relay takes nothing when it is answered, and that ends it."""
+    return replace(
+        scenario,
+        line=f"{why} while it rings: this carrier rings on, and whoever picks up then hears nobody",
+        outcome=Outcome(callee=Answers(after_s=4.0)),
+        expects=(ends(State.CANCELED, reason), streams(0), dials()),
+    )
+
+
+def _told_less(scenario: Scenario, reason: Reason) -> Scenario:
+    """With a carrier that does not tell why it came to no call."""
+    return replace(
+        scenario,
+        line=f"{scenario.line.partition(':')[0]}: this carrier does not say why",
+        expects=tuple(
+            ends(State.FAILED, reason) if number == 0 else expectation
+            for number, expectation in enumerate(scenario.expects)
+        ),
+    )
+
 
 UNANSWERED: Final = (
     Scenario(
@@ -52,23 +119,13 @@ UNANSWERED: Final = (
             dials(),
         ),
     ),
-    Scenario(
-        name="rejected",
-        line="the network rejects the call (SIP 603)",
-        outcome=REJECTED,
-        steps=(bot_asks(), bot_hears_why),
-        expects=(ends(State.FAILED, Reason.REJECTED), dials()),
+    replace(
+        NETWORK_REJECTS,
+        without=MappingProxyType({"tells_rejection": _told_less(NETWORK_REJECTS, Reason.PROVIDER_ERROR)}),
     ),
-    Scenario(
-        name="invalid-number",
-        line="the carrier refuses the number (HTTP 400, code 21211): nothing is dialled",
-        outcome=INVALID_NUMBER,
-        steps=(bot_asks(), bot_hears_why),
-        expects=(
-            ends(State.FAILED, Reason.INVALID_NUMBER),
-            passes(State.REQUESTED, State.DIALING, State.FAILED),
-            dials(calls=0),
-        ),
+    replace(
+        CARRIER_REFUSES,
+        without=MappingProxyType({"tells_invalid_number": _told_less(CARRIER_REFUSES, Reason.REJECTED)}),
     ),
     Scenario(
         name="declined",
@@ -84,26 +141,16 @@ UNANSWERED: Final = (
         steps=(bot_asks(accept="press_1"), voicemail_answers, bot_hears_why),
         expects=(ends(State.FAILED, Reason.VOICEMAIL), *KEPT_APART),
     ),
-    Scenario(
-        name="customer-leaves",
-        line="the customer leaves while it rings: the phone stops ringing at once",
-        outcome=RINGS_LONG,
-        steps=(bot_asks(), until(State.RINGING), let_pass(1.5), customer_leaves),
-        expects=(
-            ends(State.CANCELED, Reason.CUSTOMER_LEFT),
-            phone_hung_up(CUSTOMER_LEAVES, within_s=1.0),
-            dials(),
+    replace(
+        CUSTOMER_LEAVES_EARLY,
+        without=MappingProxyType(
+            {"stops_ringing": _rings_on(CUSTOMER_LEAVES_EARLY, Reason.CUSTOMER_LEFT, "the customer leaves")}
         ),
     ),
-    Scenario(
-        name="canceled",
-        line="the bot cancels while it rings: the phone stops ringing at once",
-        outcome=RINGS_LONG,
-        steps=(bot_asks(), until(State.RINGING), let_pass(1.0), bot_cancels),
-        expects=(
-            ends(State.CANCELED, Reason.CANCELED_BY_API),
-            phone_hung_up(BOT_CANCELS, within_s=1.0),
-            dials(),
+    replace(
+        CANCELED_EARLY,
+        without=MappingProxyType(
+            {"stops_ringing": _rings_on(CANCELED_EARLY, Reason.CANCELED_BY_API, "the bot cancels")}
         ),
     ),
 )

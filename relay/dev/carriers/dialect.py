@@ -1,0 +1,55 @@
+"""What one simulated carrier is: how it is asked and answers, tells and signs, and speaks on its media streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from relay.dev.carrier_call import Teller
+from relay.dev.carrier_life import Manner
+from relay.dev.carrier_rest import RestDialect
+from relay.dev.carrier_webhooks import Seal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """
+    What a scenario must know of a carrier.
+
+    Args:
+        tells_ringing: relay learns that it rings.
+        tells_rejection: relay learns that a call was rejected, and not only that it failed.
+        tells_invalid_number: a dial that is refused because of the number says so.
+        stops_ringing: a call that rings can be ended by the relay.
+        says: it can speak a text before the stream.
+        detects: it finds out, if asked to, whether a machine picked up.
+        reopens: when a stream is lost it asks the relay for another document, which may open another.
+    """
+
+    tells_ringing: bool = True
+    tells_rejection: bool = True
+    tells_invalid_number: bool = True
+    stops_ringing: bool = True
+    says: bool = True
+    detects: bool = True
+    reopens: bool = True
+
+
+class Dialect(Teller, Manner, RestDialect, Seal, Protocol):
+    """One carrier, with one account of it."""
+
+    name: str
+    """As the relay's registry has it."""
+    title: str
+    """For people."""
+    account: str
+    """Who is asked for a call: an account, a user or a connection."""
+    secret: str
+    """With which the REST interface is used."""
+    signing_key: str
+    """With which webhooks are signed; empty: with the secret."""
+    traits: Traits
+
+    def settings(self, api_url: str, number: str) -> Mapping[str, str]:
+        """What an operator sets (``RELAY_...``) to use this carrier there, calling from ``number``."""
