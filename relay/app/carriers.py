@@ -108,6 +108,11 @@ class CarrierAccount:
         # Half of it at most for the connection: when the whole is over, something has been sent.
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s / 2))
 
+    @property
+    def opens_stream_at_dial(self) -> bool:
+        """As ``ports.Carrier.opens_stream_at_dial``."""
+        return self._control.opens_stream == "dial"
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial."""
         try:
@@ -158,7 +163,7 @@ class CarrierAccount:
         return {call_id for call_id, age_s in self._control.read_ages(reply).items() if age_s >= longest_s}
 
     def _call(self, order: DialOrder) -> CallOrder:
-        name, transfer_id = self._control.name, order.transfer_id
+        name, transfer_id, token = self._control.name, order.transfer_id, order.media_token
         return CallOrder(
             to=order.to,
             from_number=order.from_number,
@@ -167,6 +172,7 @@ class CarrierAccount:
             detection_url=self._urls.detection(name, transfer_id) if order.detect_machine else None,
             ring_timeout_s=max(int(order.ring_timeout_s) - RING_MARGIN_S, RING_MIN_S),
             max_duration_s=min(math.ceil(order.max_duration_s) + DURATION_MARGIN_S, DURATION_MAX_S),
+            media_url=self._urls.media(name, transfer_id, token) if token is not None else None,
         )
 
     async def _send(self, operation: str, request: HttpRequest) -> HttpReply:
@@ -206,12 +212,13 @@ def phone_reports(report: CallReport) -> list[PhoneReport]:
     reports = []
     if report.answered_by in (AnsweredBy.HUMAN, AnsweredBy.MACHINE):  # who says "unknown" has detected nobody
         detected = MachineDetected(report.answered_by is AnsweredBy.MACHINE)
-        reports.append(PhoneReport(report.call_id, detected, f"{report.event_id}/answered_by"))
+        event_id = f"{report.event_id}/answered_by"
+        reports.append(PhoneReport(report.call_id, detected, event_id, report.placed_id))
     if report.status is not None:
         news = _NEWS[report.status]
         if isinstance(news, PhoneEnded):
             news = PhoneEnded(news.reason, report.code)
-        reports.append(PhoneReport(report.call_id, news, report.event_id))
+        reports.append(PhoneReport(report.call_id, news, report.event_id, report.placed_id))
     return reports
 
 
@@ -227,8 +234,8 @@ async def _start_of(content: aiohttp.StreamReader) -> bytes:
 
 def _dial_answer(reply: DialReply, sent_s: float) -> DialAnswer:
     match reply:
-        case CallPlaced(call_id):
-            return Placed(call_id)
+        case CallPlaced(call_id, is_final):
+            return Placed(call_id, is_final)
         case CallRefused(refusal, code, detail):
             return Refused(Reason(refusal.value), code, detail)
         case CarrierBusy(retry_after_s, detail):

@@ -66,9 +66,13 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallPlaced:
-    """The carrier took the call."""
+    """
+    The carrier took the call. ``is_final``: the id is the call's own; else it stands for a call whose own id comes with
+    its reports (``CallReport.placed_id``).
+    """
 
     call_id: str
+    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class Webhook:
     """
     A webhook as it came, but for ``url``: that is the public URL it must have been sent to, from the configuration.
 
-    Nothing of it is to be believed before ``verify``.
+    Of what came only the query and, behind a status URL, one further segment are in ``url``: a control may put a proof
+    there when it gives the URL to the carrier. Nothing of it is to be believed before ``verify``.
     """
 
     method: str
@@ -171,7 +176,10 @@ class CarrierControl(Protocol):
 
     name: str
     opens_stream: Literal["answer", "dial"]
-    """Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial."""
+    """
+    Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial
+    (``CallOrder.media_url``). With "dial" there is no answer webhook and one stream only, and no document is asked for.
+    """
     can_say: bool
     """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
 
