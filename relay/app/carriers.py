@@ -27,6 +27,7 @@ from relay.providers.control import (
     HttpReply,
     HttpRequest,
 )
+from relay.providers.hang_up_steps import HangsUpInSteps
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
@@ -131,11 +132,17 @@ class CarrierAccount:
         return _dial_answer(self._control.read_dial(reply), sent_s)
 
     async def hang_up(self, call_id: str) -> bool:
-        """Ask once to end a call."""
+        """Ask once to end a call: in each of its states, where no single request ends it in all of them."""
+        requests = [self._control.hang_up(call_id)]
+        if isinstance(self._control, HangsUpInSteps):
+            requests += self._control.hang_up_steps(call_id)
         try:
-            return self._control.read_hang_up(await self._send("hang_up", self._control.hang_up(call_id)))
+            for request in requests:
+                if self._control.read_hang_up(await self._send("hang_up", request)):
+                    return True
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+        return False
 
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """
