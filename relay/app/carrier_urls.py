@@ -14,7 +14,7 @@ _WEBSOCKET: Final = {"https": "wss", "http": "ws"}
 _TOKEN: Final = re.compile("[A-Za-z0-9_-]{43}")
 _PROVIDER: Final = "(?P<provider>[a-z]{1,32})"
 _MEDIA: Final = re.compile(
-    rf"{PREFIX}/{_PROVIDER}/(?P<transfer>{TRANSFER_ID.pattern})/media/(?P<token>{_TOKEN.pattern})(?P<query>\?.*)?"
+    rf"{PREFIX}/{_PROVIDER}/(?P<transfer>{TRANSFER_ID.pattern})/media/(?P<token>{_TOKEN.pattern})(?P<query>\?.+)?"
 )
 _MEDIA_OF_ALL: Final = re.compile(rf"{PREFIX}/{_PROVIDER}/media\?(?P<query>.*)")
 
