@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import orjson
@@ -154,7 +154,7 @@ class JambonzControl:
     def read_hang_up(self, reply: HttpReply) -> bool:
         """Whether the call is over. jambonz answers 500 if it is in no state for what is asked, or over already."""
         if reply.status == 200:
-            return reply_object(reply).get("call_status") in ENDS
+            return str(reply_object(reply).get("call_status")) in ENDS
         return reply.status in (202, 204) or (reply.status == 404 and reply.body.strip() == _NO_CALL)
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
@@ -164,14 +164,16 @@ class JambonzControl:
         return [self._get(f"{self._calls_url}?{query}")]
 
     def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
-        """The ids of the list's calls that go on."""
+        """The ids of the list's calls that go on; None, too, if it was not kept to one pair of numbers."""
         try:
             calls = orjson.loads(reply.body)
         except orjson.JSONDecodeError:
             return None
         if reply.status != 200 or not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
             return None
-        ids = [call.get("call_sid", "") for call in calls if call.get("call_status") in ALIVE]
+        if len({(str(call.get("from")), str(call.get("to"))) for call in calls}) > 1:  # strangers' calls are in it
+            return None
+        ids = [call.get("call_sid", "") for call in calls if _goes_on(call)]
         return ids if all(isinstance(each, str) and CALL_ID.fullmatch(each) for each in ids) else None
 
     def verify(self, webhook: Webhook) -> bool:
@@ -239,6 +241,11 @@ class JambonzControl:
     def _send(self, method: str, url: str, body: Any) -> HttpRequest:
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
         return HttpRequest(method, url, headers, orjson.dumps(body))
+
+
+def _goes_on(call: Mapping[str, Any]) -> bool:
+    """Of a call of a list: whether it does, and was placed over REST."""
+    return str(call.get("call_status")) in ALIVE and call.get("direction", "outbound") == "outbound"
 
 
 def _document(verbs: Sequence[Any]) -> Document:
