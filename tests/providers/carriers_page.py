@@ -5,15 +5,17 @@ The tables of docs/carriers.md, from the code and the tests' cases.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
+from relay.providers import exotel_report, jambonz_report
 from relay.providers.base import Capabilities
-from relay.providers.control import CallRefused
+from relay.providers.control import CallRefused, CarrierControl, DialReply, HttpReply
 from relay.providers.twilio_report import STATUSES
+from tests.providers import exotel_requests, jambonz_requests
 from tests.providers.all_cases import CASES, MODULES
 from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
 from tests.providers.twilio_requests import DIAL_ANSWERS, control
@@ -73,16 +75,16 @@ def refused() -> str:
     return table(["", "error"], rows)
 
 
-def statuses() -> str:
-    rows = [[f"`{said}`", f"`{status}`"] for said, status in STATUSES.items()]
-    return table(["`CallStatus`", "neutral"], rows)
+def statuses(said_in: str, words: Mapping[str, str]) -> str:
+    rows = [[f"`{said}`", f"`{status}`"] for said, status in words.items()]
+    return table([said_in, "neutral"], rows)
 
 
-def dial_answers() -> str:
+def dial_answers(made: CarrierControl, answers: Mapping[str, tuple[HttpReply, DialReply]]) -> str:
     """With each meaning as the code has it."""
     rows = []
-    for what, (answer, meaning) in DIAL_ANSWERS.items():
-        assert control().read_dial(answer) == meaning
+    for what, (answer, meaning) in answers.items():
+        assert made.read_dial(answer) == meaning
         refused_as = f", `{meaning.refusal}`" if isinstance(meaning, CallRefused) else ""
         rows.append([what, f"`{type(meaning).__name__}`{refused_as}"])
     return table(["answer to a dial", "read as"], rows)
@@ -97,8 +99,14 @@ TABLES: dict[str, Callable[[], str]] = {
         if name != "twilio_cases"
     },
     "refused": refused,
-    "statuses": statuses,
-    "dial answers": dial_answers,
+    "statuses": partial(statuses, "`CallStatus`", STATUSES),
+    "dial answers": partial(dial_answers, control(), DIAL_ANSWERS),
+    "exotel ends": partial(statuses, "`Status`", exotel_report.ENDS),
+    "exotel events": partial(statuses, "`EventType`", exotel_report.EVENTS),
+    "exotel dial answers": partial(dial_answers, exotel_requests.control(), exotel_requests.DIAL_ANSWERS),
+    "jambonz statuses": partial(statuses, "`call_status`", jambonz_report.STATUSES),
+    "jambonz sip statuses": partial(statuses, "`sip_status`", jambonz_report.SIP_ENDS),
+    "jambonz dial answers": partial(dial_answers, jambonz_requests.control(), jambonz_requests.DIAL_ANSWERS),
 }
 
 
