@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn, cast
 
 import pytest
 
 from relay.app.accounts import ACCOUNTS, AccountSettings
-from relay.app.accounts.account import text_of
+from relay.app.accounts.account import Account, text_of
 from relay.app.settings import Provider, Settings, load_settings
 from relay.app.settings_problems import env_name
+from relay.errors import LocalProtocolError
 from tests.app.configurations import problems
 
 SIMULATED: Final[Mapping[str, Mapping[str, str]]] = {
@@ -20,6 +22,20 @@ SIMULATED: Final[Mapping[str, Mapping[str, str]]] = {
         "twilio_auth_token": "twilio-token-canary",
         "twilio_from": "+14155550101",
         "twilio_api_url": "http://127.0.0.1:9001",
+    },
+    "exotel": {
+        "exotel_account_sid": "exoaccount1",
+        "exotel_api_key": "exotel-key-canary",
+        "exotel_api_token": "exotel-token-canary",
+        "exotel_from": "+918012345678",
+        "exotel_api_url": "http://127.0.0.1:9002",
+    },
+    "jambonz": {
+        "jambonz_base_url": "http://127.0.0.1:9003/api",
+        "jambonz_account_sid": "bd9f0d9a-0000-4000-8000-000000000002",
+        "jambonz_api_key": "jambonz-key-canary",
+        "jambonz_webhook_secret": "jambonz-secret-canary",
+        "jambonz_from": "+14155550103",
     },
 }
 """All that each needs, and where a simulated one is."""
@@ -31,6 +47,25 @@ WRONG: Final[Mapping[str, Mapping[str, str]]] = {
         "twilio_from": "4155550101",
         "twilio_shared_key": "canary",
         "twilio_api_url": "http://api.example.com",
+    },
+    "exotel": {
+        "exotel_account_sid": "two words",
+        "exotel_api_key": "can ary",
+        "exotel_api_token": "canary",
+        "exotel_from": "08012345678",
+        "exotel_sample_rate_hz": "44100",
+        "exotel_api_url": "api.exotel.com",
+    },
+    "jambonz": {
+        "jambonz_base_url": "http://jambonz.example.com",
+        "jambonz_account_sid": "bd9f0d9a",
+        "jambonz_api_key": "can ary",
+        "jambonz_webhook_secret": "canary",
+        "jambonz_from": "4155550103",
+        "jambonz_sample_rate_hz": "true",
+        "jambonz_speech_vendor": "two words",
+        "jambonz_speech_language": "",
+        "jambonz_speech_voice": "",
     },
 }
 """For each of the settings a value that it does not take."""
@@ -110,3 +145,53 @@ def test_a_carrier_that_is_no_simulated_one_must_reach_relay(name: str, tmp_path
 def test_what_is_not_there_has_no_text() -> None:
     with pytest.raises(ValueError, match="expected a setting that is there"):
         text_of(Settings().twilio_account_sid)
+
+
+# --- Several of them ---
+
+
+def test_the_carriers_without_a_default_must_be_chosen_from(tmp_path: Path) -> None:
+    env = env_of("twilio", "exotel")
+    (problem,) = problems({}, tmp_path, base=env)
+    assert (problem.name, problem.got) == ("RELAY_DEFAULT_PROVIDER", "nothing, and several are configured")
+    assert "twilio or exotel" in problem.fix
+    settings = load_settings({**env, "RELAY_DEFAULT_PROVIDER": "exotel"}, tmp_path)
+    assert set(settings.providers) == {"twilio", "exotel"}
+
+
+def test_destinations_may_each_name_their_carrier(tmp_path: Path) -> None:
+    env = env_of("twilio", "jambonz")
+    named = '{"billing": {"to": "+14155550123", "provider": "jambonz"}}'
+    assert load_settings({**env, "RELAY_DESTINATIONS": named}, tmp_path).default_provider is None
+    open_to_all: dict[str, str | None] = {"RELAY_DESTINATIONS": named, "RELAY_ALLOWED_NUMBERS": "+1415"}
+    assert [each.name for each in problems(open_to_all, tmp_path, base=env)] == ["RELAY_DEFAULT_PROVIDER"]
+
+
+def test_a_carrier_that_is_named_must_be_there(tmp_path: Path) -> None:
+    destinations = '{"billing": {"to": "+14155550123", "provider": "jambonz"}}'
+    (problem,) = problems({"RELAY_DESTINATIONS": destinations}, tmp_path, base=env_of("exotel"))
+    assert problem.name == "RELAY_DESTINATIONS, billing.provider"
+    assert "RELAY_JAMBONZ_BASE_URL" in problem.fix
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_a_carrier_cannot_say_is_told_at_the_start(named: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    provider = ', "provider": "exotel"' if named else ""
+    destinations = f'{{"billing": {{"to": "+14155550123", "say": "Hello, canary."{provider}}}}}'
+    env: dict[str, str | None] = {"RELAY_DESTINATIONS": destinations}
+    base = env_of("exotel", "jambonz") if named else env_of("exotel")
+    (problem,) = problems(env, tmp_path, base=base)
+    assert problem.name == "RELAY_DESTINATIONS, billing.say"
+    assert problem.got == "a text of 14 characters"
+    load_settings({**env_of("jambonz"), "RELAY_DESTINATIONS": destinations.replace("exotel", "jambonz")}, tmp_path)
+
+
+def test_what_only_the_control_can_tell_is_told_by_the_settings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Settings) -> NoReturn:
+        raise LocalProtocolError("exotel", "api_token", expected="a key that fits", got="another")
+
+    monkeypatch.setitem(cast("dict[str, Account]", ACCOUNTS), "exotel", replace(ACCOUNTS["exotel"], control=refuse))
+    (problem,) = problems({}, tmp_path, base=env_of("exotel"))
+    assert (problem.name, problem.expected, problem.got) == ("RELAY_EXOTEL_API_TOKEN", "a key that fits", "another")
