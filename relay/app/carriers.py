@@ -139,12 +139,13 @@ class CarrierAccount:
         Those that are older than the dial, by ``OLDER_S`` or more, are left out; one that has no age may be ours.
         """
         found: dict[str, None] = {}
-        for request in self._control.find_calls(self._call(order)):
+        call = self._call(order)
+        for request in self._control.find_calls(call):
             try:
                 reply = await self._send("find_calls", request)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return None
-            calls = self._control.read_find_calls(reply)
+            calls = self._control.read_find_calls(reply, call)
             if calls is None:
                 return None
             found |= dict.fromkeys(call_id for call_id in calls if call_id not in self._older(reply, sent_s))

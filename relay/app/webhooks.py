@@ -104,6 +104,7 @@ class CarrierWebhooks:
                 self._services.urls.media(provider, transfer_id, grant.token),
                 then_url=self._services.urls.answer(provider, transfer_id, stream + 1),
                 say=grant.say,
+                call_id=report.call_id,
             )
         )
 

@@ -206,8 +206,12 @@ class CarrierControl(Protocol):
             LocalProtocolError: as ``dial``.
         """
 
-    def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
-        """The ids of one such list; None if it cannot be read."""
+    def read_find_calls(self, reply: HttpReply, order: CallOrder) -> Sequence[str] | None:
+        """
+        The ids of one such list, without those that are clearly not of the order; None if it cannot be read.
+
+        A carrier whose list cannot be asked for by numbers holds every call of the account: others must not be hung up.
+        """
 
     def verify(self, webhook: Webhook) -> bool:
         """Whether the carrier signed this webhook. False for whatever is missing or malformed."""
@@ -223,7 +227,9 @@ class CarrierControl(Protocol):
             RemoteProtocolError: it names no call.
         """
 
-    def stream_document(self, media_url: str, *, then_url: str | None, say: str | None = None) -> Document:
+    def stream_document(
+        self, media_url: str, *, then_url: str | None, say: str | None = None, call_id: str = ""
+    ) -> Document:
         """
         The document that opens the media stream at ``media_url``.
 
@@ -231,6 +237,11 @@ class CarrierControl(Protocol):
             media_url: carries the single-use token in its path.
             then_url: asked for another document when the stream ends and the call does not; None: the call ends.
             say: spoken to the agent first.
+            call_id: of the webhook that is answered: some carriers' streams name no call of themselves.
+
+        Raises:
+            LocalProtocolError: ``call_id`` is none of this carrier, and its stream needs it; or the carrier has no
+                documents, as it opens its stream with the dial.
         """
 
     def hang_up_document(self) -> Document:
