@@ -15,8 +15,8 @@ from relay.providers.base import Capabilities
 from relay.providers.control import CallRefused
 from relay.providers.twilio_report import STATUSES
 from tests.providers.all_cases import CASES, MODULES
+from tests.providers.all_requests import MODULES as REQUESTS
 from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
-from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 
@@ -78,11 +78,15 @@ def statuses() -> str:
     return table(["`CallStatus`", "neutral"], rows)
 
 
-def dial_answers() -> str:
+def statuses_of(carrier: str) -> str:
+    return table(["webhook", "neutral"], [[said, f"`{status}`"] for said, status in REQUESTS[carrier].STATUSES.items()])
+
+
+def dial_answers(carrier: str) -> str:
     """With each meaning as the code has it."""
     rows = []
-    for what, (answer, meaning) in DIAL_ANSWERS.items():
-        assert control().read_dial(answer) == meaning
+    for what, (answer, meaning) in REQUESTS[carrier].DIAL_ANSWERS.items():
+        assert REQUESTS[carrier].control().read_dial(answer) == meaning
         refused_as = f", `{meaning.refusal}`" if isinstance(meaning, CallRefused) else ""
         rows.append([what, f"`{type(meaning).__name__}`{refused_as}"])
     return table(["answer to a dial", "read as"], rows)
@@ -98,7 +102,13 @@ TABLES: dict[str, Callable[[], str]] = {
     },
     "refused": refused,
     "statuses": statuses,
-    "dial answers": dial_answers,
+    "dial answers": partial(dial_answers, "twilio"),
+    **{
+        f"{carrier} {what}": partial(make, carrier)
+        for carrier, module in REQUESTS.items()
+        if hasattr(module, "STATUSES")
+        for what, make in {"statuses": statuses_of, "dial answers": dial_answers}.items()
+    },
 }
 
 
