@@ -17,6 +17,7 @@ import uvicorn
 
 from relay.app import stop_signals
 from relay.app.acceptor import Acceptor
+from relay.app.accounts import ACCOUNTS
 from relay.app.admission import AdmittingBridges
 from relay.app.bridging import WORKER, Bridging, bridging
 from relay.app.carrier_urls import CarrierUrls
@@ -35,7 +36,6 @@ from relay.app.services import Services
 from relay.app.settings import ListenAddress, Settings
 from relay.errors import ConfigurationError, Problem, StoreUnavailable
 from relay.providers.control import CarrierControl
-from relay.providers.twilio_control import TwilioControl
 from relay.transfers.coordinator import Coordinator, CoordinatorSettings
 from relay.transfers.course import CourseSettings
 from relay.transfers.store import TransferStore
@@ -283,17 +283,7 @@ def _coordinator_settings(settings: Settings) -> CoordinatorSettings:
 
 def _controls(settings: Settings) -> Mapping[str, CarrierControl]:
     """The carriers that are configured."""
-    controls: dict[str, CarrierControl] = {}
-    if settings.twilio_account_sid is not None and settings.twilio_auth_token is not None:
-        shared_key = settings.twilio_shared_key
-        key_id, _, secret = shared_key.get_secret_value().partition(":") if shared_key is not None else ("", "", "")
-        controls["twilio"] = TwilioControl(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_token.get_secret_value(),
-            api_url=settings.twilio_api_url,
-            shared_keys={key_id: secret} if secret else {},
-        )
-    return controls
+    return {name: account.control(settings) for name, account in ACCOUNTS.items() if account.is_whole(settings)}
 
 
 def _listen(address: ListenAddress) -> socket.socket:

@@ -30,6 +30,8 @@ class Provider(StrEnum):
     """The carriers there are settings for."""
 
     TWILIO = "twilio"
+    EXOTEL = "exotel"
+    JAMBONZ = "jambonz"
 
 
 class TokenMaker(StrEnum):

@@ -143,7 +143,11 @@ class TwilioControl:
         queries = [encode_form([*numbers, ("Status", status), ("PageSize", "50")]) for status in _ALIVE]
         return [self._account.get(f"{self._calls_url}.json?{query}") for query in queries]
 
-    def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
+    def read_find_calls(
+        self,
+        reply: HttpReply,
+        order: CallOrder,  # noqa: ARG002 - the list was asked for by its numbers
+    ) -> Sequence[str] | None:
         """The ids of one list's calls, but for those that were not placed over REST."""
         calls = _listed(reply)
         if calls is None:
@@ -176,7 +180,14 @@ class TwilioControl:
             raise RemoteProtocolError(self.name, "webhook", expected="a form", got="another type")
         return call_report(form)
 
-    def stream_document(self, media_url: str, *, then_url: str | None, say: str | None = None) -> Document:
+    def stream_document(
+        self,
+        media_url: str,
+        *,
+        then_url: str | None,
+        say: str | None = None,
+        call_id: str = "",  # noqa: ARG002 - Twilio's stream says it
+    ) -> Document:
         """The TwiML that connects the call to ``media_url``; ``say`` is cut at ``SAY_MAX_BYTES``."""
         response = Element("Response")
         said = xml_text(say or "").encode()[:SAY_MAX_BYTES].decode(errors="ignore")

@@ -7,6 +7,7 @@ from pathlib import Path
 from marked_blocks import with_blocks
 from write_settings_table import tables
 
+from relay.app.accounts import ACCOUNTS
 from relay.app.settings import Destination, Settings, load_settings
 from tests.app.configurations import problems
 
@@ -44,7 +45,8 @@ def test_the_sample_has_every_setting() -> None:
 def test_what_the_sample_has_switched_off_is_the_default(tmp_path: Path) -> None:
     (tmp_path / "relay.toml").write_text(switched_on())
     sample = load_settings({}, tmp_path)
-    examples = {"redis_url", "twilio_shared_key", "default_provider", "daily_api_key", "daily_domain_id", "local_rooms"}
+    examples = {"redis_url", "default_provider", "daily_api_key", "daily_domain_id", "local_rooms"}
+    examples |= {name for account in ACCOUNTS.values() for name in account.choices}
     examples |= {"allowed_numbers", "denied_numbers", *tomllib.loads(SAMPLE.read_text())}
     others = set(Settings.model_fields) - examples
     assert {name: getattr(sample, name) for name in others} == {name: getattr(Settings(), name) for name in others}

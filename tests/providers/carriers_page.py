@@ -5,18 +5,19 @@ The tables of docs/carriers.md, from the code and the tests' cases.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
+from relay.providers import exotel_report, jambonz_report
 from relay.providers.base import Capabilities
 from relay.providers.control import CallRefused
 from relay.providers.twilio_report import STATUSES
 from tests.providers.all_cases import CASES, MODULES
+from tests.providers.all_requests import MODULES as REQUESTS
 from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
-from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 
@@ -73,16 +74,20 @@ def refused() -> str:
     return table(["", "error"], rows)
 
 
-def statuses() -> str:
-    rows = [[f"`{said}`", f"`{status}`"] for said, status in STATUSES.items()]
-    return table(["`CallStatus`", "neutral"], rows)
+def statuses(said_in: str, words: Mapping[str, str]) -> str:
+    rows = [[f"`{said}`", f"`{status}`"] for said, status in words.items()]
+    return table([said_in, "neutral"], rows)
 
 
-def dial_answers() -> str:
+def statuses_of(carrier: str) -> str:
+    return table(["webhook", "neutral"], [[said, f"`{status}`"] for said, status in REQUESTS[carrier].STATUSES.items()])
+
+
+def dial_answers(carrier: str) -> str:
     """With each meaning as the code has it."""
-    rows = []
-    for what, (answer, meaning) in DIAL_ANSWERS.items():
-        assert control().read_dial(answer) == meaning
+    made, rows = REQUESTS[carrier].control(), []
+    for what, (answer, meaning) in REQUESTS[carrier].DIAL_ANSWERS.items():
+        assert made.read_dial(answer) == meaning
         refused_as = f", `{meaning.refusal}`" if isinstance(meaning, CallRefused) else ""
         rows.append([what, f"`{type(meaning).__name__}`{refused_as}"])
     return table(["answer to a dial", "read as"], rows)
@@ -97,8 +102,18 @@ TABLES: dict[str, Callable[[], str]] = {
         if name != "twilio_cases"
     },
     "refused": refused,
-    "statuses": statuses,
-    "dial answers": dial_answers,
+    "statuses": partial(statuses, "`CallStatus`", STATUSES),
+    "dial answers": partial(dial_answers, "twilio"),
+    "exotel ends": partial(statuses, "`Status`", exotel_report.ENDS),
+    "exotel events": partial(statuses, "`EventType`", exotel_report.EVENTS),
+    "jambonz statuses": partial(statuses, "`call_status`", jambonz_report.STATUSES),
+    "jambonz sip statuses": partial(statuses, "`sip_status`", jambonz_report.SIP_ENDS),
+    **{
+        f"{carrier} statuses": partial(statuses_of, carrier)
+        for carrier, module in REQUESTS.items()
+        if hasattr(module, "STATUSES")
+    },
+    **{f"{carrier} dial answers": partial(dial_answers, carrier) for carrier in REQUESTS if carrier != "twilio"},
 }
 
 

@@ -1,0 +1,252 @@
+"""
+jambonz's REST, verbs and hooks.
+
+Sources: docs.jambonz.org/reference, lib/routes/api/accounts.js of jambonz-api-server, lib/http-routes/api and lib/tasks
+of jambonz-feature-server 0.9. What is unconfirmed is listed in docs/carriers.md.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import orjson
+
+from relay._codec import RATES_HZ
+from relay.errors import LocalProtocolError
+from relay.providers.basic_auth import BasicCredentials
+from relay.providers.control import (
+    CallOrder,
+    CallPlaced,
+    CallRefused,
+    CallReport,
+    CallUnclear,
+    CarrierBusy,
+    DialReply,
+    Document,
+    HttpReply,
+    HttpRequest,
+    Refusal,
+    Webhook,
+)
+from relay.providers.fields import shown
+from relay.providers.forms import encode_form
+from relay.providers.jambonz import JambonzAdapter
+from relay.providers.jambonz_report import ALIVE, CALL_ID, CALL_ID_TEXT, ENDS, call_report
+from relay.providers.rest import check_order, check_url, reply_object, retry_after_s
+from relay.providers.xml_document import xml_text
+
+SIGNATURE_MAX_AGE_S: Final = 300
+SAY_MAX_BYTES: Final = 1500
+"""Of UTF-8, some 100 s of speech; as of Twilio."""
+
+_UUID: Final = CALL_ID
+_API_KEY: Final = re.compile("[!-~]+")
+_SIGNED_AT: Final = re.compile("[0-9]{1,12}")
+_RING_TIMEOUT_MAX_S: Final = 600
+_STREAM_USER: Final = "relay"
+_NO_FEATURE_SERVER: Final = 480  # SIP's "Temporarily Unavailable": nothing has been tried
+_NO_CALL: Final = b"Not Found"  # as Express says it; the 404 of a proxy, or of a wrong base_url, is a page
+
+
+class JambonzControl:
+    """
+    One jambonz account, as ``CarrierControl`` and ``HangsUpInSteps`` promise.
+
+    Args:
+        base_url: of its API, without ``/v1``: ``https://jambonz.cloud/api``.
+        account_sid: a UUID.
+        api_key: for REST.
+        webhook_secret: the key of signatures.
+        sample_rate_hz: of the stream, both ways: 8000, 16000, 24000 or 48000. If it is not the call's own, marks may be
+            lost.
+        speech_vendor, speech_language, speech_voice: who speaks and, for detection, listens: of the credentials for
+            speech that the account has. jambonz wants to be told, even if nothing is said.
+        stream_password: for the upgrade of media; None: one that is made for this process.
+
+    Raises:
+        LocalProtocolError: an argument is none of these.
+    """
+
+    name = "jambonz"
+    opens_stream: Literal["answer", "dial"] = "answer"
+    can_say = True
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        account_sid: str,
+        api_key: str,
+        webhook_secret: str,
+        sample_rate_hz: int = 8000,
+        speech_vendor: str = "google",
+        speech_language: str = "en-US",
+        speech_voice: str = "en-US-Standard-C",
+        stream_password: str | None = None,
+    ) -> None:
+        check_url(self.name, "base_url", base_url)
+        if not _UUID.fullmatch(account_sid):
+            raise LocalProtocolError(self.name, "account_sid", expected=CALL_ID_TEXT, got=shown(account_sid))
+        if not _API_KEY.fullmatch(api_key):
+            expected, got = "printable ASCII without spaces", f"{len(api_key)} other characters"
+            raise LocalProtocolError(self.name, "api_key", expected=expected, got=got)
+        for field, secret in {"webhook_secret": webhook_secret, "stream_password": stream_password}.items():
+            if secret is not None and not secret:
+                raise LocalProtocolError(self.name, field, expected="a secret", got="an empty one")
+        if sample_rate_hz not in RATES_HZ:
+            expected = " or ".join(map(str, RATES_HZ))
+            raise LocalProtocolError(self.name, "sample_rate_hz", expected=expected, got=str(sample_rate_hz))
+        self._calls_url = f"{base_url.rstrip('/')}/v1/Accounts/{account_sid}/Calls"
+        self._authorization = f"Bearer {api_key}"
+        self._secret = webhook_secret.encode()
+        self._sample_rate_hz = sample_rate_hz
+        self._speech = {
+            "speech_synthesis_vendor": speech_vendor,
+            "speech_synthesis_language": speech_language,
+            "speech_synthesis_voice": speech_voice,
+            "speech_recognizer_vendor": speech_vendor,
+            "speech_recognizer_language": speech_language,
+        }
+        self._credentials = BasicCredentials(_STREAM_USER, stream_password)
+
+    def dial(self, order: CallOrder) -> HttpRequest:
+        """The request that places a call: see ``CarrierControl.dial``."""
+        check_order(self.name, order, ring_timeout_max_s=_RING_TIMEOUT_MAX_S)
+        body: dict[str, Any] = {
+            "from": order.from_number,
+            "to": {"type": "phone", "number": order.to},
+            "call_hook": {"url": order.answer_url, "method": "POST"},
+            "call_status_hook": {"url": order.status_url, "method": "POST"},
+            "timeout": order.ring_timeout_s,
+            "timeLimit": order.max_duration_s,
+            **self._speech,  # with an application_sid instead, that application's hooks would take the place of ours
+        }
+        if order.detection_url is not None:
+            body["amd"] = {"actionHook": order.detection_url}
+        return self._send("POST", self._calls_url, body)
+
+    def read_dial(self, reply: HttpReply) -> DialReply:
+        """What jambonz answered. There is surely no call after a 4xx, and only then."""
+        if 200 <= reply.status < 300:
+            call_id = reply_object(reply).get("sid")
+            if isinstance(call_id, str) and CALL_ID.fullmatch(call_id):
+                return CallPlaced(call_id)
+            return CallUnclear(f"HTTP {reply.status} without a call's id")
+        detail = f"HTTP {reply.status}"  # not its message, which quotes phone numbers
+        if not 400 <= reply.status < 500 or reply.status == 408:
+            return CallUnclear(detail)
+        if reply.status in (429, _NO_FEATURE_SERVER):
+            return CarrierBusy(retry_after_s(reply), detail)
+        return CallRefused(Refusal.REJECTED, str(reply.status), detail)
+
+    def hang_up(self, call_id: str) -> HttpRequest:
+        """The request that ends a call that was answered. A DELETE would end nothing: it forgets the call."""
+        return self._send("PUT", self._call_url(call_id), {"call_status": "completed"})
+
+    def hang_up_steps(self, call_id: str) -> Sequence[HttpRequest]:
+        """What ends a call that was not answered yet, and what says whether the call is over."""
+        url = self._call_url(call_id)
+        return [self._send("PUT", url, {"call_status": "no-answer"}), self._get(url)]
+
+    def read_hang_up(self, reply: HttpReply) -> bool:
+        """Whether the call is over. jambonz answers 500 if it is in no state for what is asked, or over already."""
+        if reply.status == 200:
+            return str(reply_object(reply).get("call_status")) in ENDS
+        return reply.status in (202, 204) or (reply.status == 404 and reply.body.strip() == _NO_CALL)
+
+    def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
+        """The request for all calls from and to the order's numbers; those that are over stay in it for an hour."""
+        check_order(self.name, order, ring_timeout_max_s=_RING_TIMEOUT_MAX_S)
+        query = encode_form([("direction", "outbound"), ("from", order.from_number), ("to", order.to)])
+        return [self._get(f"{self._calls_url}?{query}")]
+
+    def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
+        """The ids of the list's calls that go on; None, too, if it was not kept to one pair of numbers."""
+        try:
+            calls = orjson.loads(reply.body)
+        except orjson.JSONDecodeError:
+            return None
+        if reply.status != 200 or not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+            return None
+        if len({(str(call.get("from")), str(call.get("to"))) for call in calls}) > 1:  # strangers' calls are in it
+            return None
+        ids = [call.get("call_sid", "") for call in calls if _goes_on(call)]
+        return ids if all(isinstance(each, str) and CALL_ID.fullmatch(each) for each in ids) else None
+
+    def verify(self, webhook: Webhook) -> bool:
+        """
+        Whether jambonz signed this body, at most ``SIGNATURE_MAX_AGE_S`` before it came, or after it by a wrong clock.
+
+        Several signatures may be there, while a secret is being replaced. The URL is not signed.
+        """
+        parts = [part.strip().partition("=")[::2] for part in webhook.headers.get("jambonz-signature", "").split(",")]
+        times = [value for name, value in parts if name == "t"]
+        if len(times) != 1 or not _SIGNED_AT.fullmatch(times[0]):
+            return False
+        made = hmac.digest(self._secret, f"{times[0]}.".encode() + webhook.body, "sha256").hex().encode()
+        given = [value.encode(errors="replace") for name, value in parts if name == "v1"]
+        is_signed = any(hmac.compare_digest(made, each) for each in given)
+        return is_signed and abs(webhook.received_s - int(times[0])) <= SIGNATURE_MAX_AGE_S
+
+    def verify_upgrade(self, webhook: Webhook) -> bool:
+        """Whether this upgrade shows the credentials of the stream verb."""
+        return self._credentials.are_in(webhook)
+
+    def read_report(self, webhook: Webhook) -> CallReport:
+        """What a verified hook says: see ``CarrierControl.read_report``."""
+        return call_report(webhook)
+
+    def stream_document(self, media_url: str, *, then_url: str | None, say: str | None = None) -> Document:
+        """The verbs that stream the call to ``media_url``; ``say`` is cut at ``SAY_MAX_BYTES``."""
+        verbs: list[dict[str, Any]] = []
+        # A text that begins with "<speak>" is SSML, which may play files.
+        said = xml_text(say or "").replace("<", " ").encode()[:SAY_MAX_BYTES].decode(errors="ignore")
+        if said.strip():
+            verbs.append({"verb": "say", "text": said})
+        verbs.append(
+            {
+                "verb": "stream",
+                "url": xml_text(media_url),
+                "sampleRate": self._sample_rate_hz,
+                "mixType": "mono",
+                "passDtmf": True,
+                # The same rate: the stream's first message tells only the other.
+                "bidirectionalAudio": {"enabled": True, "streaming": True, "sampleRate": self._sample_rate_hz},
+                "wsAuth": {"username": self._credentials.user, "password": self._credentials.password},
+            }
+        )
+        if then_url is not None:  # as a verb, and not as actionHook, which is called after the end of the call too
+            verbs.append({"verb": "redirect", "actionHook": xml_text(then_url)})
+        return _document(verbs)
+
+    def hang_up_document(self) -> Document:
+        """The verbs that end the call."""
+        return _document([{"verb": "hangup"}])
+
+    def media_adapter(self) -> JambonzAdapter:
+        """An adapter for one new stream."""
+        return JambonzAdapter()
+
+    def _call_url(self, call_id: str) -> str:
+        if not CALL_ID.fullmatch(call_id):
+            raise LocalProtocolError(self.name, "call_id", expected=CALL_ID_TEXT, got=shown(call_id))
+        return f"{self._calls_url}/{call_id}"
+
+    def _get(self, url: str) -> HttpRequest:
+        return HttpRequest("GET", url, {"Authorization": self._authorization})
+
+    def _send(self, method: str, url: str, body: Any) -> HttpRequest:
+        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        return HttpRequest(method, url, headers, orjson.dumps(body))
+
+
+def _goes_on(call: Mapping[str, Any]) -> bool:
+    """Of a call of a list: whether it does, and was placed over REST."""
+    return str(call.get("call_status")) in ALIVE and call.get("direction", "outbound") == "outbound"
+
+
+def _document(verbs: Sequence[Any]) -> Document:
+    return Document("application/json", orjson.dumps(verbs))

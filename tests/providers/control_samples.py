@@ -1,0 +1,40 @@
+"""Recorded requests and vectors of carriers' control sides, and what tests do to any of them."""
+
+import json
+import random
+from typing import Any
+
+from relay.providers.control import HttpReply
+from tests.providers.samples import SAMPLES
+
+
+def exchanges(name: str) -> dict[str, Any]:
+    """By their names."""
+    return {each["name"]: each for each in json.loads((SAMPLES / name).read_text())}
+
+
+def vectors(name: str) -> dict[str, Any]:
+    """By their names."""
+    return {each["name"]: each for each in json.loads((SAMPLES / name).read_text())["vectors"]}
+
+
+def reply(status: int, body: Any = None, **headers: str) -> HttpReply:
+    """A reply of JSON, or of bytes as they are."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return HttpReply(status, {name.replace("_", "-"): value for name, value in headers.items()}, data)
+
+
+def recorded_reply(exchange: Any) -> HttpReply:
+    response = exchange["response"]
+    return reply(response["status"], response.get("body", b""))
+
+
+def with_a_byte_changed(data: bytes, choose: random.Random) -> bytes:
+    place = choose.randrange(len(data))
+    other = choose.choice([each for each in range(256) if each != data[place]])
+    return data[:place] + bytes([other]) + data[place + 1 :]
+
+
+def with_a_char_changed(text: str, choose: random.Random) -> str:
+    """By a byte of its UTF-8, whatever comes of it."""
+    return with_a_byte_changed(text.encode(), choose).decode("latin-1")
