@@ -100,7 +100,7 @@ class JambonzWire(AudioWire):
         """Nothing: the socket is closed."""
         return b""
 
-    def read(self, message: str | bytes) -> Command:
+    def read(self, message: str | bytes) -> Command | None:
         """What the relay asks for; raises as ``PhoneWire`` says."""
         if isinstance(message, bytes):
             return self._play(message)
@@ -115,11 +115,13 @@ class JambonzWire(AudioWire):
                 return Clear()
         raise unexpected(content, "mark with a name or killAudio")
 
-    def _play(self, message: bytes) -> Play:
+    def _play(self, message: bytes) -> Play | None:
         data = self._odd + message
         whole = len(data) // 2 * 2
         self._odd = data[whole:]
         samples = data[:whole]
+        if not samples:
+            return None
         if self._marks_out and any(samples[at : at + 2] == MARKER for at in _found(samples)):
             raise ProtocolViolation(
                 "audio: expected no sample of -1 while marks are out, got one: it is taken for a mark"
