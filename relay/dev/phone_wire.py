@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import orjson
 
@@ -121,11 +121,11 @@ class PhoneWire(Protocol):
 class Wire:
     """One stream: numbers its messages as Twilio does (one count for all but ``connected``, one for audio)."""
 
-    title: Final = "Twilio Media Streams"
-    is_binary: Final = False
-    message_frames: Final = 1
-    marks_survive_clear: Final = True
-    marks_ride: Final = False
+    title = "Twilio Media Streams"
+    is_binary = False
+    message_frames = 1
+    marks_survive_clear = True
+    marks_ride = False
 
     def __init__(self, call: Call) -> None:
         self.call = call
