@@ -5,18 +5,19 @@ The tables of docs/carriers.md, from the code and the tests' cases.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
+from relay.providers import plivo_report
 from relay.providers.base import Capabilities
-from relay.providers.control import CallRefused
+from relay.providers.control import CallRefused, CallStatus, CarrierControl, DialReply, HttpReply
 from relay.providers.twilio_report import STATUSES
+from tests.providers import plivo_requests, signalwire_requests, twilio_requests
 from tests.providers.all_cases import CASES, MODULES
 from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
-from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 
@@ -73,16 +74,21 @@ def refused() -> str:
     return table(["", "error"], rows)
 
 
-def statuses() -> str:
-    rows = [[f"`{said}`", f"`{status}`"] for said, status in STATUSES.items()]
-    return table(["`CallStatus`", "neutral"], rows)
+def statuses(key: str, meanings: Mapping[str, CallStatus]) -> str:
+    return table([f"`{key}`", "neutral"], [[f"`{said}`", f"`{status}`"] for said, status in meanings.items()])
 
 
-def dial_answers() -> str:
+def causes() -> str:
+    rows = [[", ".join(f"`{code}`" for code in codes), f"`{status}`"] for status, codes in plivo_report.CAUSES.items()]
+    names = [[f"`{name}`", f"`{status}`"] for name, status in plivo_report.CAUSE_NAMES.items()]
+    return table(["`HangupCauseCode`, or `HangupCause` without one", "neutral"], [*rows, *names])
+
+
+def dial_answers(control: CarrierControl, answers: Mapping[str, tuple[HttpReply, DialReply]]) -> str:
     """With each meaning as the code has it."""
     rows = []
-    for what, (answer, meaning) in DIAL_ANSWERS.items():
-        assert control().read_dial(answer) == meaning
+    for what, (answer, meaning) in answers.items():
+        assert control.read_dial(answer) == meaning
         refused_as = f", `{meaning.refusal}`" if isinstance(meaning, CallRefused) else ""
         rows.append([what, f"`{type(meaning).__name__}`{refused_as}"])
     return table(["answer to a dial", "read as"], rows)
@@ -97,8 +103,12 @@ TABLES: dict[str, Callable[[], str]] = {
         if name != "twilio_cases"
     },
     "refused": refused,
-    "statuses": statuses,
-    "dial answers": dial_answers,
+    "statuses": partial(statuses, "CallStatus", STATUSES),
+    "plivo statuses": partial(statuses, "CallStatus", plivo_report.STATUSES),
+    "plivo causes": causes,
+    "dial answers": partial(dial_answers, twilio_requests.control(), twilio_requests.DIAL_ANSWERS),
+    "plivo dial answers": partial(dial_answers, plivo_requests.control(), plivo_requests.DIAL_ANSWERS),
+    "signalwire dial answers": partial(dial_answers, signalwire_requests.control(), signalwire_requests.DIAL_ANSWERS),
 }
 
 
