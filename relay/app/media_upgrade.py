@@ -24,7 +24,11 @@ from relay.transfers.record import TRANSFER_ID
 
 REQUEST_MAX_BYTES: Final = 1 << 16
 AUTHORISE_TIMEOUT_S: Final = 3.0
-_PATH: Final = re.compile(rf"{PREFIX}/([a-z]{{1,32}})/({TRANSFER_ID.pattern})/media/([A-Za-z0-9_-]{{43}})")
+_ID: Final = rf"({TRANSFER_ID.pattern})"
+_PATH: Final = re.compile(
+    rf"{PREFIX}/([a-z]{{1,32}})/(?:{_ID}/media/|media\?transfer={_ID}&token=)([A-Za-z0-9_-]{{43}})"
+)
+"""The second form is for carriers that are told only a URL's query for each call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class MediaUpgrade(asyncio.Protocol):
                 if match is None or match[1] not in self._services.controls:
                     self._refuse("", HTTPStatus.NOT_FOUND, "not_found")
                     return
-                provider, transfer_id, token = match.groups()
+                provider, transfer_id, token = match[1], match[2] or match[3], match[4]
                 if not self._is_signed(request, provider, transfer_id, token):
                     self._refuse(provider, HTTPStatus.FORBIDDEN, "forged")
                 elif await self._services.coordinator.admits(transfer_id, provider, token):

@@ -40,6 +40,8 @@ class Unprintable:
         ("To=%2B14155550123&From=%2b14155550124", f"To={MASKED}&From=+*********24"),
         (f"{NUMBER}456789", "+***************89"),
         (f"wss://relay.example.com/carriers/twilio/tr_1/media/{'aB3_-' * 8}", "wss://relay.example.com/carriers/twilio/tr_1/media/***"),
+        (f"/carriers/asterisk/media?transfer=tr_1&token={'aB3_-' * 8}", "/carriers/asterisk/media?transfer=tr_1&token=***"),
+        (f"f(json)v(transfer=tr_1,token={'aB3_-' * 8})", "f(json)v(transfer=tr_1,token=***)"),
         (f"https://mycompany.daily.co/blue?t={JWT}", "https://mycompany.daily.co/blue?t=***"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("Authorization: Basic QUM6dG9rZW4=", "Authorization: Basic ***"),
