@@ -33,7 +33,7 @@ _STATES: Final = {
     "Ringing": CallStatus.RINGING,
     _UP: CallStatus.ANSWERED,
 }
-_CAUSES: Final = {
+CAUSES: Final = {
     0: CallStatus.NO_ANSWER,  # main/dial.c says nothing when it has rung for long enough
     16: CallStatus.CANCELED,
     17: CallStatus.BUSY,
@@ -68,7 +68,7 @@ class PhoneGone:
 
     def report(self, *, was_answered: bool) -> CallReport:
         """What that makes of the call; ``was_answered``: somebody has said so before."""
-        status = _CAUSES.get(self.cause, CallStatus.FAILED)
+        status = CAUSES.get(self.cause, CallStatus.FAILED)
         if was_answered or self.state == _UP:
             status = CallStatus.COMPLETED
         code = str(self.cause) if self.cause else ""

@@ -13,6 +13,7 @@ from relay.transfers.states import State
 from tests.app.ari_case import STRANGER, Case, run_case
 from tests.app.served import listening
 from tests.app.simulated_ari import MEDIA_PASSWORD, MEDIA_USER
+from tests.providers.asterisk_requests import MEDIA_PATH
 from tests.threats.raw import UPGRADE
 
 # --- A call ---
@@ -174,14 +175,14 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
 def test_the_media_s_websocket_is_let_in_by_the_token_in_its_query_and_handed_over(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         async with listening(nothing, ws=media_upgrade(case.services)) as base_url:
-            case.ari.media_uri = f"ws://{urlsplit(base_url).netloc}/carriers/asterisk/media"
+            case.ari.media_uri = f"ws://{urlsplit(base_url).netloc}{MEDIA_PATH}"
             call_id = await case.dialled()
             await case.ari.answer(call_id)
             bridge = case.bridges.of(call_id)
             await bridge.until(lambda each: len(each.handed) == 1)
             first, *head = bridge.handed[0].request.decode().split("\r\n")
             query = f"transfer={call_id}&token={case.token(call_id)}"
-            assert first == f"GET /carriers/asterisk/media?{query} HTTP/1.1"
+            assert first == f"GET {MEDIA_PATH}?{query} HTTP/1.1"
             assert "sec-websocket-protocol: media" in [line.lower() for line in head]
 
     run_case(scenario, store_url)
@@ -199,7 +200,7 @@ def test_t1_nobody_else_s_websocket_is_let_in(store_url: str, wrong: str) -> Non
             password = "wrong" if wrong == "password" else MEDIA_PASSWORD
             headers = {"Authorization": authorization(MEDIA_USER, password)}
             answer = await session.get(
-                f"{base_url}/carriers/asterisk/media?{query}",
+                f"{base_url}{MEDIA_PATH}?{query}",
                 headers={**headers, **UPGRADE},
             )
             assert answer.status == 403

@@ -27,6 +27,8 @@ CALL_ID = "tr_" + "1" * 32
 MEDIA_ID, BRIDGE_ID = f"{CALL_ID}-media", f"{CALL_ID}-bridge"
 TOKEN = "aB3_-" * 8 + "xyz"
 MEDIA_URL = f"wss://relay.example.com/carriers/asterisk/{CALL_ID}/media/{TOKEN}"
+MEDIA_PATH = "/carriers/asterisk/media"
+"""Of the URL in websocket_client.conf; the upgrade that Asterisk makes of it is in tests/app/test_ari_calls.py."""
 TO, FROM = "+14155550123", "+14155550100"
 BASIC = {"Authorization": "Basic cmVsYXk6czNjcmV0"}
 
