@@ -75,11 +75,12 @@ class AriAccount:
 
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, if its call's events will be heard."""
-        if not self.is_heard or self._calls is None:
+        calls = self._calls
+        if not self.is_heard or calls is None:
             return TryLater(None, "Asterisk's events are not heard")
+        calls.dialling(order.transfer_id)
         answer = await self._account.dial(order)
-        if isinstance(answer, Placed):
-            self._calls.placed(answer.call_id)
+        calls.dialled(order.transfer_id, is_there=isinstance(answer, Placed))
         return answer
 
     async def hang_up(self, call_id: str) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Final, Protocol
 
 import structlog
 
@@ -43,8 +44,10 @@ class Ask(Protocol):
 
 @dataclass(slots=True)
 class _Call:
-    """A call that Asterisk has, or has had until somebody says otherwise."""
+    """A call that is being dialled, or that Asterisk has."""
 
+    is_there: bool = False
+    """Asterisk has said so, and not that it is over."""
     was_answered: bool = False
     streams: int = 0
     has_media: bool = False
@@ -76,24 +79,31 @@ class AriCalls:
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._log = structlog.get_logger()
 
-    def placed(self, call_id: str) -> None:
-        """Asterisk has this call from now on."""
-        if TRANSFER_ID.fullmatch(call_id):
-            self._calls.setdefault(call_id, _Call())
+    def dialling(self, call_id: str) -> None:
+        """A call is dialled: it may have rung, and be over, before the dial is answered with ``dialled``."""
+        self._calls.setdefault(call_id, _Call())
+
+    def dialled(self, call_id: str, *, is_there: bool) -> None:
+        """The dial was answered: whether Asterisk says that it has the call, or had."""
+        call = self._calls.get(call_id)
+        if call is not None and is_there:
+            call.is_there = True
+        elif call is not None and not call.is_there:
+            del self._calls[call_id]
 
     def take(self, event: AriEvent) -> None:
         """Begin to do what an event asks for; those of calls that are not relay's are passed over."""
         match event:
             case PhoneChanged(report):
-                self._in_turn(report.call_id, self._on_changed(report))
+                self._in_turn(report.call_id, partial(self._on_changed, report))
             case PhoneReady(call_id):
-                self._in_turn(call_id, self._on_ready(call_id))
+                self._in_turn(call_id, partial(self._on_ready, call_id))
             case PhoneGone(call_id):
-                self._in_turn(call_id, self._on_gone(event))
+                self._in_turn(call_id, partial(self._on_gone, event))
             case MediaReady(call_id):
-                self._in_turn(call_id, self._on_media(call_id))
+                self._in_turn(call_id, partial(self._on_media, call_id))
             case MediaGone(call_id):
-                self._in_turn(call_id, self._on_media_gone(call_id))
+                self._in_turn(call_id, partial(self._on_media_gone, call_id))
             case Replaced():  # it is of no call
                 pass
 
@@ -104,7 +114,7 @@ class AriCalls:
         A call that is not there any longer is over; one that has been answered is given its media. What was left of
         calls that are no more, by a relay that is no more, is ended.
         """
-        before = dict(self._calls)
+        before = {call_id: call for call_id, call in self._calls.items() if call.is_there}
         had_media = {call_id for call_id, call in before.items() if call.has_media and call_id not in self._turns}
         bridges = await self._ask("list_bridges", self._control.list_bridges())
         channels = await self._ask("list_channels", self._control.list_channels())
@@ -116,7 +126,7 @@ class AriCalls:
             self._see(call_id, call, there, had_media=call_id in had_media)
         left = {call_id for call_id in empty | there.media if TRANSFER_ID.fullmatch(call_id)}
         for call_id in left - there.phones.keys() - before.keys():
-            self._in_turn(call_id, self._end_media(call_id))
+            self._in_turn(call_id, partial(self._end_media, call_id))
         return True
 
     async def close(self) -> None:
@@ -140,39 +150,40 @@ class AriCalls:
         elif is_up(state):
             self.take(PhoneReady(call_id))
 
-    def _in_turn(self, call_id: str, doing: Coroutine[Any, Any, None]) -> None:
+    def _in_turn(self, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
         """Do it when all is done that was begun for this call before."""
-        if not TRANSFER_ID.fullmatch(call_id):
-            doing.close()
-            return
-        task = asyncio.create_task(self._after(self._turns.get(call_id), call_id, doing))
-        self._turns[call_id] = task
-        task.add_done_callback(lambda _: self._forget(call_id, task))
+        if TRANSFER_ID.fullmatch(call_id):
+            turn = asyncio.create_task(self._after(self._turns.get(call_id), call_id, do))
+            self._turns[call_id] = turn
+            turn.add_done_callback(lambda _: self._forget(call_id, turn))
 
     def _forget(self, call_id: str, turn: asyncio.Task[None]) -> None:
         if self._turns.get(call_id) is turn:  # else another waits for it
             del self._turns[call_id]
 
-    async def _after(self, before: asyncio.Task[None] | None, call_id: str, doing: Coroutine[Any, Any, None]) -> None:
+    async def _after(self, before: asyncio.Task[None] | None, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
+        if before is not None:
+            await asyncio.wait([before])
         try:
-            if before is not None:
-                await asyncio.wait([before])
-            await doing
+            await do()
         except Exception:  # noqa: BLE001 - a defect in what is done for one call is no other's
             self._log.exception("ari_call_broke", transfer_id=call_id)
-        finally:
-            doing.close()
 
     async def _on_changed(self, report: CallReport) -> None:
-        call = self._calls.setdefault(report.call_id, _Call())
+        call = self._there(report.call_id)
         call.was_answered = call.was_answered or report.status is CallStatus.ANSWERED
         await self._report(report)
 
     async def _on_ready(self, call_id: str) -> None:
-        call = self._calls.setdefault(call_id, _Call())
+        call = self._there(call_id)
         call.was_answered = True
         if not call.has_media:  # else it is heard of twice: as it happens, and from a list
             await self._open_media(call_id, call)
+
+    def _there(self, call_id: str) -> _Call:
+        call = self._calls.setdefault(call_id, _Call())
+        call.is_there = True
+        return call
 
     async def _on_media(self, call_id: str) -> None:
         call = self._calls.get(call_id)

@@ -159,7 +159,7 @@ async def standing(store_url: str, logs: Sequence[Any], **account: str) -> Async
         case = Case(ari, carrier, coordinator, services, bridges, logs)
         async with carrier.listening(coordinator):
             yield case
-            ari.answers.set()
+            ari.may_answer.set()
             ari.statuses.clear()
             await coordinator.shut_down(drain_timeout_s=0)
         await store.close()

@@ -30,8 +30,8 @@ class SimulatedAri:
     """
     ``async with SimulatedAri() as ari``, which serves ``ari.url``.
 
-    ``answers`` is open; a test that clears it keeps every request waiting until it sets it. ``media_uri`` is that of
-    websocket_client.conf; None: a media channel connects to nothing, at once.
+    ``may_answer`` is open; a test that clears it keeps what has been done from being answered until it sets it.
+    ``media_uri`` is that of websocket_client.conf; None: a media channel connects to nothing, at once.
     """
 
     def __init__(self) -> None:
@@ -41,8 +41,8 @@ class SimulatedAri:
         self.channels: dict[str, str] = {}
         """Their states."""
         self.bridges: dict[str, list[str]] = {}
-        self.answers = asyncio.Event()
-        self.answers.set()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.is_refusing = False
         """Events are not to be had."""
         self.statuses: dict[str, int] = {}
@@ -148,11 +148,11 @@ class SimulatedAri:
         self._changes.changed()
         if not is_authorized(request.headers.get("Authorization", ""), USER, PASSWORD):
             return web.json_response({"message": "Authentication required"}, status=401)
-        await self.answers.wait()
         if path in self.statuses:
             return web.json_response({"message": "No"}, status=self.statuses[path])
         response: web.StreamResponse = await handler(request)
         self._changes.changed()
+        await self.may_answer.wait()
         if self.loses == path and request.transport is not None:
             self.loses = None
             request.transport.abort()

@@ -116,6 +116,17 @@ def test_f7_a_call_that_nobody_has_told_of_is_found_by_its_id_and_hung_up(store_
     run_case(scenario, store_url)
 
 
+def test_f8_a_call_that_is_over_before_its_dial_is_answered_is_over(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.may_answer.clear()
+        call_id = await case.dialled()
+        await case.ari.ends(call_id, 17)
+        assert (await case.until_state(call_id, State.FAILED)).reason is Reason.BUSY
+        case.ari.may_answer.set()
+
+    run_case(scenario, store_url)
+
+
 # --- The media ---
 
 
@@ -153,12 +164,12 @@ def test_one_call_s_slow_request_delays_no_other_call(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         one = await case.dialled()
         other = await case.dialled(room_url="https://example.daily.co/other")
-        case.ari.answers.clear()
+        case.ari.may_answer.clear()
         await case.ari.answer(one)
         await case.ari.until(lambda ari: ("POST", "bridges") in [each[:2] for each in ari.requests])
         await case.ari.ring(other)
         await case.until_state(other, State.RINGING)
-        case.ari.answers.set()
+        case.ari.may_answer.set()
         await case.ari.until_asked("POST", f"bridges/{one}-bridge/addChannel")
 
     run_case(scenario, store_url)
