@@ -24,8 +24,8 @@ _JWT: Final = r"eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JSON Web Token: rooms' come with
 _NUMBERS: Final = (r"\+([0-9]{7,})", r"%2[Bb]([0-9]{7,})")
 _SHOWN: Final = ("Bearer ", "Basic ", "/media/", "/status/", "?token=", "&token=", ",token=")
 """
-What tokens are known by, which is shown: of a header; in a URL, or a dial string that makes one, the single-use token or
-proof of a carrier.
+What tokens are known by, which is shown: of a header; in a URL, or in a dial string that makes one, a carrier's
+single-use token or proof.
 """
 _TOKENS: Final = (
     *(rf"{kind} (?:(?:Bearer|Basic) )*[\w.~+/=*-]+" for kind in ("Bearer", "Basic")),

@@ -1,4 +1,4 @@
-"""HTTP's Basic authentication (RFC 7617): a header made and checked, and credentials for a carrier's media WebSocket."""
+"""Basic authentication (RFC 7617): a header made and checked, and credentials for a carrier's media WebSocket."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from relay.dev.until import Changes
 from relay.providers.basic_auth import authorization, is_authorized
 from tests.providers.asterisk_requests import channel, destroyed, event
 
-USER, PASSWORD = "relay", "s3cret"
+USER, PASSWORD = "relay", "s3cret-of-ari"
 MEDIA_USER, MEDIA_PASSWORD = "relay-media", "m3dia"
 TIMEOUT_S = 10.0
 
