@@ -163,6 +163,13 @@ class CarrierAccount:
             found |= dict.fromkeys(call_id for call_id in calls if call_id not in self._older(reply, sent_s))
         return list(found)
 
+    async def ask(self, operation: str, request: HttpRequest) -> HttpReply | None:
+        """Send what only this carrier knows; None: it was not answered."""
+        try:
+            return await self._send(operation, request)
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+
     def _older(self, reply: HttpReply, sent_s: float | None) -> Collection[str]:
         """The calls of a list that were made before the dial was sent."""
         if sent_s is None or not isinstance(self._control, DatesCalls):

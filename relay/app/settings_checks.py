@@ -120,7 +120,9 @@ def _out_of_the_carriers_reach(given: Given) -> Iterator[Problem]:
         return
     for account in given.accounts:
         api_url: str | None = getattr(given.settings, account.api_url)
-        if given.is_whole(account.api_url) and not (api_url and is_loopback(host_of(api_url))):
+        is_missing = api_url is None and account.api_url in account.needed  # which is told elsewhere
+        is_here = is_missing or not given.is_whole(account.api_url) or (api_url and is_loopback(host_of(api_url)))
+        if not is_here:
             yield Problem(
                 given.names.of("public_url"),
                 expected=f"the URL at which {account.title} reaches relay",

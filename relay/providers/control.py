@@ -164,7 +164,8 @@ class Document:
     """What a carrier is told to do with a call."""
 
     content_type: str
-    body: bytes
+    body: bytes = field(repr=False)
+    """With what opens the stream in it."""
 
 
 class CarrierControl(Protocol):

@@ -22,6 +22,9 @@ from relay.providers.control import (
 )
 from relay.providers.forms import FORM_TYPE, encode_form
 
+UUID: Final = re.compile("[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+"""The ids of most carriers' calls; may become part of a URL."""
+
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{1,14}")  # E.164
 _URL: Final = re.compile(r"https?://[!-~]+")  # printable ASCII: no CR, LF or space
 _MEDIA_URL: Final = re.compile(r"wss?://[!-~]+")
@@ -43,6 +46,27 @@ class RestAccount:
         """A form, sent to ``url``."""
         headers = {"Authorization": self._authorization, "Content-Type": FORM_TYPE}
         return HttpRequest("POST", url, headers, encode_form(fields).encode())
+
+    def post_json(self, url: str, values: Mapping[str, Any]) -> HttpRequest:
+        """A JSON object, sent to ``url``."""
+        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        return HttpRequest("POST", url, headers, orjson.dumps(values))
+
+    def delete(self, url: str) -> HttpRequest:
+        """A request to end what is at ``url``."""
+        return HttpRequest("DELETE", url, {"Authorization": self._authorization})
+
+
+def check_secrets(carrier: str, secrets: Mapping[str, str]) -> None:
+    """
+    Let through secrets, by the names of their fields, that are not empty.
+
+    Raises:
+        LocalProtocolError: one is.
+    """
+    for field, secret in secrets.items():
+        if not secret:
+            raise LocalProtocolError(carrier, field, expected="a secret", got="an empty one")
 
 
 def bearer_request(method: str, url: str, token: str, body: Mapping[str, Any] | None = None) -> HttpRequest:
@@ -108,6 +132,26 @@ def check_order(carrier: str, order: CallOrder, *, ring_timeout_max_s: int) -> N
         raise LocalProtocolError(carrier, "ring_timeout_s", expected=expected, got=got)
     if order.max_duration_s < 1:
         raise LocalProtocolError(carrier, "max_duration_s", expected="at least 1 s", got=f"{order.max_duration_s} s")
+
+
+def read_refusal(
+    reply: HttpReply, code: str, *, invalid: Collection[str] = (), busy: Collection[str] = ()
+) -> DialReply:
+    """
+    What an answer to a dial means that is no success. There is surely no call after a 4xx, and only then.
+
+    Args:
+        reply: the answer.
+        code: the carrier's own in it; it may be shown, so it is none of its texts, which quote phone numbers.
+        invalid: the codes of numbers that cannot be called.
+        busy: the codes of a carrier that may take the same dial later.
+    """
+    detail = f"HTTP {reply.status}, error {code}"
+    if not 400 <= reply.status < 500 or reply.status == 408:  # Request Timeout: who knows what of it was read
+        return CallUnclear(detail)
+    if reply.status == 429 or code in busy:
+        return CarrierBusy(retry_after_s(reply), detail)
+    return CallRefused(Refusal.INVALID_NUMBER if code in invalid else Refusal.REJECTED, code, detail)
 
 
 def reply_object(reply: HttpReply) -> Mapping[str, Any]:

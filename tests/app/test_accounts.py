@@ -15,6 +15,10 @@ from relay.app.settings import Provider, Settings, load_settings
 from relay.app.settings_problems import env_name
 from relay.errors import LocalProtocolError
 from tests.app.configurations import problems
+from tests.providers.telnyx_requests import PUBLIC_KEY
+from tests.providers.vonage_requests import pem
+
+PRIVATE_KEY: Final = pem()
 
 SIMULATED: Final[Mapping[str, Mapping[str, str]]] = {
     "twilio": {
@@ -22,6 +26,34 @@ SIMULATED: Final[Mapping[str, Mapping[str, str]]] = {
         "twilio_auth_token": "twilio-token-canary",
         "twilio_from": "+14155550101",
         "twilio_api_url": "http://127.0.0.1:9001",
+    },
+    "plivo": {
+        "plivo_auth_id": "MA" + 18 * "0",
+        "plivo_auth_token": "plivo-token-canary",
+        "plivo_from": "+14155550104",
+        "plivo_api_url": "http://127.0.0.1:9004",
+    },
+    "signalwire": {
+        "signalwire_space": "example",
+        "signalwire_project_id": "b08dacad-d5f3-4a4f-9f0e-000000000001",
+        "signalwire_api_token": "signalwire-token-canary",
+        "signalwire_signing_key": "signalwire-key-canary",
+        "signalwire_from": "+14155550105",
+        "signalwire_api_url": "http://127.0.0.1:9005",
+    },
+    "telnyx": {
+        "telnyx_api_key": "telnyx-key-canary",
+        "telnyx_public_key": PUBLIC_KEY,
+        "telnyx_connection_id": "1684641123236054244",
+        "telnyx_from": "+14155550106",
+        "telnyx_api_url": "http://127.0.0.1:9006",
+    },
+    "vonage": {
+        "vonage_application_id": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+        "vonage_private_key": PRIVATE_KEY,
+        "vonage_signature_secret": "vonage-secret-canary",
+        "vonage_from": "+14155550107",
+        "vonage_api_url": "http://127.0.0.1:9007",
     },
     "exotel": {
         "exotel_account_sid": "exoaccount1",
@@ -37,6 +69,15 @@ SIMULATED: Final[Mapping[str, Mapping[str, str]]] = {
         "jambonz_webhook_secret": "jambonz-secret-canary",
         "jambonz_from": "+14155550103",
     },
+    "asterisk": {
+        "asterisk_ari_url": "http://127.0.0.1:9008/ari",
+        "asterisk_ari_user": "relay",
+        "asterisk_ari_password": "ari-password-canary",
+        "asterisk_endpoint": "PJSIP/{number}@trunk",
+        "asterisk_media_user": "asterisk",
+        "asterisk_media_password": "media-password-canary",
+        "asterisk_from": "+14155550108",
+    },
 }
 """All that each needs, and where a simulated one is."""
 
@@ -47,6 +88,35 @@ WRONG: Final[Mapping[str, Mapping[str, str]]] = {
         "twilio_from": "4155550101",
         "twilio_shared_key": "canary",
         "twilio_api_url": "http://api.example.com",
+    },
+    "plivo": {
+        "plivo_auth_id": "MA0",
+        "plivo_auth_token": "can ary",
+        "plivo_from": "4155550104",
+        "plivo_api_url": "http://api.example.com",
+    },
+    "signalwire": {
+        "signalwire_space": "https://example.signalwire.com",
+        "signalwire_project_id": "b08dacad",
+        "signalwire_api_token": "can ary",
+        "signalwire_signing_key": "canary",
+        "signalwire_from": "4155550105",
+        "signalwire_api_url": "",
+    },
+    "telnyx": {
+        "telnyx_api_key": "can ary",
+        "telnyx_public_key": PUBLIC_KEY[:-1],
+        "telnyx_connection_id": "v3:1684641123236054244",
+        "telnyx_from": "4155550106",
+        "telnyx_wideband": "maybe",
+        "telnyx_api_url": "http://api.example.com",
+    },
+    "vonage": {
+        "vonage_application_id": "aaaaaaaa",
+        "vonage_private_key": "/nowhere/canary.key",
+        "vonage_signature_secret": "canary",
+        "vonage_from": "4155550107",
+        "vonage_api_url": "http://api.example.com",
     },
     "exotel": {
         "exotel_account_sid": "two words",
@@ -66,6 +136,18 @@ WRONG: Final[Mapping[str, Mapping[str, str]]] = {
         "jambonz_speech_vendor": "two words",
         "jambonz_speech_language": "",
         "jambonz_speech_voice": "",
+    },
+    "asterisk": {
+        "asterisk_ari_url": "http://asterisk.example.com:8088/ari",
+        "asterisk_ari_user": "with:colon",
+        "asterisk_ari_password": "can ary",
+        "asterisk_app": "two,apps",
+        "asterisk_endpoint": "PJSIP/trunk",
+        "asterisk_websocket_client": "a/b",
+        "asterisk_media_user": "",
+        "asterisk_media_password": "canary",
+        "asterisk_media_format": "g729",
+        "asterisk_from": "4155550108",
     },
 }
 """For each of the settings a value that it does not take."""
@@ -195,3 +277,44 @@ def test_what_only_the_control_can_tell_is_told_by_the_settings_name(
     monkeypatch.setitem(cast("dict[str, Account]", ACCOUNTS), "exotel", replace(ACCOUNTS["exotel"], control=refuse))
     (problem,) = problems({}, tmp_path, base=env_of("exotel"))
     assert (problem.name, problem.expected, problem.got) == ("RELAY_EXOTEL_API_TOKEN", "a key that fits", "another")
+
+
+# --- Vonage's private key ---
+
+
+def private_key_of(given: str, tmp_path: Path) -> str:
+    return text_of(load_settings({**env_of("vonage"), "RELAY_VONAGE_PRIVATE_KEY": given}, tmp_path).vonage_private_key)
+
+
+def test_a_private_key_may_be_itself_or_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "private.key").write_text(PRIVATE_KEY)
+    written = (PRIVATE_KEY, PRIVATE_KEY.replace("\n", "\\n"), PRIVATE_KEY.replace("\n", "\r\n"), f"\n{PRIVATE_KEY}\n\n")
+    for given in (*written, str(tmp_path / "private.key")):
+        assert private_key_of(given, tmp_path) == PRIVATE_KEY
+
+
+def test_no_line_of_a_private_key_is_logged(tmp_path: Path) -> None:
+    """Nor the whole: an error may show one of them."""
+    settings = load_settings(env_of("vonage"), tmp_path)
+    lines = [line for line in PRIVATE_KEY.splitlines() if not line.startswith("---")]
+    assert len(lines) > 10
+    assert {PRIVATE_KEY, *lines} <= settings.secrets()
+    assert "-----END PRIVATE KEY-----" not in settings.secrets(), "that is in every key"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no key", "-----BEGIN PUBLIC KEY-----\nMII=\n-----END PUBLIC KEY-----\n", None]
+)
+def test_a_file_without_a_private_key_is_told_and_not_shown(content: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "canary.key"
+    if content is not None:
+        path.write_text(content)
+    (problem,) = problems({"RELAY_VONAGE_PRIVATE_KEY": str(path)}, tmp_path, base=env_of("vonage"))
+    assert problem.name == "RELAY_VONAGE_PRIVATE_KEY"
+    assert "canary" not in str(problem)
+
+
+def test_a_private_key_that_is_none_of_rsas_is_told_by_its_setting(tmp_path: Path) -> None:
+    broken = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"
+    (problem,) = problems({"RELAY_VONAGE_PRIVATE_KEY": broken}, tmp_path, base=env_of("vonage"))
+    assert problem.name == "RELAY_VONAGE_PRIVATE_KEY"

@@ -42,6 +42,7 @@ class Unprintable:
         (f"wss://relay.example.com/carriers/twilio/tr_1/media/{'aB3_-' * 8}", "wss://relay.example.com/carriers/twilio/tr_1/media/***"),
         (f"/carriers/exotel/tr_1/status/{'aB3_-' * 8}", "/carriers/exotel/tr_1/status/***"),
         (f"/asterisk/media?transfer=tr_1&token={'aB3_-' * 8}", "/asterisk/media?transfer=tr_1&token=***"),
+        (f"f(json)v(transfer=tr_1,token={'aB3_-' * 8})", "f(json)v(transfer=tr_1,token=***)"),
         (f"/media?token={'aB3_-' * 8}&transfer=tr_1", "/media?token=***&transfer=tr_1"),
         (f"https://mycompany.daily.co/blue?t={JWT}", "https://mycompany.daily.co/blue?t=***"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),

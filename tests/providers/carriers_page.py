@@ -11,7 +11,7 @@ from pathlib import Path
 
 from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
-from relay.providers import exotel_report, jambonz_report
+from relay.providers import exotel_report, jambonz_report, plivo_report
 from relay.providers.base import Capabilities
 from relay.providers.control import CallRefused
 from relay.providers.twilio_report import STATUSES
@@ -79,6 +79,12 @@ def statuses(said_in: str, words: Mapping[str, str]) -> str:
     return table([said_in, "neutral"], rows)
 
 
+def causes() -> str:
+    rows = [[", ".join(f"`{code}`" for code in codes), f"`{status}`"] for status, codes in plivo_report.CAUSES.items()]
+    names = [[f"`{name}`", f"`{status}`"] for name, status in plivo_report.CAUSE_NAMES.items()]
+    return table(["`HangupCauseCode`, or `HangupCause` without one", "neutral"], [*rows, *names])
+
+
 def statuses_of(carrier: str) -> str:
     return table(["webhook", "neutral"], [[said, f"`{status}`"] for said, status in REQUESTS[carrier].STATUSES.items()])
 
@@ -104,6 +110,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "refused": refused,
     "statuses": partial(statuses, "`CallStatus`", STATUSES),
     "dial answers": partial(dial_answers, "twilio"),
+    "plivo statuses": partial(statuses, "`CallStatus`", plivo_report.STATUSES),
+    "plivo causes": causes,
     "exotel ends": partial(statuses, "`Status`", exotel_report.ENDS),
     "exotel events": partial(statuses, "`EventType`", exotel_report.EVENTS),
     "jambonz statuses": partial(statuses, "`call_status`", jambonz_report.STATUSES),
