@@ -97,7 +97,7 @@ class Jambonz:
             "RELAY_JAMBONZ_API_KEY": self.secret,
             "RELAY_JAMBONZ_WEBHOOK_SECRET": self.signing_key,
             "RELAY_JAMBONZ_FROM": number,
-            "RELAY_JAMBONZ_API_URL": api_url,
+            "RELAY_JAMBONZ_BASE_URL": api_url,
         }
 
     # Signatures

@@ -44,6 +44,7 @@ class SignalWire(Twilio):
     def settings(self, api_url: str, number: str) -> Mapping[str, str]:
         """What an operator sets."""
         return {
+            "RELAY_SIGNALWIRE_SPACE": "simulated",
             "RELAY_SIGNALWIRE_PROJECT_ID": self.account,
             "RELAY_SIGNALWIRE_API_TOKEN": self.secret,
             "RELAY_SIGNALWIRE_SIGNING_KEY": self.signing_key,
