@@ -1,5 +1,6 @@
 """What Exotel reads in a dial, and what it tells, against its own pages."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from tests.dev.carriers.sessions import exchange
 from tests.dev.carriers.stand_in import StandIn
 from tests.dev.carriers.test_calls import dial
 from tests.dev.conftest import Run
+from tests.providers.samples import SAMPLES
 
 FORM = dict(exchange("exotel", "dial_connect_stream")["request"]["body"])
 
@@ -44,9 +46,6 @@ def test_credentials_of_the_url_become_a_header() -> None:
 
 
 def _auth_vectors() -> list[dict[str, Any]]:
-    import json
-
-    from tests.providers.samples import SAMPLES
 
     vectors: list[dict[str, Any]] = json.loads((SAMPLES / "exotel_auth_vectors.json").read_text())["vectors"]
     return vectors
