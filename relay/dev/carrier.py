@@ -167,7 +167,9 @@ class SimulatedCarrier:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         key = self.dialect.signing_key or self.auth_token
-        self._sender = Sender(self._session, self._origins, auth_token=key, seal=self.dialect)
+        self._sender = Sender(
+            self._session, self._origins, auth_token=key, seal=self.dialect, deliver=self.dialect.deliver
+        )
         # A client that has gone takes its request with it: one that hangs would be left.
         self._runner = web.AppRunner(
             application(self, self.dialect), access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S

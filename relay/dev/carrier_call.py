@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from relay.dev.carrier_document import Stream
 from relay.dev.carrier_order import Order
 from relay.dev.carrier_outcomes import Detection, Outcome
 from relay.dev.carrier_webhooks import Courier, Kind, Message, Sender, Webhook
@@ -59,7 +61,7 @@ class CallIds:
 class Teller(Protocol):
     """How a carrier speaks of a call to its relay. Statuses and events are Twilio's words; each says its own."""
 
-    def new_ids(self) -> CallIds:
+    def new_ids(self, order: Order) -> CallIds:
         """Those of a new call."""
 
     def form(self, call: SimulatedCall, status: str) -> dict[str, str]:
@@ -94,7 +96,7 @@ class SimulatedCall:
         sender: Sender,
         changed: Callable[[], None],
     ) -> None:
-        self.ids = teller.new_ids()
+        self.ids = teller.new_ids(order)
         self.sid = self.ids.sid
         self.account_sid = account_sid
         self.order = order
@@ -108,6 +110,8 @@ class SimulatedCall:
         """Why it came to no answer, if that is known."""
         self.detected: Detection | None = None
         """Who or what picked up, once that is known."""
+        self.wanted: asyncio.Queue[Stream] = asyncio.Queue()
+        """Streams that the relay has asked for, where they are opened on demand."""
         self.told = 0
         """How many status callbacks were made."""
         self.phones: list[SimulatedPhone] = []

@@ -36,6 +36,8 @@ class Manner(Protocol):
     """The end of a stream ends the call, unless a document goes on behind it."""
     may_refuse_media: bool
     """A relay has no other way of not taking a call that it did not want any longer: its refusal is no violation."""
+    opens_on_demand: bool
+    """A call that was answered waits for the relay to ask for its streams, and asks for no document."""
     subprotocols: tuple[str, ...]
     """Of the media WebSocket; the relay must select one of them, if there are any."""
 
@@ -126,6 +128,10 @@ class _Life:
             self._after(callee.hangs_up_after_s, call.hang_up)
         if callee.detected is not None and call.order.detection_url:
             self._after(callee.detected.after_s, functools.partial(call.report_detection, callee.detected))
+        while self._manner.opens_on_demand:  # until somebody hangs up
+            async with call.over.awaiting():
+                stream = await call.wanted.get()
+            await self._stream(stream, callee)
         if call.order.stream is not None:
             await self._stream(call.order.stream, callee)
             if not self._manner.close_ends_call:

@@ -66,6 +66,7 @@ class Order:
         event_urls: where the callback of one event goes, if that has a URL of its own.
         stream: what is opened when somebody answers, where the dial says so; there is no document then.
         callback_type: of callbacks, where the dial may choose.
+        call_id: that the relay has chosen; empty: the carrier does.
         tags: what the relay wants to be told again in each callback, by the carrier's own names.
     """
 
@@ -81,6 +82,7 @@ class Order:
     event_urls: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     stream: Stream | None = None
     callback_type: str = ""
+    call_id: str = ""
     tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def url_of(self, event: str) -> str:

@@ -9,8 +9,9 @@ import json
 import socket
 import struct
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -44,10 +45,11 @@ class Account(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The body of a request, as the carrier may read it."""
+    """The body of a request, as the carrier may read it, and its query."""
 
     content_type: str
     body: bytes = field(repr=False)
+    query: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     @property
     def form(self) -> list[tuple[str, str]]:
@@ -177,5 +179,5 @@ class Rest:
 
 
 async def asked_of(request: web.Request) -> Asked:
-    """The whole body of a request."""
-    return Asked(request.content_type, await request.read())
+    """The whole body of a request, and its query."""
+    return Asked(request.content_type, await request.read(), request.query)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -125,6 +125,10 @@ class Seal(Protocol):
         """The headers of a media stream's upgrade, to the URL that the carrier was told."""
 
 
+Deliver: TypeAlias = Callable[[bytes], Awaitable[None]]
+"""Brings what is no webhook, as it has no URL, over a connection that the relay has opened."""
+
+
 class Sender:
     """
     Signs and sends the webhooks of one account.
@@ -132,11 +136,19 @@ class Sender:
     Args:
         auth_token: the secret that they are signed with.
         seal: how; Twilio's unless given.
+        deliver: brings messages without a URL, of a carrier that has such.
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, origins: Origins, *, auth_token: str, seal: Seal | None = None
+        self,
+        session: aiohttp.ClientSession,
+        origins: Origins,
+        *,
+        auth_token: str,
+        seal: Seal | None = None,
+        deliver: Deliver | None = None,
     ) -> None:
+        self._deliver = deliver
         self._session = session
         self._origins = origins
         self._auth_token = auth_token
@@ -165,6 +177,9 @@ class Sender:
     async def send(self, webhook: Webhook) -> Webhook:
         """Send it and return it with what came back; nothing is raised for a relay that is not there."""
         sent = replace(webhook, sent_ns=time.monotonic_ns(), reply_status=0, reply_body="", error="")
+        if self._deliver is not None and not webhook.url:
+            await self._deliver(webhook.content)
+            return replace(sent, reply_status=204)
         try:
             async with self._session.post(
                 self._origins.local(webhook.url),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from relay.dev.carriers.asterisk import Asterisk
 from relay.dev.carriers.dialect import Dialect
 from relay.dev.carriers.exotel import Exotel
 from relay.dev.carriers.jambonz import Jambonz
@@ -24,6 +25,7 @@ CARRIERS: Final[Mapping[str, Callable[[], Dialect]]] = MappingProxyType(
         "vonage": Vonage,
         "exotel": Exotel,
         "jambonz": Jambonz,
+        "asterisk": Asterisk,
     }
 )
 """How one of each is made, with an account that is invented."""

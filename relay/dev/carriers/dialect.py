@@ -9,7 +9,7 @@ from typing import Protocol
 from relay.dev.carrier_call import Teller
 from relay.dev.carrier_life import Manner
 from relay.dev.carrier_rest import RestDialect
-from relay.dev.carrier_webhooks import Seal
+from relay.dev.carrier_webhooks import Deliver, Seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,10 @@ class Dialect(Teller, Manner, RestDialect, Seal, Protocol):
     signing_key: str
     """With which webhooks are signed; empty: with the secret."""
     traits: Traits
+
+    @property
+    def deliver(self) -> Deliver | None:
+        """Brings what the carrier says without a webhook; None: it says nothing so."""
 
     def settings(self, api_url: str, number: str) -> Mapping[str, str]:
         """What an operator sets (``RELAY_...``) to use this carrier there, calling from ``number``."""

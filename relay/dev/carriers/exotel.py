@@ -82,6 +82,8 @@ class Exotel:
     )
     close_ends_call = True
     may_refuse_media = True
+    opens_on_demand = False
+    deliver = None
     subprotocols: tuple[str, ...] = ()
     signing_key = ""
 
@@ -116,7 +118,7 @@ class Exotel:
 
     # Calls and callbacks
 
-    def new_ids(self) -> CallIds:
+    def new_ids(self, order: Order) -> CallIds:
         """Exotel's."""
         sid = uuid4().hex
         return CallIds(sid, sid)

@@ -83,6 +83,8 @@ class Jambonz:
     traits = Traits(tells_invalid_number=False)
     close_ends_call = True
     may_refuse_media = False
+    opens_on_demand = False
+    deliver = None
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
 
     def __init__(self, account: str = ACCOUNT_SID, secret: str = API_KEY, signing_key: str = WEBHOOK_SECRET) -> None:
@@ -115,7 +117,7 @@ class Jambonz:
 
     # Calls and hooks
 
-    def new_ids(self) -> CallIds:
+    def new_ids(self, order: Order) -> CallIds:
         """The call's, and that of its SIP dialog."""
         sid = str(uuid4())
         return CallIds(sid, sid, (str(uuid4()),))

@@ -81,6 +81,8 @@ class Plivo:
     traits = Traits(tells_invalid_number=False)
     close_ends_call = True
     may_refuse_media = False
+    opens_on_demand = False
+    deliver = None
     subprotocols: tuple[str, ...] = ()
     signing_key = ""
 
@@ -117,7 +119,7 @@ class Plivo:
 
     # Calls and callbacks
 
-    def new_ids(self) -> CallIds:
+    def new_ids(self, order: Order) -> CallIds:
         """One that the dial is answered with, and the call's own."""
         return CallIds(str(uuid4()), str(uuid4()))
 

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 
 from relay.dev.carrier_call import CallIds
 from relay.dev.carrier_document import TWIML, DocumentError, Stream, Verb, expect, read_response, stream_of
+from relay.dev.carrier_order import Order
 from relay.dev.carrier_webhooks import Webhook
 from relay.dev.carriers.signalwire_wire import SignalWireWire
 from relay.dev.carriers.twilio import Twilio
@@ -56,7 +57,7 @@ class SignalWire(Twilio):
         """Nothing: no signature of upgrades is documented; a token is in the stream's own headers."""
         return {}
 
-    def new_ids(self) -> CallIds:
+    def new_ids(self, order: Order) -> CallIds:
         """A UUID."""
         sid = str(uuid4())
         return CallIds(sid, sid)

@@ -94,6 +94,8 @@ class Telnyx:
     traits = Traits(tells_ringing=False, says=False, reopens=False)
     close_ends_call = False
     may_refuse_media = False
+    opens_on_demand = False
+    deliver = None
     subprotocols: tuple[str, ...] = ()
 
     def __init__(self, account: str = CONNECTION_ID, secret: str = API_KEY, signing_key: str = SEED) -> None:
@@ -128,7 +130,7 @@ class Telnyx:
 
     # Calls and events
 
-    def new_ids(self) -> CallIds:
+    def new_ids(self, order: Order) -> CallIds:
         """Control id, leg id and session id."""
         control_id = "v3:" + secrets.token_urlsafe(40)
         return CallIds(control_id, control_id, (str(uuid4()), str(uuid4())))

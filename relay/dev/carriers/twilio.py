@@ -35,6 +35,8 @@ class Twilio(TwilioSeal):
     traits = Traits()
     close_ends_call = True
     may_refuse_media = False
+    opens_on_demand = False
+    deliver = None
     subprotocols: tuple[str, ...] = ()
     signature_header = SIGNATURE_HEADER
     base_path = ""
@@ -57,7 +59,7 @@ class Twilio(TwilioSeal):
 
     # Calls and callbacks
 
-    def new_ids(self) -> CallIds:
+    def new_ids(self, order: Order) -> CallIds:
         """Twilio's."""
         sid = f"CA{uuid4().hex}"
         return CallIds(sid, sid)

@@ -58,6 +58,8 @@ class Vonage:
     traits = Traits(reopens=False)
     close_ends_call = True
     may_refuse_media = False
+    opens_on_demand = False
+    deliver = None
     subprotocols: tuple[str, ...] = ()
 
     def __init__(
@@ -91,7 +93,7 @@ class Vonage:
 
     # Calls and events
 
-    def new_ids(self) -> CallIds:
+    def new_ids(self, order: Order) -> CallIds:
         """A call's, a conversation's, and that of the WebSocket, which is a call too."""
         uuid = str(uuid4())
         return CallIds(uuid, uuid, (f"CON-{uuid4()}", str(uuid4())))

@@ -19,6 +19,7 @@ from relay.client import Event, RelayClient, TransferEvent
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_call import SimulatedCall
 from relay.dev.carrier_outcomes import Answers, Outcome
+from relay.dev.carriers.asterisk import Asterisk
 from relay.dev.carriers.dialect import Dialect
 from relay.dev.demo.evidence import AskedAgain, Span
 from relay.dev.demo.people import CUSTOMER, DESTINATION, Bot
@@ -151,6 +152,8 @@ async def staged(
         rooms = await stack.enter_async_context(RoomServer(port=0))
         carrier = await stack.enter_async_context(SimulatedCarrier(dialect=dialect, script=_spoken(outcome, voices)))
         service = await stack.enter_async_context(running(_settings(carrier, rooms), worker_log=log))
+        if isinstance(dialect, Asterisk):  # it is told in its own configuration where relay is
+            dialect.relay_url = service.base_url
         with contextlib.suppress(TimeoutError):  # whoever asks then is told why
             await asyncio.wait_for(service.until_workers_ready(), WORKERS_READY_S)
         relay = await stack.enter_async_context(RelayClient(service.base_url))

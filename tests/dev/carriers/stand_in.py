@@ -86,7 +86,7 @@ class StandIn:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.add_routes([web.get("/media{rest:.*}", self._media), web.post("/{path:.*}", self._webhook)])
+        app.add_routes([web.get("/{path:.*}", self._media), web.post("/{path:.*}", self._webhook)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
