@@ -93,6 +93,7 @@ class Asterisk:
 
     def new_ids(self, order: Order) -> CallIds:
         """What the relay has chosen."""
+        self._application.take(order.call_id)
         return CallIds(order.call_id, order.call_id)
 
     def form(self, call: SimulatedCall, status: str) -> dict[str, str]:
@@ -191,7 +192,7 @@ class Asterisk:
         """The query, with variables in the body."""
         fields = DialFields(asked.query, _KNOWN)
         call_id = fields.required("channelId")
-        if not self._application.take(call_id):
+        if self._application.has(call_id):
             raise OrderRefused(0, "Channel with given unique ID already exists", status=409)
         variables = asked.json.get("variables", {})
         longest = str(variables.get("TIMEOUT(absolute)", "86400")) if isinstance(variables, dict) else "86400"

@@ -42,11 +42,13 @@ class AriApplication:
         self._media: dict[str, _Media] = {}
         self._bridges: dict[str, list[str]] = {}
 
-    def take(self, call_id: str) -> bool:
-        """Take the id of a new channel; False: there is one of that id."""
-        is_new = call_id not in self._ids
-        self._ids.add(call_id)
-        return is_new
+    def has(self, channel_id: str) -> bool:
+        """Whether there is a channel of that id."""
+        return channel_id in self._ids
+
+    def take(self, channel_id: str) -> None:
+        """There is a new channel."""
+        self._ids.add(channel_id)
 
     def forget(self, call_id: str) -> None:
         """A channel is no more."""
@@ -135,8 +137,9 @@ class AriApplication:
         if call is None:
             self._rest.account.violations.append(f"externalMedia: expected a phone's channel, got none of {phone_id}")
             return _error(404, "Channel not found")
-        if not self.take(media_id):
+        if self.has(media_id):
             return _error(409, "Channel with given unique ID already exists")
+        self.take(media_id)
         self._media[media_id] = _Media(call)
         call.wanted.put_nowait(stream)
         return web.json_response(channel_json(media_id, "Down"))

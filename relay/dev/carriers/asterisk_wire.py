@@ -1,4 +1,4 @@
-"""Asterisk's chan_websocket as it speaks it with ``f(json)``, from docs.asterisk.org and its source; see ``phone_wire``."""
+"""Asterisk's chan_websocket as it speaks it with ``f(json)``, from docs.asterisk.org and its source."""
 
 from __future__ import annotations
 
