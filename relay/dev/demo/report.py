@@ -12,7 +12,7 @@ from relay.dev.demo.measure import Delay, summed_up
 from relay.dev.demo.plot import Band, Mark, Series, delay_plot
 from relay.dev.demo.scenario import Scenario
 
-SHIPPING: Final = "HTTP API, coordinator, store (a real Valkey), Twilio adapter and signatures, bridge, codec"
+SHIPPING: Final = "HTTP API, coordinator, store (a real Valkey), carrier adapter and signatures, bridge, codec"
 SIMULATED: Final = "the carrier with its phone and agent, the room with its customer and bot, both networks"
 INCLUDES: Final = (
     "From a sample being said to its being heard: relay, the simulated room's mixer, the simulated phone's clock.",

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from relay.__main__ import _commands
 from relay.client import Reason, State
+from relay.dev.carriers.by_name import CARRIERS
 from relay.dev.demo.expectations import ends
 from relay.dev.demo.scenarios import BY_NAME, SCENARIOS
 
@@ -45,6 +46,12 @@ def test_an_unknown_scenario_is_one_line_and_2(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "--scenario", "none", "--output", str(tmp_path)])
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"Unknown scenario 'none': expected one of {', '.join(BY_NAME)}\n"
+
+
+def test_an_unknown_carrier_is_one_line_and_2(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["demo", "--carrier", "none", "--output", str(tmp_path)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"Unknown carrier 'none': expected one of {', '.join(CARRIERS)}\n"
 
 
 def test_a_folder_that_cannot_be_made_is_one_line_and_2(tmp_path: Path) -> None:

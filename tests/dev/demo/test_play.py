@@ -10,6 +10,7 @@ import structlog
 
 from relay.client import State
 from relay.dev.carrier_outcomes import BUSY
+from relay.dev.carriers.by_name import CARRIERS
 from relay.dev.demo.evidence import Evidence
 from relay.dev.demo.play import measured, play
 from relay.dev.demo.scenario import Scenario
@@ -43,6 +44,17 @@ def test_the_scenario_ends_as_it_should(scenario: Scenario, tmp_path: Path) -> N
     log = (tmp_path / "log").read_text()
     assert [json.loads(line)["event"] for line in log.splitlines()].count("bridge_ended") == 1
     assert AGENT_NUMBER.removeprefix("+") not in log
+
+
+@pytest.mark.parametrize("carrier", [name for name in CARRIERS if name != "twilio"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.long
+def test_the_scenario_ends_as_it_should_with_each_carrier(scenario: Scenario, carrier: str, tmp_path: Path) -> None:
+    dialect = CARRIERS[carrier]()
+    played = scenario.with_carrier(dialect.traits)
+    evidence = measured(play(played, Timeline(), tmp_path / "log", dialect))
+    assert wrong(played, evidence) == []
+    assert AGENT_NUMBER.removeprefix("+") not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.long

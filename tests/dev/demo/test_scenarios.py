@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from relay.dev.carriers.by_name import CARRIERS
+from relay.dev.carriers.dialect import Traits
 from relay.dev.demo.expectations import INVARIANTS
 from relay.dev.demo.scenario import Scenario
 from relay.dev.demo.scenarios import BY_NAME, DEFAULT, SCENARIOS
@@ -29,3 +31,23 @@ def test_each_says_what_happens_in_a_line_and_expects_how_it_ends(scenario: Scen
     assert any(check.what.startswith("it ends ") for check in checks)
     assert any(check.what.startswith("requests to dial") for check in checks)
     assert len({check.what for check in checks}) == len(checks)
+
+
+VARIANTS = [(scenario, trait) for scenario in SCENARIOS for trait in scenario.without]
+
+
+@pytest.mark.parametrize(("scenario", "trait"), VARIANTS, ids=lambda each: getattr(each, "name", each))
+def test_a_scenario_is_another_with_a_carrier_that_lacks_a_trait(scenario: Scenario, trait: str) -> None:
+    other = scenario.with_carrier(Traits(**{trait: False}))
+    assert scenario.with_carrier(Traits()) is scenario
+    assert other is scenario.without[trait]
+    assert (other.name, other.without) == (scenario.name, {})
+    assert other.line != scenario.line
+    test_each_says_what_happens_in_a_line_and_expects_how_it_ends(other)
+
+
+def test_there_is_a_carrier_that_lacks_each_trait() -> None:
+    lacked = {trait for _, trait in VARIANTS}
+    assert lacked == {"reopens", "tells_rejection", "tells_invalid_number", "stops_ringing"}
+    traits = [make().traits for make in CARRIERS.values()]
+    assert all(any(not getattr(each, trait) for each in traits) for trait in lacked)
