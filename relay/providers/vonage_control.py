@@ -48,6 +48,7 @@ _ALIVE: Final = ("started", "ringing", "answered")  # of the statuses a list can
 _AUDIO: Final = "audio/l16;rate=16000"
 _APPLICATION_ID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN: Final = re.compile("[A-Za-z0-9_-]{16,256}")
+_OF_TO: Final = re.compile(r"to(?![^\[.])")  # the field itself, or what is in it
 _BEARER: Final = "Bearer "
 _MARKUP: Final = str.maketrans("<>", "  ")  # a text in <speak> would be SSML
 
@@ -129,7 +130,7 @@ class VonageControl:
             if isinstance(call_id, str) and CALL_ID.fullmatch(call_id):
                 return CallPlaced(call_id)
             return CallUnclear(f"HTTP {reply.status} without a call's id")
-        is_invalid = reply.status == 400 and any(name.partition("[")[0] == "to" for name in _invalid_parameters(reply))
+        is_invalid = reply.status == 400 and any(map(_OF_TO.match, _invalid_parameters(reply)))
         return dial_failure(reply, str(reply.status), invalid_number=is_invalid)  # Vonage has no codes of its own
 
     def hang_up(self, call_id: str) -> HttpRequest:

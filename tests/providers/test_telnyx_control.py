@@ -309,7 +309,7 @@ def test_the_api_of_a_simulated_carrier_is_asked_instead() -> None:
 
 
 def test_each_process_has_a_stream_token_of_its_own() -> None:
-    account = {"api_key": API_KEY, "public_key": PUBLIC_KEY, "connection_id": "1"}
+    account: dict[str, Any] = {"api_key": API_KEY, "public_key": PUBLIC_KEY, "connection_id": "1"}
     tokens = {json.loads(TelnyxControl(**account).dial(call_order()).body)["stream_auth_token"] for _ in range(2)}
     assert [len(token) for token in tokens] == [43, 43]
 
