@@ -234,15 +234,19 @@ class VonageControl:
 
     def _are_ours(self, claims: Mapping[str, Any], webhook: Webhook) -> bool:
         """Whether a token's claims are of this application, now, and of this body."""
-        made_s, until_s, body_hash = claims.get("iat"), claims.get("exp"), claims.get("payload_hash")
-        if type(made_s) not in (int, float) or abs(webhook.received_s - made_s) > WEBHOOK_MAX_AGE_S:
+        made_s, until_s, body_hash = _time_s(claims.get("iat")), _time_s(claims.get("exp")), claims.get("payload_hash")
+        if made_s is None or abs(webhook.received_s - made_s) > WEBHOOK_MAX_AGE_S:
             return False
-        if until_s is not None and (type(until_s) not in (int, float) or until_s <= webhook.received_s):
+        if "exp" in claims and (until_s is None or until_s <= webhook.received_s):
             return False
         if claims.get("application_id", self._application_id) != self._application_id:
             return False
         made = sha256(webhook.body).hexdigest().encode()
         return isinstance(body_hash, str) and hmac.compare_digest(made, body_hash.encode(errors="replace"))
+
+
+def _time_s(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _number(e164: str) -> str:
