@@ -11,6 +11,7 @@ import binascii
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -31,10 +32,9 @@ def rsa_key(pem: str) -> RSAPrivateKey:
     Raises:
         ValueError: it is none, is of another kind, or needs a password. Nothing of it is shown.
     """
-    try:
+    key: object = None
+    with suppress(ValueError, TypeError, UnsupportedAlgorithm):
         key = load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
     if isinstance(key, RSAPrivateKey):
         return key
     raise ValueError("rsa_key: expected an RSA private key in PEM, without a password, got something else")

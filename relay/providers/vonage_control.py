@@ -48,6 +48,7 @@ _ALIVE: Final = ("started", "ringing", "answered")  # of the statuses a list can
 _AUDIO: Final = "audio/l16;rate=16000"
 _APPLICATION_ID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN: Final = re.compile("[A-Za-z0-9_-]{16,256}")
+_OF_TO: Final = re.compile(r"to(?![^\[.])")  # the field itself, or what is in it
 _BEARER: Final = "Bearer "
 _MARKUP: Final = str.maketrans("<>", "  ")  # a text in <speak> would be SSML
 
@@ -72,6 +73,7 @@ class VonageControl:
     name = "vonage"
     opens_stream: Literal["answer", "dial"] = "answer"
     can_say = True
+    can_detect = True
 
     def __init__(
         self,
@@ -129,7 +131,7 @@ class VonageControl:
             if isinstance(call_id, str) and CALL_ID.fullmatch(call_id):
                 return CallPlaced(call_id)
             return CallUnclear(f"HTTP {reply.status} without a call's id")
-        is_invalid = reply.status == 400 and any(name.partition("[")[0] == "to" for name in _invalid_parameters(reply))
+        is_invalid = reply.status == 400 and any(map(_OF_TO.match, _invalid_parameters(reply)))
         return dial_failure(reply, str(reply.status), invalid_number=is_invalid)  # Vonage has no codes of its own
 
     def hang_up(self, call_id: str) -> HttpRequest:
@@ -233,15 +235,19 @@ class VonageControl:
 
     def _are_ours(self, claims: Mapping[str, Any], webhook: Webhook) -> bool:
         """Whether a token's claims are of this application, now, and of this body."""
-        made_s, until_s, body_hash = claims.get("iat"), claims.get("exp"), claims.get("payload_hash")
-        if type(made_s) not in (int, float) or abs(webhook.received_s - made_s) > WEBHOOK_MAX_AGE_S:
+        made_s, until_s, body_hash = _time_s(claims.get("iat")), _time_s(claims.get("exp")), claims.get("payload_hash")
+        if made_s is None or abs(webhook.received_s - made_s) > WEBHOOK_MAX_AGE_S:
             return False
-        if until_s is not None and (type(until_s) not in (int, float) or until_s <= webhook.received_s):
+        if "exp" in claims and (until_s is None or until_s <= webhook.received_s):
             return False
         if claims.get("application_id", self._application_id) != self._application_id:
             return False
         made = sha256(webhook.body).hexdigest().encode()
         return isinstance(body_hash, str) and hmac.compare_digest(made, body_hash.encode(errors="replace"))
+
+
+def _time_s(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _number(e164: str) -> str:

@@ -261,6 +261,7 @@ def test_the_metrics_on_the_page_are_those_of_the_service() -> None:
         metrics.watch("relay_transfers_live", "", lambda: 0)
         metrics.watch("relay_store_available", "", lambda: 1)
         metrics.watch("relay_log_lines_lost", "", lambda: 0)
+        metrics.watch("relay_asterisk_heard", "", lambda: 1)
         settings = Settings(worker_spares=0)
         async with aiohttp.ClientSession() as session:
             with watching(metrics, Machine()):

@@ -268,9 +268,10 @@ def test_a_list_that_cannot_be_read_is_none(answer: HttpReply) -> None:
 
 def test_there_are_no_documents() -> None:
     assert (typed().opens_stream, typed().can_say) == ("dial", False)
-    for asked in (lambda: typed().stream_document(MEDIA_URL, then_url=None), typed().hang_up_document):
-        with pytest.raises(LocalProtocolError, match=r"^telnyx document: expected commands over REST"):
-            asked()
+    with pytest.raises(LocalProtocolError, match=r"^telnyx document: expected commands over REST"):
+        typed().stream_document(MEDIA_URL, then_url=None)
+    with pytest.raises(LocalProtocolError, match=r"^telnyx document: expected commands over REST"):
+        typed().hang_up_document()
 
 
 def test_each_stream_has_its_own_adapter() -> None:
@@ -309,7 +310,7 @@ def test_the_api_of_a_simulated_carrier_is_asked_instead() -> None:
 
 
 def test_each_process_has_a_stream_token_of_its_own() -> None:
-    account = {"api_key": API_KEY, "public_key": PUBLIC_KEY, "connection_id": "1"}
+    account: dict[str, Any] = {"api_key": API_KEY, "public_key": PUBLIC_KEY, "connection_id": "1"}
     tokens = {json.loads(TelnyxControl(**account).dial(call_order()).body)["stream_auth_token"] for _ in range(2)}
     assert [len(token) for token in tokens] == [43, 43]
 

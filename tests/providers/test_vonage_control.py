@@ -142,7 +142,8 @@ def test_f5_f7_each_answer_to_a_dial_has_its_meaning(case: str) -> None:
     [
         ({"to": "a"}, True),
         ([{"name": "to", "reason": "a"}], True),
-        ([{"name": "to[0].number"}], False),  # not documented: only the field itself, and its items
+        ([{"name": "to[0].number"}], True),
+        ([{"name": "to.number"}], True),
         ([{"name": "to[0]"}], True),
         ([{"name": "tokens"}], False),
         ([{"name": 1}, "to", {}], False),

@@ -198,3 +198,16 @@ async def named(case: Case) -> str:
     await case.report(transfer_id, PhoneRang(), call_id=CALL, placed_id=REQUEST)
     await case.until_state(transfer_id, State.RINGING)
     return transfer_id
+
+
+async def test_f7_a_call_that_was_given_its_transfers_id_is_known_by_it(store_url: str) -> None:
+    """Though another call to the same number may be there: some carriers let us choose ids."""
+    async with coordinated(store_url) as case:
+        for _ in range(2):
+            case.carrier.script(Unclear("504"))
+        first = await case.begin()
+        second = await case.begin(room_url="https://example.daily.co/sales")
+        case.carrier.alive[first] = case.carrier.dials[0]
+        await case.coordinator.cancel(first)
+        await case.carrier.until(lambda carrier: carrier.hang_ups == [first])
+        await case.coordinator.cancel(second)
