@@ -210,12 +210,8 @@ class _Life:
             self._tell(stream, "opened")
             self._begin(phone, callee)
             await phone.changes.until(
-                lambda: phone.closed is not None or phone.asked_to_end or not call.is_live,
-                "the stream's end",
-                timeout_s=DAY_S,
+                lambda: phone.closed is not None or not call.is_live, "the stream's end", timeout_s=DAY_S
             )
-            if phone.asked_to_end:
-                call.hang_up(EndedBy.RELAY)
         self._tell(stream, "closed")
         call.changed()
         if phone.stopped:

@@ -12,7 +12,7 @@ from relay.dev.alarm import Alarm
 from relay.dev.phone_playout import FRAME_BYTES, Arrival, Gap, PhoneClock, Playout
 from relay.dev.phone_source import Source, frames_of
 from relay.dev.phone_websocket import Network
-from relay.dev.phone_wire import Call, Clear, Command, HangUpCall, Mark, PhoneWire, Play, ProtocolViolation
+from relay.dev.phone_wire import Call, Clear, Command, Mark, PhoneWire, Play, ProtocolViolation
 from relay.dev.recording import Recording
 from relay.dev.until import Changes
 
@@ -38,8 +38,6 @@ class CarrierStream:
         """When ``clear`` came."""
         self.sent_ns = array("q")
         """When each frame was written to the kernel; those of one message at once."""
-        self.asked_to_end = False
-        """Whether the relay asked for the call's end over the stream."""
         self.changes = Changes()
         self._wire = wire
         self._frames = frames_of(source)
@@ -171,8 +169,6 @@ class CarrierStream:
             case Clear():
                 self.clears_ns.append(now_ns)
                 self._clear(now_ns)
-            case HangUpCall():
-                self.asked_to_end = True
 
     def _clear(self, now_ns: int) -> None:
         reached, dropped = self._running.cut(now_ns)

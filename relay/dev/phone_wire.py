@@ -55,12 +55,7 @@ class Clear:
     """The relay wants what waits dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class HangUpCall:
-    """The relay wants the call to end."""
-
-
-Command: TypeAlias = Play | Mark | Clear | HangUpCall
+Command: TypeAlias = Play | Mark | Clear
 
 
 class ProtocolViolation(Exception):
