@@ -204,11 +204,14 @@ def test_to_hang_up_is_to_ask_for_the_calls_details() -> None:
     assert not isinstance(typed(), HangsUpInSteps)
 
 
+NO_ENDS: list[Any] = ["queued", "ringing", "in-progress", "", "Completed", None, []]
+
+
 @pytest.mark.parametrize(
     ("answer", "over"),
     [
         *((details(200, status), True) for status in ("completed", "busy", "no-answer", "failed", "canceled")),
-        *((details(200, status), False) for status in ("queued", "ringing", "in-progress", "", "Completed", None, [])),
+        *((details(200, status), False) for status in NO_ENDS),
         (xml_call(call_status="completed"), True),
         (xml_call(call_status="in-progress"), False),
         (details(404, "completed"), False),
