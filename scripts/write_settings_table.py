@@ -8,7 +8,7 @@ Print the tables of all settings, or write them into docs/configuration.md.
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from marked_blocks import write_or_print
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from relay.app.accounts import ACCOUNTS
 from relay.app.settings import ApiKey, Destination, Scope, Settings
 from relay.app.settings_forms import LIST, Form
 from relay.app.settings_problems import env_name
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
-TABLES: dict[str, type[BaseModel]] = {"settings": Settings, "destinations": Destination, "api_keys": ApiKey}
+TABLES: dict[str, type[BaseModel]] = {"destinations": Destination, "api_keys": ApiKey}
 HEAD = "| setting | form | default | meaning |\n|---|---|---|---|\n"
 
 
@@ -52,18 +53,23 @@ def _default(field: FieldInfo) -> str:
     return f"`{value:g}`" if isinstance(value, float) else f"`{value.value if isinstance(value, StrEnum) else value}`"
 
 
-def table_text(model: type[BaseModel]) -> str:
+def table_text(model: type[BaseModel], *, without: Collection[str] = ()) -> str:
     """One table, in Markdown."""
     rows = []
     for name, field in model.model_fields.items():
-        names = f"`{name}` `{env_name(name)}`" if model is Settings else f"`{field.alias or name}`"
+        if name in without:
+            continue
+        names = f"`{name}` `{env_name(name)}`" if model not in TABLES.values() else f"`{field.alias or name}`"
         rows.append(f"| {names} | {_form(field)} | {_default(field)} | {field.description} |\n")
     return HEAD + "".join(rows)
 
 
 def tables() -> dict[str, str]:
     """What the page has of the settings, by the names of its marks."""
-    return {name: table_text(model) for name, model in TABLES.items()}
+    accounts = {account.name: account.settings for account in ACCOUNTS.values()}
+    of_accounts = {name for model in accounts.values() for name in model.model_fields}
+    others = {name: table_text(model) for name, model in {**accounts, **TABLES}.items()}
+    return {"settings": table_text(Settings, without=of_accounts), **others}
 
 
 if __name__ == "__main__":

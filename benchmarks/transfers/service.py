@@ -17,10 +17,10 @@ from relay.app.bridging import Bridging, Releases
 from relay.app.metrics import Metrics
 from relay.app.room_urls import RoomPolicy
 from relay.app.settings import Settings
-from relay.bridge.driver import ADAPTERS
 from relay.bridge.in_process import InProcessBridges, RoomPlace
 from relay.bridge.pool import WorkerPool
 from relay.bridge.settings import BridgeSettings
+from relay.providers.registry import adapter_class
 from relay.rooms.local import LocalRoom
 from relay.transfers.record import TransferOrder
 
@@ -44,7 +44,7 @@ async def bridging_in_process(
 
     bridges = _Bridges(
         place,
-        adapters=lambda provider: ADAPTERS[provider](),
+        adapters=lambda carrier: adapter_class(carrier)(),
         settings=BridgeSettings(
             customer_grace_s=settings.customer_grace_s, reconnect_timeout_s=settings.reconnect_timeout_s
         ),

@@ -171,7 +171,7 @@ class Api:
         self._store = services.store
         self._request_key = services.settings.derived_key("requests that may come again")
         self._orders = Orders(
-            services.settings, numbers=services.numbers, rooms=services.rooms, carriers=services.controls.keys()
+            services.settings, numbers=services.numbers, rooms=services.rooms, carriers=services.controls
         )
 
     async def create(

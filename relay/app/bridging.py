@@ -126,7 +126,10 @@ async def bridging(
         tokens=token_source(settings, rooms, session),
         # It has none of the settings' secrets, so none to keep out of its log; those of its call it is told with it.
         configure=Configure(
-            log_level=settings.log_level.value, log_format=settings.log_format.value, rooms=_kinds(settings)
+            log_level=settings.log_level.value,
+            log_format=settings.log_format.value,
+            rooms=_kinds(settings),
+            carriers=tuple(provider.value for provider in settings.providers),
         ),
         settings=BridgeSettings(
             customer_grace_s=settings.customer_grace_s, reconnect_timeout_s=settings.reconnect_timeout_s

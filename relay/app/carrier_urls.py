@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from relay.transfers.record import TRANSFER_ID
 
 PREFIX: Final = "/carriers"
 _WEBSOCKET: Final = {"https": "wss", "http": "ws"}
+_TOKEN: Final = re.compile("[A-Za-z0-9_-]{43}")
+_PROVIDER: Final = "(?P<provider>[a-z]{1,32})"
+_MEDIA: Final = re.compile(
+    rf"{PREFIX}/{_PROVIDER}/(?P<transfer>{TRANSFER_ID.pattern})/media/(?P<token>{_TOKEN.pattern})(?P<query>\?.+)?"
+)
+_MEDIA_OF_ALL: Final = re.compile(rf"{PREFIX}/{_PROVIDER}/media\?(?P<query>.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlace:
+    """Which media stream a WebSocket is opened for. ``query``: what else its URL says, with its question mark."""
+
+    provider: str
+    transfer_id: str
+    token: str = field(repr=False)
+    query: str = field(default="", repr=False)
 
 
 class CarrierUrls:
@@ -32,7 +52,7 @@ class CarrierUrls:
         return f"{self._base}{PREFIX}/{provider}/{transfer_id}/answer/{stream}"
 
     def status(self, provider: str, transfer_id: str) -> str:
-        """Told of the call's progress."""
+        """Told of the call's progress; what a control may have added to it is a segment of its own."""
         return f"{self._base}{PREFIX}/{provider}/{transfer_id}/status"
 
     def detection(self, provider: str, transfer_id: str) -> str:
@@ -42,3 +62,25 @@ class CarrierUrls:
     def media(self, provider: str, transfer_id: str, token: str) -> str:
         """The WebSocket of a media stream: the token in it opens it once."""
         return f"{self._media_base}{PREFIX}/{provider}/{transfer_id}/media/{token}"
+
+    def media_place(self, target: str) -> MediaPlace | None:
+        """
+        What the target of an upgrade is: such a URL's path, or the form for carriers that have one URL for all calls,
+        ``/carriers/PROVIDER/media?transfer=ID&token=TOKEN``. None: no place for media.
+
+        A proxy may have left the public URL's own path before it.
+        """
+        for path in (target, target.removeprefix(self.path)):
+            if found := _MEDIA.fullmatch(path):
+                return MediaPlace(found["provider"], found["transfer"], found["token"], found["query"] or "")
+            if found := _MEDIA_OF_ALL.fullmatch(path):
+                return _place_of_query(found["provider"], found["query"])
+        return None
+
+
+def _place_of_query(provider: str, query: str) -> MediaPlace | None:
+    said = parse_qs(query, max_num_fields=10)
+    transfer_id, token = (",".join(said.get(name, ())) for name in ("transfer", "token"))
+    if TRANSFER_ID.fullmatch(transfer_id) and _TOKEN.fullmatch(token):
+        return MediaPlace(provider, transfer_id, token)
+    return None

@@ -27,6 +27,7 @@ from relay.providers.control import (
     HttpReply,
     HttpRequest,
 )
+from relay.providers.hang_up_steps import HangsUpInSteps
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
@@ -108,6 +109,11 @@ class CarrierAccount:
         # Half of it at most for the connection: when the whole is over, something has been sent.
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s / 2))
 
+    @property
+    def opens_stream_at_dial(self) -> bool:
+        """As ``ports.Carrier.opens_stream_at_dial``."""
+        return self._control.opens_stream == "dial"
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial."""
         try:
@@ -126,11 +132,17 @@ class CarrierAccount:
         return _dial_answer(self._control.read_dial(reply), sent_s)
 
     async def hang_up(self, call_id: str) -> bool:
-        """Ask once to end a call."""
+        """Ask once to end a call: in each of its states, where no single request ends it in all of them."""
+        requests = [self._control.hang_up(call_id)]
+        if isinstance(self._control, HangsUpInSteps):
+            requests += self._control.hang_up_steps(call_id)
         try:
-            return self._control.read_hang_up(await self._send("hang_up", self._control.hang_up(call_id)))
+            for request in requests:
+                if self._control.read_hang_up(await self._send("hang_up", request)):
+                    return True
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+        return False
 
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """
@@ -139,16 +151,24 @@ class CarrierAccount:
         Those that are older than the dial, by ``OLDER_S`` or more, are left out; one that has no age may be ours.
         """
         found: dict[str, None] = {}
-        for request in self._control.find_calls(self._call(order)):
+        call = self._call(order)
+        for request in self._control.find_calls(call):
             try:
                 reply = await self._send("find_calls", request)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return None
-            calls = self._control.read_find_calls(reply)
+            calls = self._control.read_find_calls(reply, call)
             if calls is None:
                 return None
             found |= dict.fromkeys(call_id for call_id in calls if call_id not in self._older(reply, sent_s))
         return list(found)
+
+    async def ask(self, operation: str, request: HttpRequest) -> HttpReply | None:
+        """Send what only this carrier knows; None: it was not answered."""
+        try:
+            return await self._send(operation, request)
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
 
     def _older(self, reply: HttpReply, sent_s: float | None) -> Collection[str]:
         """The calls of a list that were made before the dial was sent."""
@@ -158,7 +178,7 @@ class CarrierAccount:
         return {call_id for call_id, age_s in self._control.read_ages(reply).items() if age_s >= longest_s}
 
     def _call(self, order: DialOrder) -> CallOrder:
-        name, transfer_id = self._control.name, order.transfer_id
+        name, transfer_id, token = self._control.name, order.transfer_id, order.media_token
         return CallOrder(
             to=order.to,
             from_number=order.from_number,
@@ -167,6 +187,7 @@ class CarrierAccount:
             detection_url=self._urls.detection(name, transfer_id) if order.detect_machine else None,
             ring_timeout_s=max(int(order.ring_timeout_s) - RING_MARGIN_S, RING_MIN_S),
             max_duration_s=min(math.ceil(order.max_duration_s) + DURATION_MARGIN_S, DURATION_MAX_S),
+            media_url=self._urls.media(name, transfer_id, token) if token is not None else None,
         )
 
     async def _send(self, operation: str, request: HttpRequest) -> HttpReply:
@@ -206,12 +227,13 @@ def phone_reports(report: CallReport) -> list[PhoneReport]:
     reports = []
     if report.answered_by in (AnsweredBy.HUMAN, AnsweredBy.MACHINE):  # who says "unknown" has detected nobody
         detected = MachineDetected(report.answered_by is AnsweredBy.MACHINE)
-        reports.append(PhoneReport(report.call_id, detected, f"{report.event_id}/answered_by"))
+        event_id = f"{report.event_id}/answered_by"
+        reports.append(PhoneReport(report.call_id, detected, event_id, report.placed_id))
     if report.status is not None:
         news = _NEWS[report.status]
         if isinstance(news, PhoneEnded):
             news = PhoneEnded(news.reason, report.code)
-        reports.append(PhoneReport(report.call_id, news, report.event_id))
+        reports.append(PhoneReport(report.call_id, news, report.event_id, report.placed_id))
     return reports
 
 
@@ -227,8 +249,8 @@ async def _start_of(content: aiohttp.StreamReader) -> bytes:
 
 def _dial_answer(reply: DialReply, sent_s: float) -> DialAnswer:
     match reply:
-        case CallPlaced(call_id):
-            return Placed(call_id)
+        case CallPlaced(call_id, is_final):
+            return Placed(call_id, is_final)
         case CallRefused(refusal, code, detail):
             return Refused(Reason(refusal.value), code, detail)
         case CarrierBusy(retry_after_s, detail):

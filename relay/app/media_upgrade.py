@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,16 +15,14 @@ from uvicorn.server import ServerState
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from relay.app.carrier_urls import PREFIX
+from relay.app.carrier_urls import MediaPlace
 from relay.app.services import Services
 from relay.errors import StoreUnavailable
 from relay.providers.control import Webhook
 from relay.transfers.ports import MediaSocket
-from relay.transfers.record import TRANSFER_ID
 
 REQUEST_MAX_BYTES: Final = 1 << 16
 AUTHORISE_TIMEOUT_S: Final = 3.0
-_PATH: Final = re.compile(rf"{PREFIX}/([a-z]{{1,32}})/({TRANSFER_ID.pattern})/media/([A-Za-z0-9_-]{{43}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +98,15 @@ class MediaUpgrade(asyncio.Protocol):
         try:
             async with asyncio.timeout(AUTHORISE_TIMEOUT_S):
                 request = UpgradeRequest.parse(bytes(self._received))
-                match = _PATH.fullmatch(request.target) or _PATH.fullmatch(self._without_base(request.target))
-                if match is None or match[1] not in self._services.controls:
+                place = self._services.urls.media_place(request.target)
+                if place is None or place.provider not in self._services.controls:
                     self._refuse("", HTTPStatus.NOT_FOUND, "not_found")
                     return
-                provider, transfer_id, token = match.groups()
-                if not self._is_signed(request, provider, transfer_id, token):
+                provider = place.provider
+                if not self._is_signed(request, place):
                     self._refuse(provider, HTTPStatus.FORBIDDEN, "forged")
-                elif await self._services.coordinator.admits(transfer_id, provider, token):
-                    self._hand_over(provider, transfer_id)
+                elif await self._services.coordinator.admits(place.transfer_id, provider, place.token):
+                    self._hand_over(provider, place.transfer_id)
                 else:
                     self._refuse(provider, HTTPStatus.FORBIDDEN, "stranger")
         except (StoreUnavailable, OSError):  # it does not answer in time, or there is no descriptor left
@@ -119,13 +117,10 @@ class MediaUpgrade(asyncio.Protocol):
             self._log.exception("upgrade_broke", provider=provider)
             self._refuse(provider, HTTPStatus.INTERNAL_SERVER_ERROR, "broke")
 
-    def _without_base(self, target: str) -> str:
-        """The path below that of the public URL: a proxy may pass it on as it came."""
-        return target.removeprefix(self._services.urls.path)
-
-    def _is_signed(self, request: UpgradeRequest, provider: str, transfer_id: str, token: str) -> bool:
-        url = self._services.urls.media(provider, transfer_id, token)
-        return self._services.controls[provider].verify_upgrade(Webhook("GET", url, request.headers))
+    def _is_signed(self, request: UpgradeRequest, place: MediaPlace) -> bool:
+        url = self._services.urls.media(place.provider, place.transfer_id, place.token) + place.query
+        webhook = Webhook("GET", url, request.headers, received_s=time.time())
+        return self._services.controls[place.provider].verify_upgrade(webhook)
 
     def _hand_over(self, provider: str, transfer_id: str) -> None:
         transport = self._transport

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Annotated, Final, Self
 
 from pydantic import (
@@ -25,6 +25,7 @@ from relay.app.problems import ApiProblem, ProblemKind, RequestFault
 from relay.app.room_urls import RoomPolicy
 from relay.app.settings import Settings
 from relay.app.settings_entries import Destination, Provider
+from relay.providers.control import CarrierControl
 from relay.transfers.record import Accept, TransferOrder, digest
 
 METADATA_MAX: Final = 20
@@ -132,11 +133,11 @@ class Orders:
         settings: destinations, and what a request leaves open.
         numbers: which may be dialled.
         rooms: which may be joined.
-        carriers: names of those that are configured.
+        carriers: those that are configured, by name.
     """
 
     def __init__(
-        self, settings: Settings, *, numbers: NumberPolicy, rooms: RoomPolicy, carriers: Collection[str]
+        self, settings: Settings, *, numbers: NumberPolicy, rooms: RoomPolicy, carriers: Mapping[str, CarrierControl]
     ) -> None:
         self._settings = settings
         self._numbers = numbers
@@ -157,6 +158,8 @@ class Orders:
             self._numbers.check(request.to or "")
         to = entry.to if entry is not None else request.to or ""
         provider = self._provider(request, entry)
+        if entry is not None and entry.say is not None and not self._carriers[provider].can_say:
+            raise _invalid("provider", f"expected a carrier that can speak: {request.destination} has something to say")
         settings = self._settings
         return TransferOrder(
             room_url=request.room_url,
@@ -195,11 +198,11 @@ class Orders:
         return provider
 
     def _default_provider(self) -> str:
-        return self._settings.default_provider or next(iter(sorted(self._carriers)), "")
+        """Nobody's name, if it is not clear which."""
+        return self._settings.default_provider or (next(iter(self._carriers)) if len(self._carriers) == 1 else "")
 
     def _from(self, provider: str) -> str:
-        numbers = {Provider.TWILIO.value: self._settings.twilio_from}
-        number = numbers.get(provider)
+        number = self._settings.from_number(provider)
         if number is None:
             raise _invalid("from", f"expected a number: none is configured for {provider}")
         return number

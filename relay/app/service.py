@@ -17,7 +17,9 @@ import uvicorn
 
 from relay.app import stop_signals
 from relay.app.acceptor import Acceptor
+from relay.app.accounts import ACCOUNTS
 from relay.app.admission import AdmittingBridges
+from relay.app.ari import AriAccount
 from relay.app.bridging import WORKER, Bridging, bridging
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.carriers import CarrierAccount, carrier_session
@@ -34,8 +36,8 @@ from relay.app.room_urls import RoomPolicy
 from relay.app.services import Services
 from relay.app.settings import ListenAddress, Settings
 from relay.errors import ConfigurationError, Problem, StoreUnavailable
+from relay.providers.asterisk_control import AsteriskControl
 from relay.providers.control import CarrierControl
-from relay.providers.twilio_control import TwilioControl
 from relay.transfers.coordinator import Coordinator, CoordinatorSettings
 from relay.transfers.course import CourseSettings
 from relay.transfers.store import TransferStore
@@ -237,10 +239,13 @@ async def _assemble(
     await store.open()
     session = await stack.enter_async_context(carrier_session())
     controls = _controls(settings)
-    carriers = {
-        name: CarrierAccount(control, session, urls, metrics=metrics, timeout_s=settings.dial_timeout_s)
-        for name, control in controls.items()
-    }
+    carriers: dict[str, CarrierAccount | AriAccount] = {}
+    for name, control in controls.items():
+        account = CarrierAccount(control, session, urls, metrics=metrics, timeout_s=settings.dial_timeout_s)
+        if isinstance(control, AsteriskControl):
+            carriers[name] = AriAccount(control, account, session, urls)
+        else:
+            carriers[name] = account
     bridges = await stack.enter_async_context(open_bridging(rooms=rooms, session=session, metrics=metrics))
     admission = stack.enter_context(watching(metrics, Machine()))
     coordinator = Coordinator(
@@ -251,6 +256,9 @@ async def _assemble(
         settings=_coordinator_settings(settings),
         on_change=metrics.changed,
     )
+    for carrier in carriers.values():
+        if isinstance(carrier, AriAccount):
+            await stack.enter_async_context(carrier.listening(coordinator))
     metrics.watch("relay_transfers_live", "Transfers that hold a bridge", lambda: coordinator.live_count)
     metrics.watch("relay_store_available", "Whether the store answers", lambda: store.is_available)
     metrics.watch("relay_log_lines_lost", "Lines of the service's own log that were not taken", lambda: LogLines.lost)
@@ -283,17 +291,7 @@ def _coordinator_settings(settings: Settings) -> CoordinatorSettings:
 
 def _controls(settings: Settings) -> Mapping[str, CarrierControl]:
     """The carriers that are configured."""
-    controls: dict[str, CarrierControl] = {}
-    if settings.twilio_account_sid is not None and settings.twilio_auth_token is not None:
-        shared_key = settings.twilio_shared_key
-        key_id, _, secret = shared_key.get_secret_value().partition(":") if shared_key is not None else ("", "", "")
-        controls["twilio"] = TwilioControl(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_token.get_secret_value(),
-            api_url=settings.twilio_api_url,
-            shared_keys={key_id: secret} if secret else {},
-        )
-    return controls
+    return {name: account.control(settings) for name, account in ACCOUNTS.items() if account.is_whole(settings)}
 
 
 def _listen(address: ListenAddress) -> socket.socket:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from relay.app.accounts import ACCOUNTS
+from relay.app.accounts.account import Account
 from relay.app.numbers import is_built_in_denied
-from relay.app.settings_entries import Provider, TokenMaker
-from relay.app.settings_forms import host_of, is_loopback
+from relay.app.settings_entries import TokenMaker
+from relay.app.settings_forms import host_of, is_loopback, or_list
 from relay.app.settings_model import Settings
 from relay.app.settings_problems import Names, env_name
-from relay.errors import Problem
-
-_TWILIO: Final = ("twilio_account_sid", "twilio_auth_token", "twilio_from")
+from relay.errors import LocalProtocolError, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,17 @@ class Given:
         """There is a value, right or wrong."""
         return name in self.broken or bool(getattr(self.settings, name))
 
-    def has_twilio(self) -> bool:
-        """Somebody has begun to configure Twilio."""
-        return any(self.is_set(name) for name in (*_TWILIO, "twilio_shared_key"))
+    @property
+    def accounts(self) -> list[Account]:
+        """The carriers that somebody has begun to configure: what they lack is told by a check of its own."""
+        return [account for account in ACCOUNTS.values() if any(self.is_set(name) for name in account.choices)]
+
+    @property
+    def default_account(self) -> Account | None:
+        """The carrier that dials where none is named, if it is clear which."""
+        if self.settings.default_provider is not None:
+            return ACCOUNTS[self.settings.default_provider]
+        return self.accounts[0] if len(self.accounts) == 1 else None
 
 
 Check: TypeAlias = Callable[[Given], Iterator[Problem]]
@@ -74,45 +82,58 @@ def _exposed_without_a_key(given: Given) -> Iterator[Problem]:
         )
 
 
-def _half_a_twilio(given: Given) -> Iterator[Problem]:
-    if not given.has_twilio():
-        return
-    for name in _TWILIO:
-        if not given.is_set(name):
-            meaning = Settings.model_fields[name].description
-            others = " and ".join(given.names.of(each) for each in _TWILIO if given.is_set(each)) or "Twilio"
-            yield Problem(
-                given.names.of(name), expected=f"a value beside {others}", got="nothing", fix=f"set it: {meaning}"
-            )
+def _half_an_account(given: Given) -> Iterator[Problem]:
+    for account in given.accounts:
+        for name in account.needed:
+            if not given.is_set(name):
+                meaning = Settings.model_fields[name].description
+                others = " and ".join(given.names.of(each) for each in account.needed if given.is_set(each))
+                expected = f"a value beside {others or account.title}"
+                yield Problem(given.names.of(name), expected=expected, got="nothing", fix=f"set it: {meaning}")
+
+
+def _not_as_the_carrier_has_it(given: Given) -> Iterator[Problem]:
+    """What a control does not take; its forms let pass what only it can tell."""
+    for account in given.accounts:
+        if not given.is_whole(*account.settings.model_fields) or not account.is_whole(given.settings):
+            continue
+        try:
+            account.control(given.settings)
+        except LocalProtocolError as error:
+            name = given.names.of(f"{account.name}_{error.field}")
+            fix = f"set it as {account.title} has it"
+            yield Problem(name, expected=error.expected, got=error.got, fix=fix)
 
 
 def _no_carrier(given: Given) -> Iterator[Problem]:
-    if not given.has_twilio():
-        yield Problem(
-            given.names.of("twilio_account_sid"),
-            expected="a carrier",
-            got="none",
-            fix=f"set {', '.join(env_name(name) for name in _TWILIO)}",
-        )
+    if not given.accounts:
+        first, *others = ACCOUNTS.values()
+        fix = f"set {', '.join(env_name(name) for name in first.needed)}"
+        if others:
+            fix += f", or what goes with {or_list(account.title for account in others)}"
+        yield Problem(given.names.of(first.needed[0]), expected="a carrier", got="none", fix=fix)
 
 
 def _out_of_the_carriers_reach(given: Given) -> Iterator[Problem]:
-    settings = given.settings
-    is_simulated = is_loopback(host_of(settings.twilio_api_url))
-    if not given.has_twilio() or is_simulated or not given.is_whole("public_url", "twilio_api_url"):
+    public_url = given.settings.public_url
+    if not given.is_whole("public_url") or (public_url is not None and not is_loopback(host_of(public_url))):
         return
-    if settings.public_url is None or is_loopback(host_of(settings.public_url)):
-        yield Problem(
-            given.names.of("public_url"),
-            expected="the URL at which Twilio reaches relay",
-            got=settings.public_url or "nothing",
-            fix=f"set it to https://HOST, or {env_name('twilio_api_url')} to a simulated carrier's",
-        )
+    for account in given.accounts:
+        api_url: str | None = getattr(given.settings, account.api_url)
+        is_missing = api_url is None and account.api_url in account.needed  # which is told elsewhere
+        is_here = is_missing or not given.is_whole(account.api_url) or (api_url and is_loopback(host_of(api_url)))
+        if not is_here:
+            yield Problem(
+                given.names.of("public_url"),
+                expected=f"the URL at which {account.title} reaches relay",
+                got=public_url or "nothing",
+                fix=f"set it to https://HOST, or {env_name(account.api_url)} to a simulated carrier's",
+            )
 
 
 def _provider_without_an_account(given: Given) -> Iterator[Problem]:
     settings = given.settings
-    configured = [Provider.TWILIO] if given.has_twilio() else []  # what it lacks is told elsewhere
+    configured = [account.name for account in given.accounts]  # what it lacks is told elsewhere
     named = [(given.names.of("default_provider"), settings.default_provider)]
     named += [
         (given.names.of("destinations", name, "provider"), destination.provider)
@@ -120,8 +141,32 @@ def _provider_without_an_account(given: Given) -> Iterator[Problem]:
     ]
     for name, provider in named:
         if provider is not None and provider not in configured:
-            fix = f"set {env_name(f'{provider}_account_sid')} and what goes with it, or remove this"
+            fix = f"set {env_name(ACCOUNTS[provider].needed[0])} and what goes with it, or remove this"
             yield Problem(name, expected="a carrier that is configured", got=provider, fix=fix)
+
+
+def _several_carriers(given: Given) -> Iterator[Problem]:
+    settings = given.settings
+    is_open = bool(settings.allowed_numbers) or any(each.provider is None for each in settings.destinations.values())
+    if len(given.accounts) > 1 and not given.is_set("default_provider") and is_open:
+        yield Problem(
+            given.names.of("default_provider"),
+            expected="the carrier that dials where none is named",
+            got="nothing, and several are configured",
+            fix=f"set it to {or_list(account.name for account in given.accounts)}, or name one in each destination",
+        )
+
+
+def _said_by_nobody(given: Given) -> Iterator[Problem]:
+    for name, destination in given.settings.destinations.items():
+        account = ACCOUNTS[destination.provider] if destination.provider is not None else given.default_account
+        if destination.say is not None and account is not None and not account.kind.can_say:
+            yield Problem(
+                given.names.of("destinations", name, "say"),
+                expected=f"nothing: {account.title} speaks no text before the call's audio",
+                got=f"a text of {len(destination.say)} characters",
+                fix="remove it, or have another carrier dial",
+            )
 
 
 def _no_room(given: Given) -> Iterator[Problem]:
@@ -181,10 +226,13 @@ def _allowed_in_vain(given: Given) -> Iterator[Problem]:
 
 CHECKS: Final[tuple[Check, ...]] = (
     _exposed_without_a_key,
-    _half_a_twilio,
+    _half_an_account,
+    _not_as_the_carrier_has_it,
     _no_carrier,
     _out_of_the_carriers_reach,
     _provider_without_an_account,
+    _several_carriers,
+    _said_by_nobody,
     _no_room,
     _daily_key_alone,
     _nothing_to_dial,

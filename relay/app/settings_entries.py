@@ -30,6 +30,13 @@ class Provider(StrEnum):
     """The carriers there are settings for."""
 
     TWILIO = "twilio"
+    PLIVO = "plivo"
+    SIGNALWIRE = "signalwire"
+    TELNYX = "telnyx"
+    VONAGE = "vonage"
+    EXOTEL = "exotel"
+    JAMBONZ = "jambonz"
+    ASTERISK = "asterisk"
 
 
 class TokenMaker(StrEnum):

@@ -228,6 +228,18 @@ def number(low: float, high: float, unit: str = "", *, whole: bool = False) -> F
     return Form(f"{kind} from {low:,} to {high:,}", "write digits only, without a unit", read)
 
 
+def one_of(*numbers: int) -> Form:
+    """The form of one of some whole numbers, as ``number``."""
+    listed = or_list(map(str, numbers))
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str) or int(value) not in numbers:
+            raise ValueError
+        return int(value)
+
+    return Form(listed, f"write {listed}", read)
+
+
 def of_unit(unit: str) -> str:
     """`` of seconds``; nothing for no unit."""
     return f" of {unit}" if unit else ""
@@ -253,7 +265,7 @@ PUBLIC_URL: Final = Form(
 )
 API_URL: Final = Form(
     "https://HOST[:PORT][/PATH]",
-    "write for example https://api.twilio.com; http:// is for this machine only, as the account's token is sent there",
+    "write it as the carrier has it; http:// is for this machine only, as the account's secret is sent there",
     lambda value: read_url(value, path=True),
 )
 ORIGIN: Final = Form(
@@ -286,17 +298,11 @@ API_KEY: Final = secret(
     "make one with `openssl rand -hex 32`",
 )
 SECRET_TEXT: Final = secret(r"[!-~]{8,256}", "8 to 256 characters without spaces", "copy it whole, without quotes")
-SHARED_KEY: Final = secret(
-    r"[!-9;-~]{1,64}:[!-~]{8,256}",
-    "KEY_ID:SECRET",
-    "write the id of the shared key, a colon and its secret",
-)
 REDIS_PREFIX: Final = text_like("[A-Za-z0-9_.-]{1,32}", "1 to 32 letters, digits and _ . -", "write for example relay")
-ACCOUNT_SID: Final = text_like(
-    "AC[0-9a-f]{32}", "AC and 32 hexadecimal digits", "copy the Account SID of https://console.twilio.com"
-)
+_UUID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+UUID: Final = text_like(_UUID, "a UUID", "copy it whole: 32 hexadecimal digits in lower case with four hyphens")
 DOMAIN_ID: Final = text_like(
-    "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    _UUID,
     "a UUID",
     'copy domain_id of `curl -H "Authorization: Bearer KEY" https://api.daily.co/v1/`',
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from typing import Annotated, Final
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from relay.app import settings_forms as forms
+from relay.app.accounts import ACCOUNTS, AccountSettings
 from relay.app.log_words import LogFormat, LogLevel
 from relay.app.settings_entries import (
     DESTINATION,
@@ -25,10 +26,8 @@ from relay.app.settings_entries import (
 )
 from relay.app.settings_forms import ListenAddress, choice, number
 
-TWILIO_API_URL: Final = "https://api.twilio.com"
 
-
-class Settings(BaseSettings):
+class Settings(AccountSettings, BaseSettings):
     """
     Everything that can be set. ``settings.load_settings`` reads and checks it; here each value is checked alone.
 
@@ -99,21 +98,6 @@ class Settings(BaseSettings):
         description="With `tracks`, how many calls a process carries before another takes its place; with `virtual` it "
         "is one, whatever this says.",
     )
-    twilio_account_sid: Annotated[str, forms.ACCOUNT_SID] | None = Field(
-        default=None, description="Twilio's Account SID."
-    )
-    twilio_auth_token: Annotated[SecretStr, forms.SECRET_TEXT] | None = Field(
-        default=None, description="Its auth token: signs requests and checks webhooks."
-    )
-    twilio_from: Annotated[str, forms.NUMBER] | None = Field(
-        default=None, repr=False, description="The number that calls come from: bought from or verified with Twilio."
-    )
-    twilio_shared_key: Annotated[SecretStr, forms.SHARED_KEY] | None = Field(
-        default=None, description="`KEY_ID:SECRET` of Twilio's SHA-256 signatures, if webhooks are signed with them."
-    )
-    twilio_api_url: Annotated[str, forms.API_URL] = Field(
-        default=TWILIO_API_URL, description="Twilio's REST API: another region's, or a simulated carrier's."
-    )
     ring_timeout_s: Annotated[float, RING_TIMEOUT] = Field(
         default=30.0, description="How long a phone rings before it is given up."
     )
@@ -175,25 +159,27 @@ class Settings(BaseSettings):
     @property
     def providers(self) -> tuple[Provider, ...]:
         """The carriers that are configured."""
-        twilio = (self.twilio_account_sid, self.twilio_auth_token, self.twilio_from)
-        return () if None in twilio else (Provider.TWILIO,)
+        return tuple(Provider(name) for name, account in ACCOUNTS.items() if account.is_whole(self))
+
+    def from_number(self, provider: str) -> str | None:
+        """The number that a carrier's calls come from, if nobody says another."""
+        number: str | None = getattr(self, ACCOUNTS[provider].from_setting) if provider in ACCOUNTS else None
+        return number
 
     def derived_key(self, purpose: str) -> bytes:
         """A key of 32 bytes that only who knows the carriers' secrets can make; the same after a restart."""
-        held = self.twilio_auth_token.get_secret_value() if self.twilio_auth_token is not None else ""
+        held = "\n".join(secret for account in ACCOUNTS.values() for secret in account.secrets(self))
         return hmac.digest(held.encode(), purpose.encode(), "sha256")
 
     def secrets(self) -> frozenset[str]:
         """Every text that no log line may have: keys, tokens, passwords, and the digits of the numbers known here."""
-        held = [self.daily_api_key, self.twilio_auth_token, self.twilio_shared_key, self.redis_url]
-        held += [each.key for each in self.api_keys]
+        held = [self.daily_api_key, self.redis_url, *(each.key for each in self.api_keys)]
         texts = {each.get_secret_value() for each in held if each is not None}
-        if self.twilio_shared_key is not None:
-            texts.add(self.twilio_shared_key.get_secret_value().partition(":")[2])
+        texts |= {secret for account in ACCOUNTS.values() for secret in account.secrets(self)}
         password = urlsplit(self.redis_url.get_secret_value()).password if self.redis_url else None
         if password:
             texts |= {password, unquote(password)}
-        numbers = [self.twilio_from]
+        numbers = [self.from_number(provider) for provider in ACCOUNTS]
         for destination in self.destinations.values():
             numbers += [destination.to, destination.from_number]
         return frozenset(texts | {each.removeprefix("+") for each in numbers if each})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +27,7 @@ STREAMS_MAX: Final = 999
 _PATH: Final = re.compile(
     rf"{PREFIX}/(?P<provider>[^/]+)/(?P<transfer_id>{TRANSFER_ID.pattern})"
     r"/(?P<kind>answer(?=/)|status|detection)(?:(?<=answer)/(?P<stream>0|[1-9][0-9]{0,8}))?"
+    r"(?:(?<=status)/(?P<proof>[A-Za-z0-9_-]{16,128}))?"
 )
 
 
@@ -50,7 +52,10 @@ class CarrierWebhooks:
     would take half of the time.
 
     A signature is of the URL that the carrier was given, which is made again from the configuration; what a request
-    says of its own host and scheme counts for nothing.
+    says of its own host and scheme counts for nothing. Where a carrier signs nothing, its control has put a proof
+    behind the status URL, and looks for it there.
+
+    Whatever else a status webhook tells, such as who picked up, is taken too: some carriers have one URL for all.
 
     Args:
         app: serves the rest.
@@ -80,7 +85,7 @@ class CarrierWebhooks:
         try:
             if found["kind"] == "answer":
                 return await self._answer(request, provider, transfer_id, int(found["stream"]))
-            return await self._take(request, provider, transfer_id, found["kind"])
+            return await self._take(request, found)
         except TransferError as error:
             return transfer_problem(error, is_open=self._services.coordinator.is_open)
         except ApiProblem as error:
@@ -88,6 +93,9 @@ class CarrierWebhooks:
 
     async def _answer(self, request: Request, provider: str, transfer_id: str, stream: int) -> Response:
         """Say where the media of an answered call goes; a call that nobody wants any longer is hung up."""
+        control = self._services.controls.get(provider)
+        if control is not None and control.opens_stream != "answer":  # it was given no such URL
+            return Response(status_code=404)
         url = self._services.urls.answer(provider, transfer_id, stream)
         checked = await self._check(request, provider, "answer", url)
         if isinstance(checked, Response):
@@ -96,7 +104,9 @@ class CarrierWebhooks:
         for said in phone_reports(report):
             if isinstance(said.news, MachineDetected):  # first: a machine gets no stream
                 await self._services.coordinator.report(transfer_id, provider, said)
-        grant = await self._services.coordinator.answer(transfer_id, provider, stream=stream, call_id=report.call_id)
+        grant = await self._services.coordinator.answer(
+            transfer_id, provider, stream=stream, call_id=report.call_id, placed_id=report.placed_id
+        )
         if grant is None:
             return _document(control.hang_up_document())
         return _document(
@@ -104,13 +114,16 @@ class CarrierWebhooks:
                 self._services.urls.media(provider, transfer_id, grant.token),
                 then_url=self._services.urls.answer(provider, transfer_id, stream + 1),
                 say=grant.say,
+                call_id=report.call_id,
             )
         )
 
-    async def _take(self, request: Request, provider: str, transfer_id: str, kind: str) -> Response:
+    async def _take(self, request: Request, found: re.Match[str]) -> Response:
         """Take the call's progress, or whether a machine picked up."""
+        provider, transfer_id, kind, proof = found.group("provider", "transfer_id", "kind", "proof")
         urls = self._services.urls
         url = urls.status(provider, transfer_id) if kind == "status" else urls.detection(provider, transfer_id)
+        url = f"{url}/{proof}" if proof else url
         checked = await self._check(request, provider, kind, url)
         if isinstance(checked, Response):
             return checked
@@ -126,7 +139,8 @@ class CarrierWebhooks:
         if control is None:
             return Response(status_code=404)
         query = request.scope["query_string"].decode("latin-1")
-        webhook = Webhook(request.method, f"{url}?{query}" if query else url, _headers(request), await request.body())
+        url = f"{url}?{query}" if query else url
+        webhook = Webhook(request.method, url, _headers(request), await request.body(), received_s=time.time())
         if not control.verify(webhook):
             self._refuse(provider, kind, "forged", "expected the carrier's signature of this URL and body")
             return Response(status_code=403)

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, Final, Protocol, cast
@@ -17,8 +17,7 @@ from relay.bridge import events, messages
 from relay.bridge.bridge import Bridge
 from relay.bridge.handoff import Channel
 from relay.bridge.in_process import InProcessBridge, as_told
-from relay.providers.base import MediaAdapter
-from relay.providers.twilio import TwilioAdapter
+from relay.providers.registry import adapter_class
 from relay.rooms.base import Room
 from relay.transfers.ports import MediaSocket
 from relay.transfers.reasons import Reason
@@ -27,8 +26,6 @@ SAID_S: Final = 0.5
 """What the front gets to read the last message."""
 DETAIL_MAX: Final = 1000
 """Characters of a text that says why."""
-
-ADAPTERS: Final[Mapping[str, Callable[[], MediaAdapter]]] = {"twilio": TwilioAdapter}
 
 log = structlog.get_logger(__name__)
 
@@ -103,7 +100,7 @@ class Driver:
             bot_id=order.bot_id,
             held=order.held,
         )
-        return InProcessBridge(bridge, lambda provider: ADAPTERS[provider]())
+        return InProcessBridge(bridge, lambda carrier: adapter_class(carrier)())
 
     def _keep_secret(self, token: str | None) -> None:
         if token is not None:

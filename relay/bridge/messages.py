@@ -76,12 +76,14 @@ class Configure:
         log_level, log_format: as the front's own.
         secrets: never to be in a log line.
         rooms: the kinds of rooms whose code is loaded before it is ``Ready``.
+        carriers: those whose adapters' code is, too.
     """
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console", "auto"] = "auto"
     secrets: tuple[str, ...] = field(default=(), repr=False)
     rooms: tuple[RoomKind, ...] = ()
+    carriers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

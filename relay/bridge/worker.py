@@ -27,6 +27,7 @@ import uvloop
 
 from relay.bridge.driver import Driver, room_module
 from relay.bridge.messages import FROM_FRONT, SEAT_FROM_FRONT, Configure, Order
+from relay.providers.registry import adapter_class
 
 GONE_S: Final = 1.5
 """A worker whose pairs are closed has exited after so long, whatever it still does."""
@@ -136,6 +137,8 @@ class Worker:
         self._keep_out = self._configure(configuration)
         for kind in configuration.rooms:
             room_module(kind)
+        for carrier in configuration.carriers:
+            adapter_class(carrier)
         gc.collect()
         gc.freeze()  # a collection during a call need not look at all that was loaded before
 

@@ -1,17 +1,30 @@
-"""Basic credentials (RFC 7617) that a carrier is given for its media WebSocket, and shows when it opens one."""
+"""Basic authentication (RFC 7617): a header made and checked, and credentials for a carrier's media WebSocket."""
 
 from __future__ import annotations
 
-import binascii
+import base64
 import hmac
 import secrets
 
 from relay.providers.control import Webhook
 
 
+def authorization(user: str, password: str) -> str:
+    """The value of the ``Authorization`` header."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def is_authorized(header: str, user: str, password: str) -> bool:
+    """Whether an ``Authorization`` header has this name and password; in constant time, but for its length."""
+    scheme, _, credentials = header.partition(" ")
+    expected = authorization(user, password).partition(" ")[2]
+    is_same = hmac.compare_digest(credentials.strip().encode(errors="replace"), expected.encode())
+    return is_same and scheme.lower() == "basic"
+
+
 class BasicCredentials:
     """
-    A name and a password, which are in no repr.
+    A name and a password that a carrier is given, and shows when it opens a stream; they are in no repr.
 
     Args:
         user: without a colon.
@@ -21,7 +34,6 @@ class BasicCredentials:
     def __init__(self, user: str, password: str | None = None) -> None:
         self.user = user
         self.password = secrets.token_urlsafe(32) if password is None else password
-        self._encoded = binascii.b2a_base64(f"{self.user}:{self.password}".encode(), newline=False)
 
     def in_url(self, url: str) -> str:
         """The URL of a WebSocket with them in it, for who makes a header of what is there."""
@@ -30,6 +42,4 @@ class BasicCredentials:
 
     def are_in(self, webhook: Webhook) -> bool:
         """Whether it shows them. Takes the same time whatever it shows."""
-        scheme, _, given = webhook.headers.get("authorization", "").partition(" ")
-        is_ours = hmac.compare_digest(self._encoded, given.encode(errors="replace"))
-        return is_ours and scheme.lower() == "basic"
+        return is_authorized(webhook.headers.get("authorization", ""), self.user, self.password)

@@ -66,9 +66,13 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallPlaced:
-    """The carrier took the call."""
+    """
+    The carrier took the call. ``is_final``: the id is the call's own; else it stands for a call whose own id comes with
+    its reports (``CallReport.placed_id``).
+    """
 
     call_id: str
+    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class Webhook:
     """
     A webhook as it came, but for ``url``: that is the public URL it must have been sent to, from the configuration.
 
-    Nothing of it is to be believed before ``verify``.
+    Of what came only the query and, behind a status URL, one further segment are in ``url``: a control may put a proof
+    there when it gives the URL to the carrier. Nothing of it is to be believed before ``verify``.
     """
 
     method: str
@@ -159,7 +164,8 @@ class Document:
     """What a carrier is told to do with a call."""
 
     content_type: str
-    body: bytes
+    body: bytes = field(repr=False)
+    """With what opens the stream in it."""
 
 
 class CarrierControl(Protocol):
@@ -171,7 +177,10 @@ class CarrierControl(Protocol):
 
     name: str
     opens_stream: Literal["answer", "dial"]
-    """Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial."""
+    """
+    Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial
+    (``CallOrder.media_url``). With "dial" there is no answer webhook and one stream only, and no document is asked for.
+    """
     can_say: bool
     """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
 
@@ -206,8 +215,12 @@ class CarrierControl(Protocol):
             LocalProtocolError: as ``dial``.
         """
 
-    def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
-        """The ids of one such list; None if it cannot be read."""
+    def read_find_calls(self, reply: HttpReply, order: CallOrder) -> Sequence[str] | None:
+        """
+        The ids of one such list, without those that are clearly not of the order; None if it cannot be read.
+
+        A carrier whose list cannot be asked for by numbers holds every call of the account: others must not be hung up.
+        """
 
     def verify(self, webhook: Webhook) -> bool:
         """Whether the carrier signed this webhook. False for whatever is missing or malformed."""
@@ -223,7 +236,9 @@ class CarrierControl(Protocol):
             RemoteProtocolError: it names no call.
         """
 
-    def stream_document(self, media_url: str, *, then_url: str | None, say: str | None = None) -> Document:
+    def stream_document(
+        self, media_url: str, *, then_url: str | None, say: str | None = None, call_id: str = ""
+    ) -> Document:
         """
         The document that opens the media stream at ``media_url``.
 
@@ -231,6 +246,11 @@ class CarrierControl(Protocol):
             media_url: carries the single-use token in its path.
             then_url: asked for another document when the stream ends and the call does not; None: the call ends.
             say: spoken to the agent first.
+            call_id: of the webhook that is answered: some carriers' streams name no call of themselves.
+
+        Raises:
+            LocalProtocolError: ``call_id`` is none of this carrier, and its stream needs it; or the carrier has no
+                documents, as it opens its stream with the dial.
         """
 
     def hang_up_document(self) -> Document:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, Literal
 
+from relay.errors import RemoteProtocolError
 from relay.providers.control import Webhook
 from relay.providers.forms import FORM_TYPE, Form, parse_form
 
@@ -36,6 +37,22 @@ def form_of(webhook: Webhook) -> Form | None:
     """
     content_type = webhook.headers.get("content-type", "").partition(";")[0].strip().lower()
     return parse_form(webhook.body) if content_type == FORM_TYPE else None
+
+
+def read_form(carrier: str, webhook: Webhook) -> Form:
+    """
+    The form that a verified webhook's body is.
+
+    Raises:
+        RemoteProtocolError: it is none.
+    """
+    try:
+        form = form_of(webhook)
+    except ValueError as error:
+        raise RemoteProtocolError(carrier, "webhook", expected="a form", got=str(error)) from None
+    if form is None:
+        raise RemoteProtocolError(carrier, "webhook", expected="a form", got="another type")
+    return form
 
 
 def is_webhook_signed(webhook: Webhook, signature: str, secret: Secret) -> bool:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import orjson
 
 from relay.errors import LocalProtocolError
-from relay.providers.control import CallOrder, HttpReply, HttpRequest
+from relay.providers.control import (
+    CallOrder,
+    CallRefused,
+    CallUnclear,
+    CarrierBusy,
+    DialReply,
+    HttpReply,
+    HttpRequest,
+    Refusal,
+)
 from relay.providers.forms import FORM_TYPE, encode_form
+
+UUID: Final = re.compile("[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+"""The ids of most carriers' calls; may become part of a URL."""
 
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{1,14}")  # E.164
 _URL: Final = re.compile(r"https?://[!-~]+")  # printable ASCII: no CR, LF or space
+_MEDIA_URL: Final = re.compile(r"wss?://[!-~]+")
 _CODE: Final = re.compile(r"[0-9]{1,6}")  # shorter than any phone number
 _RETRY_AFTER: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
@@ -33,6 +46,35 @@ class RestAccount:
         """A form, sent to ``url``."""
         headers = {"Authorization": self._authorization, "Content-Type": FORM_TYPE}
         return HttpRequest("POST", url, headers, encode_form(fields).encode())
+
+    def post_json(self, url: str, values: Mapping[str, Any]) -> HttpRequest:
+        """A JSON object, sent to ``url``."""
+        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        return HttpRequest("POST", url, headers, orjson.dumps(values))
+
+    def delete(self, url: str) -> HttpRequest:
+        """A request to end what is at ``url``."""
+        return HttpRequest("DELETE", url, {"Authorization": self._authorization})
+
+
+def check_secrets(carrier: str, secrets: Mapping[str, str]) -> None:
+    """
+    Let through secrets, by the names of their fields, that are not empty.
+
+    Raises:
+        LocalProtocolError: one is.
+    """
+    for field, secret in secrets.items():
+        if not secret:
+            raise LocalProtocolError(carrier, field, expected="a secret", got="an empty one")
+
+
+def bearer_request(method: str, url: str, token: str, body: Mapping[str, Any] | None = None) -> HttpRequest:
+    """A request with a bearer token (RFC 6750); ``body`` is sent as JSON, in its order."""
+    headers = {"Authorization": f"Bearer {token}"}
+    if body is None:
+        return HttpRequest(method, url, headers)
+    return HttpRequest(method, url, {**headers, "Content-Type": "application/json"}, orjson.dumps(body))
 
 
 def check_number(carrier: str, field: str, number: str) -> None:
@@ -59,6 +101,19 @@ def check_url(carrier: str, field: str, url: str) -> None:
         raise LocalProtocolError(carrier, field, expected=expected, got=got)
 
 
+def check_media_url(carrier: str, url: str | None) -> str:
+    """
+    Let through a WebSocket URL of printable ASCII; the error does not show it, as it holds a token.
+
+    Raises:
+        LocalProtocolError: it is anything else, or there is none.
+    """
+    if url is None or not _MEDIA_URL.fullmatch(url):
+        got = "none" if url is None else f"{len(url)} other characters"
+        raise LocalProtocolError(carrier, "media_url", expected="a wss or ws URL of printable ASCII", got=got)
+    return url
+
+
 def check_order(carrier: str, order: CallOrder, *, ring_timeout_max_s: int) -> None:
     """
     Let through an order of which every part may go into a request.
@@ -77,6 +132,26 @@ def check_order(carrier: str, order: CallOrder, *, ring_timeout_max_s: int) -> N
         raise LocalProtocolError(carrier, "ring_timeout_s", expected=expected, got=got)
     if order.max_duration_s < 1:
         raise LocalProtocolError(carrier, "max_duration_s", expected="at least 1 s", got=f"{order.max_duration_s} s")
+
+
+def read_refusal(
+    reply: HttpReply, code: str, *, invalid: Collection[str] = (), busy: Collection[str] = ()
+) -> DialReply:
+    """
+    What an answer to a dial means that is no success. There is surely no call after a 4xx, and only then.
+
+    Args:
+        reply: the answer.
+        code: the carrier's own in it; it may be shown, so it is none of its texts, which quote phone numbers.
+        invalid: the codes of numbers that cannot be called.
+        busy: the codes of a carrier that may take the same dial later.
+    """
+    detail = f"HTTP {reply.status}, error {code}"
+    if not 400 <= reply.status < 500 or reply.status == 408:  # Request Timeout: who knows what of it was read
+        return CallUnclear(detail)
+    if reply.status == 429 or code in busy:
+        return CarrierBusy(retry_after_s(reply), detail)
+    return CallRefused(Refusal.INVALID_NUMBER if code in invalid else Refusal.REJECTED, code, detail)
 
 
 def reply_object(reply: HttpReply) -> Mapping[str, Any]:
@@ -98,3 +173,23 @@ def retry_after_s(reply: HttpReply) -> float | None:
     """When the reply says it is worth trying again; None if it does not, or names a date."""
     value = reply.headers.get("retry-after", "").strip()
     return float(value) if _RETRY_AFTER.fullmatch(value) else None
+
+
+def dial_failure(
+    reply: HttpReply, code: str, *, invalid_number: bool = False, busy_codes: Collection[str] = ()
+) -> DialReply:
+    """
+    What an answer that places no call means. There is surely no call after a 4xx, and only then.
+
+    Args:
+        reply: its status is not 2xx.
+        code: the carrier's own, or the status.
+        invalid_number: what is wrong is the number that was dialled.
+        busy_codes: codes that mean "not now", whatever their status.
+    """
+    detail = f"HTTP {reply.status}, error {code}"  # not the carrier's text, which quotes phone numbers
+    if not 400 <= reply.status < 500 or reply.status == 408:  # Request Timeout: who knows what of it was read
+        return CallUnclear(detail)
+    if reply.status == 429 or code in busy_codes:
+        return CarrierBusy(retry_after_s(reply), detail)
+    return CallRefused(Refusal.INVALID_NUMBER if invalid_number else Refusal.REJECTED, code, detail)

@@ -1,33 +1,19 @@
-"""What Twilio's callbacks say of a call: answer, progress and machine detection are forms with the same fields."""
+"""What Twilio's callbacks say of a call."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from relay.errors import RemoteProtocolError
-from relay.providers.control import AnsweredBy, CallReport, CallStatus
-from relay.providers.fields import shown
+from relay.providers.control import CallReport
 from relay.providers.forms import Form
-from relay.providers.rest import short_code
+from relay.providers.laml_report import STATUSES, LamlDialect, laml_report
+
+__all__ = ["CALL_ID", "CALL_ID_TEXT", "STATUSES", "TWILIO", "call_report"]
 
 CALL_ID: Final = re.compile("CA[0-9a-f]{32}")
 CALL_ID_TEXT: Final = "CA and 32 hexadecimal digits in lower case"
-
-STATUSES: Final = {
-    "queued": CallStatus.DIALING,
-    "initiated": CallStatus.DIALING,
-    "ringing": CallStatus.RINGING,
-    "in-progress": CallStatus.ANSWERED,
-    "completed": CallStatus.COMPLETED,
-    "busy": CallStatus.BUSY,
-    "no-answer": CallStatus.NO_ANSWER,
-    "failed": CallStatus.FAILED,
-    "canceled": CallStatus.CANCELED,
-}
-_FAILURES: Final = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
-_SIP_DECLINE: Final = "603"
-_PART_MAX_CHARS: Final = 32
+TWILIO: Final = LamlDialect("twilio", CALL_ID, CALL_ID_TEXT, sip_code_key="SipResponseCode")
 
 
 def call_report(form: Form) -> CallReport:
@@ -37,28 +23,4 @@ def call_report(form: Form) -> CallReport:
     Raises:
         RemoteProtocolError: it names no call.
     """
-    call_id = form.one("CallSid")
-    if not CALL_ID.fullmatch(call_id):
-        raise RemoteProtocolError("twilio", "CallSid", expected=CALL_ID_TEXT, got=shown(call_id))
-    status, code = STATUSES.get(form.one("CallStatus")), short_code(form.one("ErrorCode"))
-    if status in _FAILURES:
-        sip_code = short_code(form.one("SipResponseCode"))
-        # Twilio has no status for a phone that declines: it is "busy" or "failed".
-        status = CallStatus.REJECTED if sip_code == _SIP_DECLINE else status
-        code = code or sip_code
-    return CallReport(call_id, status, _event_id(call_id, form), _answered_by(form.one("AnsweredBy")), code)
-
-
-def _event_id(call_id: str, form: Form) -> str:
-    """Not from the I-Twilio-Idempotency-Token header, as that is not signed."""
-    says = (form.one(name)[:_PART_MAX_CHARS] for name in ("CallStatus", "SequenceNumber", "AnsweredBy"))
-    return "/".join((call_id, *says))
-
-
-def _answered_by(value: str) -> AnsweredBy | None:
-    if not value:
-        return None
-    if value == "human":
-        return AnsweredBy.HUMAN
-    is_machine = value == "fax" or value.startswith("machine")
-    return AnsweredBy.MACHINE if is_machine else AnsweredBy.UNKNOWN
+    return laml_report(TWILIO, form)

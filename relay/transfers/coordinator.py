@@ -260,13 +260,15 @@ class Coordinator:
         else:
             await self._orphans.take_report(transfer_id, provider, report)
 
-    async def answer(self, transfer_id: str, provider: str, *, stream: int, call_id: str) -> Grant | None:
-        """Take a verified answer webhook: what opens the call's ``stream``-th media stream, or None: hang up."""
+    async def answer(
+        self, transfer_id: str, provider: str, *, stream: int, call_id: str, placed_id: str = ""
+    ) -> Grant | None:
+        """Take a verified answer webhook: what opens the ``stream``-th media stream of the call, or None: hang up."""
         live = self._find(transfer_id, provider)
         if live is None:
             await self._orphans.end_call(transfer_id, provider, call_id)
             return None
-        token = await live.answered(stream, call_id)
+        token = await live.answered(stream, call_id, placed_id)
         return None if token is None else Grant(token, live.order.say if stream == 0 else None)
 
     async def admits(self, transfer_id: str, provider: str, token: str) -> bool:

@@ -85,6 +85,7 @@ class Asked:
 
     stream: int
     call_id: str
+    placed_id: str
     token: asyncio.Future[str | None] = field(compare=False)
 
     def reply(self, token: str | None) -> None:
@@ -112,6 +113,7 @@ class Course:
         order: what was asked for.
         bridge: the transfer's.
         phone: the transfer's.
+        opens_stream_at_dial: as ``ports.Carrier`` has it.
         ledger: where it is written.
         tokens: of its media streams.
         tell: takes news of its own, later.
@@ -126,6 +128,7 @@ class Course:
         bridge: Bridge,
         *,
         phone: PhoneLeg,
+        opens_stream_at_dial: bool,
         ledger: Ledger,
         tokens: MediaTokens,
         tell: Callable[[News], None],
@@ -136,6 +139,7 @@ class Course:
         self._order = order
         self._bridge = bridge
         self._phone = phone
+        self._opens_stream_at_dial = opens_stream_at_dial
         self._ledger = ledger
         self._tokens = tokens
         self._tell = tell
@@ -154,8 +158,13 @@ class Course:
             return None
         if not await self._ledger.write_first(Event.DIALED):
             return Close(Reason.INTERNAL_ERROR)
+        media_token = None
+        if self._opens_stream_at_dial:
+            media_token = await self._token_for_dial()
+            if media_token is None:
+                return Close(Reason.INTERNAL_ERROR)
         self._expect(self._order.ring_timeout_s, self._why_unanswered)
-        self._phone.dial()
+        self._phone.dial(media_token=media_token)
         return None
 
     async def take(self, news: News) -> Close | None:
@@ -181,6 +190,13 @@ class Course:
             self._deadline = None
 
     # The phone
+
+    async def _token_for_dial(self) -> str | None:
+        try:
+            return await self._tokens.mint(0, unanswered_s=self._order.ring_timeout_s)
+        except StoreUnavailable as error:
+            self._log.error("token_not_minted", detail=str(error))
+            return None
 
     async def _on_dialed(self, answer: DialAnswer) -> Close | None:
         if isinstance(answer, Refused):
@@ -216,7 +232,7 @@ class Course:
     async def _on_asked(self, asked: Asked) -> Close | None:
         token = None
         try:
-            self._phone.know(asked.call_id)
+            self._phone.know(asked.call_id, asked.placed_id)
             if asked.call_id == self._phone.call_id and self._may_stream(asked.stream):
                 await self._write_placed()
                 await self._answered("")
@@ -245,7 +261,7 @@ class Course:
 
     async def _write_placed(self) -> None:
         call_id = self._phone.call_id
-        if call_id is not None and self._ledger.transfer.provider_call_id is None:
+        if call_id is not None and self._ledger.transfer.provider_call_id != call_id:  # none yet, or the dial's
             await self._ledger.write(Event.PLACED, changes={"provider_call_id": call_id})
 
     def _may_stream(self, stream: int) -> bool:
@@ -277,13 +293,16 @@ class Course:
             case MediaLost():
                 self.has_media = False
                 await self._ledger.write(Event.MEDIA_LOST)
-                if self._is_phone_over:
+                if self._is_phone_over or self._opens_stream_at_dial:  # nobody brings another
                     return Close(Reason.MEDIA_LOST)
             case MediaBack():
                 await self._ledger.write(Event.MEDIA_BACK)
         return None
 
     async def _on_media(self, call_id: str) -> Close | None:
+        if self._opens_stream_at_dial and self._phone.call_id is None:  # it may be faster than what is signed
+            self._phone.know(call_id)
+            await self._write_placed()
         if call_id != self._phone.call_id:
             self._log.error("media_of_another_call", detail="expected the call of the signed webhook, got another")
             return Close(Reason.PROVIDER_ERROR)

@@ -55,6 +55,7 @@ class LiveTransfer:
         call_later: CallLater,
     ) -> None:
         self.order = order
+        self._opens_stream_at_dial = carrier.opens_stream_at_dial
         self._settings = settings
         self._call_later = call_later
         self._log = structlog.get_logger().bind(transfer_id=transfer.transfer_id)
@@ -122,12 +123,16 @@ class LiveTransfer:
         self.phone.dial_no_more()
         self._news.put_nowait(Close(reason))
 
-    async def answered(self, stream: int, call_id: str) -> str | None:
-        """The carrier asks where the media of ``call_id`` goes: a token for its stream, or None: hang up."""
+    async def answered(self, stream: int, call_id: str, placed_id: str = "") -> str | None:
+        """
+        The carrier asks where the media of ``call_id`` goes: a token for its stream, or None: hang up.
+
+        ``placed_id`` as in ``PhoneReport``.
+        """
         if self._is_closing:
-            self.phone.know(call_id)
+            self.phone.know(call_id, placed_id)
             return None
-        asked = Asked(stream, call_id, asyncio.get_running_loop().create_future())
+        asked = Asked(stream, call_id, placed_id, asyncio.get_running_loop().create_future())
         self._news.put_nowait(asked)
         return await asked.token
 
@@ -153,6 +158,7 @@ class LiveTransfer:
             self.order,
             bridge,
             phone=self.phone,
+            opens_stream_at_dial=self._opens_stream_at_dial,
             ledger=self._ledger,
             tokens=self._tokens,
             tell=self._news.put_nowait,
@@ -237,7 +243,7 @@ class LiveTransfer:
             news = self._news.get_nowait()
             if isinstance(news, Asked):
                 news.reply(None)
-                self.phone.know(news.call_id)
+                self.phone.know(news.call_id, news.placed_id)
             elif isinstance(news, PhoneReport):
                 self._see_late(news)
 

@@ -22,7 +22,7 @@ class MediaTokens:
         transfer_id: of the transfer.
         epoch: of its owner.
         key: secret, of this process.
-        ttl_s: from the answer webhook to the media stream's upgrade.
+        ttl_s: from the answer to the media stream's upgrade.
     """
 
     def __init__(self, store: TransferStore, transfer_id: str, *, epoch: int, key: bytes, ttl_s: float) -> None:
@@ -32,9 +32,13 @@ class MediaTokens:
         self._key = key
         self._ttl_s = ttl_s
 
-    async def mint(self, stream: int) -> str | None:
+    async def mint(self, stream: int, *, unanswered_s: float = 0.0) -> str | None:
         """
         The token of the ``stream``-th stream, counted from 0; None: the store knows better.
+
+        Args:
+            stream: which.
+            unanswered_s: how long the call may take to be answered.
 
         Raises:
             StoreUnavailable: it could not be stored, and opens nothing.
@@ -42,7 +46,11 @@ class MediaTokens:
         secret = hmac.digest(self._key, f"{self._transfer_id}/{stream}".encode(), "sha256")
         token = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
         answer = await self._store.mint(
-            self._transfer_id, epoch=self._epoch, stream=stream, token_sha256=digest(token), ttl_s=self._ttl_s
+            self._transfer_id,
+            epoch=self._epoch,
+            stream=stream,
+            token_sha256=digest(token),
+            ttl_s=self._ttl_s + unanswered_s,
         )
         return token if answer is Answer.OK else None
 

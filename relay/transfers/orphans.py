@@ -125,7 +125,8 @@ class Orphans:
     async def take_report(self, transfer_id: str, provider: str, report: PhoneReport) -> None:
         """A callback of a call whose transfer is not going on here."""
         if isinstance(report.news, PhoneEnded):
-            self._late.call_ended(provider, report.call_id)
+            for call_id in (report.call_id, report.placed_id):
+                self._late.call_ended(provider, call_id)
             await self._goes_on(transfer_id, provider)
         else:
             await self.end_call(transfer_id, provider, report.call_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -59,6 +60,10 @@ class PhoneLeg:
         self._log = log
         self._is_wanted = True
         self._is_sending = False
+        self._is_named = True
+        """``call_id``, if there is one, is the call's own; else what the dial's answer calls it until a report does."""
+        self._placed_id = ""
+        """What the dial's answer calls, or will call, the call whose own id is ``call_id``."""
         self._go_on = asyncio.Event()
         self._dialing: asyncio.Task[None] | None = None
         self._over: set[str] = set()
@@ -81,15 +86,16 @@ class PhoneLeg:
 
     @property
     def is_placing(self) -> bool:
-        """A call is wanted that may be there already, and whose id is not known."""
+        """A call is wanted that may be there already, and whose own id is not known."""
         is_unknown = self._is_sending or isinstance(self.answer, Unclear)
-        return self._is_wanted and self.call_id is None and is_unknown
+        return self._is_wanted and (not self._is_named or (self.call_id is None and is_unknown))
 
-    def dial(self) -> None:
-        """Dial, once ever."""
+    def dial(self, *, media_token: str | None = None) -> None:
+        """Dial, once ever; ``media_token``: opens its stream, where the dial says where that goes."""
         if self._dialing is not None:
             raise RuntimeError("PhoneLeg.dial: expected one dial, got a second")
         if self.may_dial:
+            self._order = replace(self._order, media_token=media_token)
             self._dialing = asyncio.create_task(self._dial())
 
     def dial_no_more(self) -> None:
@@ -97,11 +103,20 @@ class PhoneLeg:
         self.may_dial = False
         self._go_on.set()
 
-    def know(self, call_id: str) -> None:
-        """The carrier named a call of this dial. One that is not wanted any longer, or is one too many, is ended."""
+    def know(self, call_id: str, placed_id: str = "") -> None:
+        """
+        The carrier named a call of this dial. One that is not wanted any longer, or is one too many, is ended.
+
+        Args:
+            call_id: the call's own id.
+            placed_id: what the dial's answer calls it, where that is another.
+        """
+        if self.call_id != call_id == self._placed_id:
+            return
         if self.call_id is None:
-            self.call_id = call_id
-            self._go_on.set()
+            self._name(call_id, placed_id)
+        elif call_id != self.call_id and (placed_id == self.call_id or not (self._is_named or placed_id)):
+            self._rename(self.call_id, call_id)
         elif call_id != self.call_id:
             self._log.error("second_call", detail="expected one call of this dial, got another: it is hung up")
             self._end(call_id)
@@ -114,7 +129,7 @@ class PhoneLeg:
             self._over.add(report.call_id)
             if report.call_id in self._hang_ups:
                 self._hang_ups[report.call_id].call_ended()
-        self.know(report.call_id)
+        self.know(report.call_id, report.placed_id)
         return report.call_id == self.call_id
 
     async def hang_up(self) -> None:
@@ -138,6 +153,28 @@ class PhoneLeg:
         while self._hang_ups:
             await asyncio.wait([hang_up.task for hang_up in self._hang_ups.values()])
 
+    # Names
+
+    def _name(self, call_id: str, placed_id: str) -> None:
+        self.call_id = call_id
+        self._placed_id = placed_id
+        self._go_on.set()
+
+    def _rename(self, placed_id: str, call_id: str) -> None:
+        """The call's own id is known at last; nobody need go on asking to end it by the other."""
+        if placed_id in self._hang_ups:
+            self._hang_ups[placed_id].call_ended()
+        self._is_named = True
+        self._name(call_id, placed_id)
+
+    def _place(self, placed: Placed) -> None:
+        """The dial's answer names the call."""
+        if self.call_id is None:
+            self._is_named = placed.is_final
+        elif not placed.is_final and not self._placed_id:  # a report was faster, and has the call's own id
+            self._placed_id = placed.call_id
+        self.know(placed.call_id)
+
     # Dialling
 
     async def _dial(self) -> None:
@@ -146,7 +183,7 @@ class PhoneLeg:
             answer = await self._send()
             if not isinstance(answer, TryLater):
                 if isinstance(answer, Placed):
-                    self.know(answer.call_id)
+                    self._place(answer)
                 self._on_answer(answer)
                 return
             pause_s = max(answer.after_s or 0.0, REDIAL_S[min(tries, len(REDIAL_S) - 1)])

@@ -124,7 +124,8 @@ class Bridges(Protocol):
 class DialOrder:
     """
     One call to place. The carrier stops ringing a little before ``ring_timeout_s``, and ends a call a little after
-    ``max_duration_s``, when everybody else should have.
+    ``max_duration_s``, when everybody else should have. ``media_token`` opens its stream, where the dial says where
+    that goes.
     """
 
     transfer_id: str
@@ -133,13 +134,15 @@ class DialOrder:
     ring_timeout_s: float
     max_duration_s: float
     detect_machine: bool
+    media_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The carrier took the call."""
+    """The carrier took the call. ``is_final``: the id is the call's own; else that comes with a report."""
 
     call_id: str
+    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,14 @@ DialAnswer: TypeAlias = Placed | Refused | TryLater | Unclear
 
 class Carrier(Protocol):
     """One carrier's account. Nothing here raises for what the carrier or the network does."""
+
+    @property
+    def opens_stream_at_dial(self) -> bool:
+        """
+        Whether the dial says where the call's one stream goes, with ``DialOrder.media_token``.
+
+        Such a carrier asks for no stream when the call is answered, and for no other when this one breaks.
+        """
 
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, once, bounded."""
@@ -228,8 +239,12 @@ PhoneNews: TypeAlias = PhoneAlive | PhoneRang | PhoneAnswered | MachineDetected 
 
 @dataclass(frozen=True, slots=True)
 class PhoneReport:
-    """One verified callback. ``event_id`` is the same when it comes again; ``sequence`` counts, where carriers do."""
+    """
+    One verified callback. ``event_id`` is the same when it comes again; ``placed_id`` is what the dial's answer called
+    the call, where that is not its own id.
+    """
 
     call_id: str
     news: PhoneNews
     event_id: str
+    placed_id: str = ""

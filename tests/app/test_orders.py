@@ -11,6 +11,7 @@ from relay.app.problems import ApiProblem, ProblemKind
 from relay.app.room_urls import RoomPolicy
 from relay.errors import NumberRefused, RoomRefused
 from relay.transfers.record import Accept, TransferOrder
+from tests.app.made_up_control import MadeUpControl
 from tests.app.served import BILLING_NUMBER, ROOM, settings_with
 
 TOKEN = "room-t0ken"  # noqa: S105 - opens nothing
@@ -20,13 +21,13 @@ def request(**changes: Any) -> TransferRequest:
     return TransferRequest.model_validate({"room_url": ROOM, "destination": "billing", **changes})
 
 
-def resolve(settings: Any = None, /, **changes: Any) -> TransferOrder:
+def resolve(settings: Any = None, /, *, can_say: bool = True, **changes: Any) -> TransferOrder:
     configured = settings_with(**(settings or {}))
     orders = Orders(
         configured,
         numbers=NumberPolicy(configured.allowed_numbers),
         rooms=RoomPolicy(configured.daily_domains),
-        carriers=["twilio"],
+        carriers={"twilio": MadeUpControl(can_say=can_say)},
     )
     return orders.resolve(request(**changes))
 
@@ -162,11 +163,28 @@ def test_an_unknown_destination_is_answered_with_the_known_ones() -> None:
 
 def test_a_carrier_that_is_not_configured_is_refused() -> None:
     settings = settings_with()
-    orders = Orders(settings, numbers=NumberPolicy(()), rooms=RoomPolicy(settings.daily_domains), carriers=())
+    orders = Orders(settings, numbers=NumberPolicy(()), rooms=RoomPolicy(settings.daily_domains), carriers={})
     for asked in (request(), request(provider="twilio")):
         with pytest.raises(ApiProblem) as caught:
             orders.resolve(asked)
         assert "none is configured" in str(caught.value.detail)
+
+
+def test_of_several_carriers_somebody_must_say_which() -> None:
+    settings = settings_with(default_provider=None)
+    carriers = {"twilio": MadeUpControl(), "acme": MadeUpControl()}
+    orders = Orders(settings, numbers=NumberPolicy(()), rooms=RoomPolicy(settings.daily_domains), carriers=carriers)
+    with pytest.raises(ApiProblem, match="expected acme, twilio"):
+        orders.resolve(request())
+    assert orders.resolve(request(provider="twilio")).provider == "twilio"
+
+
+def test_a_destination_with_something_to_say_needs_a_carrier_that_can() -> None:
+    assert resolve(can_say=False).say is None
+    with pytest.raises(ApiProblem) as caught:
+        resolve(destination="sales", can_say=False)
+    assert caught.value.kind is ProblemKind.INVALID_REQUEST
+    assert [(fault.where, fault.name) for fault in caught.value.faults] == [("body", "provider")]
 
 
 def test_the_same_request_has_the_same_fingerprint_however_it_was_written() -> None:

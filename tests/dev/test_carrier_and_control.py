@@ -84,7 +84,8 @@ def test_a_call_is_found_and_hung_up(run_with_carrier: RunWithCarrier) -> None:
         await sent(control.dial(order_to(service)))
         (call,) = carrier.calls
         await call.until(lambda call: call.status == "ringing")
-        found = [control.read_find_calls(await sent(request)) for request in control.find_calls(order_to(service))]
+        order = order_to(service)
+        found = [control.read_find_calls(await sent(request), order) for request in control.find_calls(order)]
         assert [sid for page in found for sid in page or ()] == [call.sid]
         for _ in range(2):  # the second time it is over already
             assert control.read_hang_up(await sent(control.hang_up(call.sid)))

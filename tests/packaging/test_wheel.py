@@ -85,12 +85,8 @@ def test_wheel_has_the_extension_and_its_types_but_no_source(wheel: Path) -> Non
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"relay"}
 
 
-def test_wheel_has_the_conformance_suite_and_names_every_carrier(wheel: Path) -> None:
-    archive = zipfile.ZipFile(wheel)
-    assert "relay/conformance/__init__.py" in archive.namelist()
-    (entries,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("/entry_points.txt"))
-    expected = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["relay.providers"]
-    assert {f"{name} = {place}" for name, place in expected.items()} <= set(entries.splitlines())
+def test_wheel_has_the_conformance_suite(wheel: Path) -> None:
+    assert "relay/conformance/__init__.py" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_wheel_states_its_licence_and_python(wheel: Path) -> None:

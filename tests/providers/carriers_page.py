@@ -11,14 +11,13 @@ from pathlib import Path
 
 from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
-from relay.providers import exotel_report, jambonz_report
+from relay.providers import exotel_report, jambonz_report, plivo_report
 from relay.providers.base import Capabilities
-from relay.providers.control import CallRefused, CarrierControl, DialReply, HttpReply
+from relay.providers.control import CallRefused
 from relay.providers.twilio_report import STATUSES
-from tests.providers import exotel_requests, jambonz_requests
 from tests.providers.all_cases import CASES, MODULES
+from tests.providers.all_requests import MODULES as REQUESTS
 from tests.providers.twilio_cases import MESSAGES_TAKEN, REFUSED, STARTS_TAKEN, TWILIO
-from tests.providers.twilio_requests import DIAL_ANSWERS, control
 
 PAGE = Path(__file__).parents[2] / "docs/carriers.md"
 
@@ -80,10 +79,20 @@ def statuses(said_in: str, words: Mapping[str, str]) -> str:
     return table([said_in, "neutral"], rows)
 
 
-def dial_answers(made: CarrierControl, answers: Mapping[str, tuple[HttpReply, DialReply]]) -> str:
+def causes() -> str:
+    rows = [[", ".join(f"`{code}`" for code in codes), f"`{status}`"] for status, codes in plivo_report.CAUSES.items()]
+    names = [[f"`{name}`", f"`{status}`"] for name, status in plivo_report.CAUSE_NAMES.items()]
+    return table(["`HangupCauseCode`, or `HangupCause` without one", "neutral"], [*rows, *names])
+
+
+def statuses_of(carrier: str) -> str:
+    return table(["webhook", "neutral"], [[said, f"`{status}`"] for said, status in REQUESTS[carrier].STATUSES.items()])
+
+
+def dial_answers(carrier: str) -> str:
     """With each meaning as the code has it."""
-    rows = []
-    for what, (answer, meaning) in answers.items():
+    made, rows = REQUESTS[carrier].control(), []
+    for what, (answer, meaning) in REQUESTS[carrier].DIAL_ANSWERS.items():
         assert made.read_dial(answer) == meaning
         refused_as = f", `{meaning.refusal}`" if isinstance(meaning, CallRefused) else ""
         rows.append([what, f"`{type(meaning).__name__}`{refused_as}"])
@@ -100,13 +109,19 @@ TABLES: dict[str, Callable[[], str]] = {
     },
     "refused": refused,
     "statuses": partial(statuses, "`CallStatus`", STATUSES),
-    "dial answers": partial(dial_answers, control(), DIAL_ANSWERS),
+    "dial answers": partial(dial_answers, "twilio"),
+    "plivo statuses": partial(statuses, "`CallStatus`", plivo_report.STATUSES),
+    "plivo causes": causes,
     "exotel ends": partial(statuses, "`Status`", exotel_report.ENDS),
     "exotel events": partial(statuses, "`EventType`", exotel_report.EVENTS),
-    "exotel dial answers": partial(dial_answers, exotel_requests.control(), exotel_requests.DIAL_ANSWERS),
     "jambonz statuses": partial(statuses, "`call_status`", jambonz_report.STATUSES),
     "jambonz sip statuses": partial(statuses, "`sip_status`", jambonz_report.SIP_ENDS),
-    "jambonz dial answers": partial(dial_answers, jambonz_requests.control(), jambonz_requests.DIAL_ANSWERS),
+    **{
+        f"{carrier} statuses": partial(statuses_of, carrier)
+        for carrier, module in REQUESTS.items()
+        if hasattr(module, "STATUSES")
+    },
+    **{f"{carrier} dial answers": partial(dial_answers, carrier) for carrier in REQUESTS if carrier != "twilio"},
 }
 
 

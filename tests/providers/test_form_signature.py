@@ -8,8 +8,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
+from relay.errors import RemoteProtocolError
 from relay.providers.control import Webhook
-from relay.providers.form_signature import Secret, form_of, is_url_signed, is_webhook_signed, signed_text
+from relay.providers.form_signature import Secret, form_of, is_url_signed, is_webhook_signed, read_form, signed_text
 from relay.providers.forms import Form
 from tests.providers.twilio_requests import AUTH_TOKEN, FORM_TYPE, Fields, sdk_signature, webhook
 
@@ -167,6 +168,14 @@ def test_a_form_is_known_by_its_type(content_type: str) -> None:
 def test_t3_what_is_no_form_is_not_signed(body: bytes) -> None:
     headers = {"content-type": FORM_TYPE, "x-twilio-signature": sdk_signature(URL)}
     assert not is_signed(Webhook("POST", URL, headers, body))
+
+
+def test_a_form_that_is_read_is_one() -> None:
+    assert read_form("acme", webhook(URL, [("A", "1")])) == Form((("A", "1"),))
+    with pytest.raises(RemoteProtocolError, match=r"^acme webhook: expected a form, got another type$"):
+        read_form("acme", webhook(URL, [], content_type="text/plain"))
+    with pytest.raises(RemoteProtocolError, match=r"^acme webhook: expected a form, got form: expected '=' in every"):
+        read_form("acme", Webhook("POST", URL, {"content-type": FORM_TYPE}, b"A"))
 
 
 def test_the_key_is_not_in_the_repr() -> None:

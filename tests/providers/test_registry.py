@@ -1,12 +1,13 @@
-"""Adapters are found by their entry points, whoever brings them."""
+"""Relay's own adapters are found as they are, those of other packages by their entry points."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from relay.errors import LocalProtocolError
-from relay.providers.registry import GROUP, adapter_class, carrier_names
+from relay.providers.registry import GROUP, OWN, adapter_class, carrier_names
 from relay.providers.twilio import TwilioAdapter
 
 
@@ -25,17 +26,29 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_another_packages_carrier_is_found(site: Path) -> None:
-    install(site, "relay", "twilio = relay.providers.twilio:TwilioAdapter")
     install(site, "acme_relay", "acme = acme_relay:Adapter\nzenith = acme_relay:Adapter")
     (site / "acme_relay.py").write_text("class Adapter:\n    name = 'acme'\n")
-    assert carrier_names() == ["acme", "twilio", "zenith"]
+    assert carrier_names() == sorted([*OWN, "acme", "zenith"])
     assert adapter_class("acme")().name == "acme"
+
+
+def test_relays_own_are_found_without_being_installed_and_cannot_be_replaced(site: Path) -> None:
+    assert carrier_names() == sorted(OWN)
+    install(site, "acme_relay", "twilio = acme_relay:Adapter")
+    assert carrier_names() == sorted(OWN)
     assert adapter_class("twilio") is TwilioAdapter
 
 
+def test_no_control_side_is_loaded_with_an_adapter() -> None:
+    """A worker has no use for what a control side brings, such as cryptography."""
+    script = "import sys; from relay.providers.registry import *; [adapter_class(name) for name in OWN]"
+    script += "; print([name for name in sys.modules if 'control' in name or 'crypto' in name])"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
 def test_a_carrier_that_nobody_has_is_refused(site: Path) -> None:
-    install(site, "relay", "twilio = relay.providers.twilio:TwilioAdapter")
-    with pytest.raises(LocalProtocolError, match=r"^carrier 'acme': expected one package .* carriers twilio, got 0$"):
+    with pytest.raises(LocalProtocolError, match=r"^carrier 'acme': expected one package .* vonage, got 0$"):
         adapter_class("acme")
 
 

@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.errors import LocalProtocolError
-from relay.providers.control import HttpReply
+from relay.providers.control import CallRefused, CallUnclear, CarrierBusy, DialReply, HttpReply, Refusal
 from relay.providers.forms import parse_form
 from relay.providers.rest import (
+    UUID,
     RestAccount,
     check_number,
     check_order,
+    check_secrets,
     check_url,
+    read_refusal,
     reply_object,
     retry_after_s,
     short_code,
@@ -32,6 +35,46 @@ def test_requests_carry_the_account_and_do_not_show_it() -> None:
     assert post.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert repr(get) == "HttpRequest(method='GET')"
     assert "word" not in repr(account)
+
+
+def test_json_is_posted_and_deletions_have_no_body() -> None:
+    account = RestAccount("user", "password")
+    post, delete = account.post_json("https://x.example/b", {"to": "1", "n": 2}), account.delete("https://x.example/c/")
+    assert (post.method, post.url, post.body) == ("POST", "https://x.example/b", b'{"to":"1","n":2}')
+    assert post.headers["Content-Type"] == "application/json"
+    assert (delete.method, delete.url, delete.body) == ("DELETE", "https://x.example/c/", b"")
+    assert delete.headers == {"Authorization": post.headers["Authorization"]}
+
+
+@pytest.mark.parametrize("secrets", [{"a": ""}, {"b": "s3cr3t", "a": ""}])
+def test_t3_an_empty_secret_is_refused(secrets: dict[str, str]) -> None:
+    check_secrets("acme", {"b": "s3cr3t"})
+    with pytest.raises(LocalProtocolError, match=r"^acme a: expected a secret, got an empty one$"):
+        check_secrets("acme", secrets)
+
+
+@pytest.mark.parametrize("text", ["9834029e-58b6-11e1-b8b7-a5bd0e4e126f", "9834029E-58B6-11E1-B8B7-A5BD0E4E126F"])
+def test_t21_an_id_is_a_uuid_and_nothing_more(text: str) -> None:
+    assert UUID.fullmatch(text)
+    for other in ("", text[:-1], text + "0", text + "\n", text.replace("-", ""), "g" + text[1:], "../" + text):
+        assert not UUID.fullmatch(other)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "meaning"),
+    [
+        (400, "1", CallRefused(Refusal.REJECTED, "1", "HTTP 400, error 1")),
+        (400, "2", CallRefused(Refusal.INVALID_NUMBER, "2", "HTTP 400, error 2")),
+        (400, "3", CarrierBusy(4.0, "HTTP 400, error 3")),
+        (429, "2", CarrierBusy(4.0, "HTTP 429, error 2")),
+        (408, "2", CallUnclear("HTTP 408, error 2")),
+        (503, "2", CallUnclear("HTTP 503, error 2")),
+        (302, "2", CallUnclear("HTTP 302, error 2")),
+    ],
+)
+def test_f5_f7_only_a_4xx_says_that_there_is_no_call(status: int, code: str, meaning: DialReply) -> None:
+    answer = reply(status, {}, retry_after="4")
+    assert read_refusal(answer, code, invalid=("2",), busy=("3",)) == meaning
 
 
 @pytest.mark.parametrize("number", ["+14155550123", "+12", "+123456789012345"])

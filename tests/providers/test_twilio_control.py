@@ -165,7 +165,7 @@ REPLIES = st.builds(
 def test_no_reply_whatever_raises(answer: HttpReply) -> None:
     assert isinstance(typed().read_dial(answer), CallPlaced | CallRefused | CarrierBusy | CallUnclear)
     assert typed().read_hang_up(answer) in {True, False}
-    found = typed().read_find_calls(answer)
+    found = typed().read_find_calls(answer, call_order())
     assert found is None or all(each.startswith("CA") for each in found)
     assert all(isinstance(age_s, float) for age_s in control().read_ages(answer).values())
 
@@ -220,8 +220,8 @@ def test_of_a_list_of_calls_those_placed_over_rest_are_found() -> None:
     other, inbound = "CA" + "e" * 32, "CA" + "f" * 32
     directions = {CALL_ID: {"direction": "outbound-api"}, other: {}, inbound: {"direction": "inbound"}}
     calls = [{"sid": sid, **direction} for sid, direction in directions.items()]
-    assert typed().read_find_calls(reply(200, {"calls": calls})) == [CALL_ID, other]
-    assert typed().read_find_calls(reply(200, {"calls": []})) == []
+    assert typed().read_find_calls(reply(200, {"calls": calls}), call_order()) == [CALL_ID, other]
+    assert typed().read_find_calls(reply(200, {"calls": []}), call_order()) == []
 
 
 def test_f7_the_calls_of_a_list_are_as_old_as_twilio_says() -> None:
@@ -238,12 +238,12 @@ def test_f7_the_calls_of_a_list_are_as_old_as_twilio_says() -> None:
     [(500, {"calls": []}), (404, {}), (200, b""), (200, {}), (200, {"calls": {}}), (200, {"calls": [1]}), (200, [])],
 )
 def test_a_list_that_cannot_be_read_is_none(status: int, body: Any) -> None:
-    assert typed().read_find_calls(reply(status, body)) is None
+    assert typed().read_find_calls(reply(status, body), call_order()) is None
 
 
 @pytest.mark.parametrize("sid", [None, 1, "", "CA1", [CALL_ID]])
 def test_a_list_with_a_call_that_cannot_be_read_is_none(sid: Any) -> None:
-    assert typed().read_find_calls(reply(200, {"calls": [{"sid": CALL_ID}, {"sid": sid}]})) is None
+    assert typed().read_find_calls(reply(200, {"calls": [{"sid": CALL_ID}, {"sid": sid}]}), call_order()) is None
 
 
 # --- Callbacks that are none ---

@@ -12,6 +12,7 @@ import pytest
 from relay.providers.control import Webhook
 from relay.providers.forms import parse_form
 from relay.providers.twilio_control import TwilioControl
+from tests.providers.forgeries import with_a_byte_changed
 from tests.providers.twilio_requests import (
     AUTH_TOKEN,
     FORM_TYPE,
@@ -70,13 +71,6 @@ SIGNED: dict[str, tuple[Callable[[Webhook], bool], Webhook]] = {
     "json": (control().verify, signed_json()),
     "upgrade": (control().verify_upgrade, upgrade()),
 }
-
-
-def with_a_byte_changed(data: bytes, choose: random.Random) -> bytes:
-    place = choose.randrange(len(data))
-    return (
-        data[:place] + bytes([choose.choice([each for each in range(256) if each != data[place]])]) + data[place + 1 :]
-    )
 
 
 def mutated(original: Webhook, choose: random.Random) -> Webhook:

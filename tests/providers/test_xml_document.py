@@ -6,7 +6,15 @@ from xml.etree.ElementTree import Element, fromstring
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.providers.xml_document import XML_TYPE, add_element, xml_document, xml_text
+from relay.providers.xml_document import (
+    SAY_MAX_BYTES,
+    XML_TYPE,
+    add_element,
+    hang_up_document,
+    spoken_text,
+    xml_document,
+    xml_text,
+)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 
@@ -48,3 +56,18 @@ def test_elements_keep_their_order_and_depth() -> None:
     document = xml_document(root)
     assert document.content_type == XML_TYPE == "text/xml; charset=utf-8"
     assert document.body == "<?xml version='1.0' encoding='utf-8'?>\n<A><B><C /></B><D>é</D></A>".encode()
+
+
+@given(ANY_TEXT)
+@example("\x00 \n")
+@example("é" * 1000)
+def test_what_is_spoken_is_the_start_of_a_text_or_nothing(say: str) -> None:
+    said, text = spoken_text(say), xml_text(say)
+    assert text.startswith(said)
+    assert len(said.encode()) <= SAY_MAX_BYTES
+    assert bool(said) == bool(text.encode()[:SAY_MAX_BYTES].decode(errors="ignore").strip())
+    assert spoken_text(None) == ""
+
+
+def test_a_call_is_ended_by_one_word() -> None:
+    assert hang_up_document().body.endswith(b"<Response><Hangup /></Response>")

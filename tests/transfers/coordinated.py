@@ -85,14 +85,17 @@ class Case:
         return transfer_id
 
     async def report(
-        self, transfer_id: str, news: PhoneNews, *, call_id: str | None = None, event_id: str = ""
+        self, transfer_id: str, news: PhoneNews, *, call_id: str = "", event_id: str = "", placed_id: str = ""
     ) -> None:
-        report = PhoneReport(call_id or self.call_of(transfer_id), news, event_id or type(news).__name__)
+        call_id = call_id or self.call_of(transfer_id)
+        report = PhoneReport(call_id, news, event_id or type(news).__name__, placed_id)
         await self.coordinator.report(transfer_id, "twilio", report)
 
-    async def answer(self, transfer_id: str, stream: int = 0, *, call_id: str | None = None) -> Grant | None:
+    async def answer(
+        self, transfer_id: str, stream: int = 0, *, call_id: str = "", placed_id: str = ""
+    ) -> Grant | None:
         call_id = call_id or self.call_of(transfer_id)
-        return await self.coordinator.answer(transfer_id, "twilio", stream=stream, call_id=call_id)
+        return await self.coordinator.answer(transfer_id, "twilio", stream=stream, call_id=call_id, placed_id=placed_id)
 
     async def admits(self, transfer_id: str, grant: Grant | None) -> bool:
         return grant is not None and await self.coordinator.admits(transfer_id, "twilio", grant.token)

@@ -34,6 +34,8 @@ class SimulatedCarrier:
     """
 
     def __init__(self) -> None:
+        self.opens_stream_at_dial = False
+        """A test may set it before it asks for a transfer."""
         self.dials: list[DialOrder] = []
         self.hang_ups: list[str] = []
         self.sought: list[float | None] = []

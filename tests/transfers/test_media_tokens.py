@@ -36,6 +36,16 @@ async def test_a_token_opens_one_stream_once(open_store: OpenStore) -> None:
         assert [await tokens.consume(token) for _ in range(3)] == [True, False, False]
 
 
+async def test_a_token_that_is_made_before_the_call_is_answered_lives_for_longer(open_store: OpenStore) -> None:
+    async with open_store() as store:
+        transfer = await stored_in(store, State.DIALING)
+        tokens = MediaTokens(store, transfer.transfer_id, epoch=1, key=KEY, ttl_s=30.0)
+        seconds, _ = await raw(store, "TIME")
+        assert await tokens.mint(0, unanswered_s=45.0) is not None
+        until_ms = await raw(store, "HGET", key_of(store, transfer.transfer_id), "token_until_ms")
+        assert 75 <= int(until_ms) / 1000 - int(seconds) < 80
+
+
 async def test_a_webhook_that_comes_again_gets_the_same_token(open_store: OpenStore) -> None:
     async with open_store() as store:
         tokens = await tokens_in(store)

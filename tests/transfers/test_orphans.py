@@ -11,6 +11,7 @@ import pytest
 from relay.transfers.late_calls import LateCalls
 from relay.transfers.leases import LEASE_S
 from relay.transfers.orphans import LOOK_AGAIN_S, Orphans
+from relay.transfers.phone_leg import ASK_AGAIN_S
 from relay.transfers.ports import DialOrder, PhoneAlive, PhoneEnded, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
@@ -161,6 +162,20 @@ async def test_another_carriers_callback_does_not_touch_the_transfer(open_store:
         await case.orphans.take_report(case.transfer_id, "plivo", ALIVE)
         assert (await case.stored()).state is State.RINGING
         assert case.carrier.hang_ups == []
+
+
+async def test_a_call_that_ends_by_its_own_id_is_not_asked_for_any_longer_by_the_one_on_record(
+    open_store: OpenStore,
+) -> None:
+    async with orphan_in(open_store, State.JOINED) as case:
+        case.carrier.failing_hang_ups = 100
+        ending = case.late.end("twilio", "request:1", transfer_id=case.transfer_id)
+        assert ending is not None
+        await case.clock.until_pause(ASK_AGAIN_S[0])
+        report = PhoneReport("CA1", PhoneEnded(Reason.AGENT_HUNG_UP), "ended", "request:1")
+        await case.orphans.take_report(case.transfer_id, "twilio", report)
+        await ending
+        assert case.carrier.hang_ups == ["request:1"]
 
 
 async def test_a_call_of_no_transfer_is_hung_up(open_store: OpenStore) -> None:

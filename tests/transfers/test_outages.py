@@ -88,6 +88,23 @@ async def test_f24_a_call_id_learnt_while_the_store_is_down_is_written_once(serv
         assert (await case.log_of(transfer_id)).count(Event.PLACED) == 1
 
 
+async def test_a_transfer_whose_streams_token_could_not_be_stored_is_not_dialled(server: RedisServer) -> None:
+    """The store dies between the dial's entry and the token that the dial must have."""
+    async with coordinated(server.url) as case:
+
+        def kill(transfer: Transfer) -> None:
+            if transfer.state is State.DIALING:
+                server.kill()
+
+        case.at_change = kill
+        case.carrier.opens_stream_at_dial = True
+        transfer_id = (await case.request()).transfer.transfer_id
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.INTERNAL_ERROR)
+        assert (case.carrier.dials, case.logged("token_not_minted")) == ([], 1)
+        await come_back(case, server)
+        await case.stored_end(transfer_id)
+
+
 @pytest.mark.long
 async def test_f25_a_store_that_only_hangs_keeps_no_phone_and_gets_every_event_once(server: RedisServer) -> None:
     """It does take what it was sent, but only after it was given up, and sent again."""

@@ -1,0 +1,236 @@
+"""What relay does about each call of an Asterisk: tells the coordinator, and opens, joins and ends its media."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from relay.app.carrier_urls import CarrierUrls
+from relay.app.carriers import phone_reports
+from relay.providers.asterisk_control import AsteriskControl
+from relay.providers.asterisk_events import (
+    AriEvent,
+    Channels,
+    MediaGone,
+    MediaReady,
+    PhoneChanged,
+    PhoneGone,
+    PhoneReady,
+    Replaced,
+    is_up,
+    read_channels,
+    read_empty_bridges,
+    state_report,
+)
+from relay.providers.control import CallReport, CallStatus, HttpReply, HttpRequest
+from relay.transfers.coordinator import Coordinator
+from relay.transfers.record import TRANSFER_ID
+
+STREAMS_MAX: Final = 999
+"""A stream that breaks so often is no call any longer."""
+
+
+class Ask(Protocol):
+    """Sends one request to Asterisk; None: it was not answered."""
+
+    async def __call__(self, operation: str, request: HttpRequest) -> HttpReply | None:
+        """``operation`` is for metrics."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call that is being dialled, or that Asterisk has."""
+
+    is_there: bool = False
+    """Asterisk has said so, and not that it is over."""
+    was_answered: bool = False
+    streams: int = 0
+    has_media: bool = False
+    """Asterisk has been asked for its media's channel, and has not said that it is gone."""
+    is_joined: bool = False
+    """Phone and media have been put into one bridge."""
+
+
+class AriCalls:
+    """
+    The calls of one Asterisk, by the ids of their transfers.
+
+    What happens to one call is done about in the order in which it happened; a call that takes its time delays no
+    other.
+
+    Args:
+        control: makes the requests.
+        ask: sends them.
+        urls: what media streams are known by.
+        coordinator: whose calls they are.
+    """
+
+    def __init__(self, control: AsteriskControl, ask: Ask, urls: CarrierUrls, coordinator: Coordinator) -> None:
+        self._control = control
+        self._ask = ask
+        self._urls = urls
+        self._coordinator = coordinator
+        self._calls: dict[str, _Call] = {}
+        self._turns: dict[str, asyncio.Task[None]] = {}
+        self._log = structlog.get_logger()
+
+    def dialling(self, call_id: str) -> None:
+        """A call is dialled: it may have rung, and be over, before the dial is answered with ``dialled``."""
+        self._calls.setdefault(call_id, _Call())
+
+    def dialled(self, call_id: str, *, is_there: bool) -> None:
+        """The dial was answered: whether Asterisk says that it has the call, or had."""
+        call = self._calls.get(call_id)
+        if call is not None and is_there:
+            call.is_there = True
+        elif call is not None and not call.is_there:
+            del self._calls[call_id]
+
+    def take(self, event: AriEvent) -> None:
+        """Begin to do what an event asks for; those of calls that are not relay's are passed over."""
+        match event:
+            case PhoneChanged(report):
+                self._in_turn(report.call_id, partial(self._on_changed, report))
+            case PhoneReady(call_id):
+                self._in_turn(call_id, partial(self._on_ready, call_id))
+            case PhoneGone(call_id):
+                self._in_turn(call_id, partial(self._on_gone, event))
+            case MediaReady(call_id):
+                self._in_turn(call_id, partial(self._on_media, call_id))
+            case MediaGone(call_id):
+                self._in_turn(call_id, partial(self._on_media_gone, call_id))
+            case Replaced():  # it is of no call
+                pass
+
+    async def catch_up(self) -> bool:
+        """
+        Ask what has happened while nobody listened; False: Asterisk did not say.
+
+        A call that is not there any longer is over; one that has been answered is given its media. What was left of
+        calls that are no more, by a relay that is no more, is ended.
+        """
+        before = {call_id: call for call_id, call in self._calls.items() if call.is_there}
+        had_media = {call_id for call_id, call in before.items() if call.has_media and call_id not in self._turns}
+        bridges = await self._ask("list_bridges", self._control.list_bridges())
+        channels = await self._ask("list_channels", self._control.list_channels())
+        empty = None if bridges is None else read_empty_bridges(bridges)
+        there = None if channels is None else read_channels(channels)
+        if empty is None or there is None:
+            return False
+        for call_id, call in before.items():
+            self._see(call_id, call, there, had_media=call_id in had_media)
+        left = {call_id for call_id in empty | there.media if TRANSFER_ID.fullmatch(call_id)}
+        for call_id in left - there.phones.keys() - before.keys():
+            self._in_turn(call_id, partial(self._end_media, call_id))
+        return True
+
+    async def close(self) -> None:
+        """Do nothing any longer."""
+        turns = list(self._turns.values())
+        for turn in turns:
+            turn.cancel()
+        await asyncio.gather(*turns, return_exceptions=True)
+
+    def _see(self, call_id: str, call: _Call, there: Channels, *, had_media: bool) -> None:
+        """Take what the list of all channels says of a call as what was not heard of it."""
+        state = there.phones.get(call_id)
+        if state is None:
+            self.take(PhoneGone(call_id, "", 0))
+            return
+        self.take(PhoneChanged(state_report(call_id, state)))
+        if call_id not in there.media and had_media:
+            self.take(MediaGone(call_id))
+        elif call_id in there.media and not call.is_joined:
+            self.take(MediaReady(call_id))
+        elif is_up(state):
+            self.take(PhoneReady(call_id))
+
+    def _in_turn(self, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
+        """Do it when all is done that was begun for this call before."""
+        if TRANSFER_ID.fullmatch(call_id):
+            turn = asyncio.create_task(self._after(self._turns.get(call_id), call_id, do))
+            self._turns[call_id] = turn
+            turn.add_done_callback(lambda _: self._forget(call_id, turn))
+
+    def _forget(self, call_id: str, turn: asyncio.Task[None]) -> None:
+        if self._turns.get(call_id) is turn:  # else another waits for it
+            del self._turns[call_id]
+
+    async def _after(self, before: asyncio.Task[None] | None, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            await do()
+        except Exception:  # noqa: BLE001 - a defect in what is done for one call is no other's
+            self._log.exception("ari_call_broke", transfer_id=call_id)
+
+    async def _on_changed(self, report: CallReport) -> None:
+        call = self._there(report.call_id)
+        call.was_answered = call.was_answered or report.status is CallStatus.ANSWERED
+        await self._report(report)
+
+    async def _on_ready(self, call_id: str) -> None:
+        call = self._there(call_id)
+        call.was_answered = True
+        if not call.has_media:  # else it is heard of twice: as it happens, and from a list
+            await self._open_media(call_id, call)
+
+    def _there(self, call_id: str) -> _Call:
+        call = self._calls.setdefault(call_id, _Call())
+        call.is_there = True
+        return call
+
+    async def _on_media(self, call_id: str) -> None:
+        call = self._calls.get(call_id)
+        if call is not None and not call.is_joined:
+            call.is_joined = await self._do(call_id, "join_media", self._control.join_media(call_id))
+
+    async def _on_media_gone(self, call_id: str) -> None:
+        """It broke, or could not be opened, or the transfer has ended: the coordinator knows."""
+        call = self._calls.get(call_id)
+        if call is not None and call.has_media:
+            call.has_media = call.is_joined = False
+            await self._open_media(call_id, call)
+
+    async def _on_gone(self, event: PhoneGone) -> None:
+        call = self._calls.pop(event.call_id, _Call())
+        await self._report(event.report(was_answered=call.was_answered))
+        if call.streams:
+            await self._end_media(event.call_id)
+
+    async def _open_media(self, call_id: str, call: _Call) -> None:
+        """Ask for the next stream as a carrier's webhook does; a call that nobody wants any longer is hung up."""
+        stream, call.streams = call.streams, call.streams + 1
+        grant = None
+        if stream <= STREAMS_MAX:
+            grant = await self._coordinator.answer(call_id, self._control.name, stream=stream, call_id=call_id)
+        if grant is None:
+            await self._ask("hang_up", self._control.hang_up(call_id))
+            return
+        call.has_media = True
+        media_url = self._urls.media(self._control.name, call_id, grant.token)
+        bridge, media = self._control.open_media(call_id, media_url)
+        await self._ask("open_bridge", bridge)  # there may be one: joining it shows whether there is
+        await self._do(call_id, "open_media", media)
+
+    async def _end_media(self, call_id: str) -> None:
+        for request in self._control.end_media(call_id):
+            await self._ask("end_media", request)
+
+    async def _do(self, call_id: str, operation: str, request: HttpRequest) -> bool:
+        """Send what a call cannot do without, and say whether it is done; else the transfer's deadlines end it."""
+        reply = await self._ask(operation, request)
+        is_done = reply is not None and 200 <= reply.status < 300
+        if not is_done:
+            status = None if reply is None else reply.status
+            self._log.error("ari_refused", transfer_id=call_id, operation=operation, status=status)
+        return is_done
+
+    async def _report(self, report: CallReport) -> None:
+        for said in phone_reports(report):
+            await self._coordinator.report(report.call_id, self._control.name, said)
