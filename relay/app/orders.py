@@ -160,6 +160,9 @@ class Orders:
         provider = self._provider(request, entry)
         if entry is not None and entry.say is not None and not self._carriers[provider].can_say:
             raise _invalid("provider", f"expected a carrier that can speak: {request.destination} has something to say")
+        accept = request.accept or (entry.accept if entry is not None else Accept.NONE)
+        if accept is Accept.DETECTION and not self._carriers[provider].can_detect:
+            raise _invalid("accept", f"expected another: {provider} does not find out who picks up")
         settings = self._settings
         return TransferOrder(
             room_url=request.room_url,
@@ -169,7 +172,7 @@ class Orders:
             to_masked=mask_number(to),
             from_number=request.from_number or (entry and entry.from_number) or self._from(provider),
             destination=request.destination,
-            accept=request.accept or (entry.accept if entry is not None else Accept.NONE),
+            accept=accept,
             say=entry.say if entry is not None else None,
             customer_id=request.customer_id,
             bot_id=request.bot_id,

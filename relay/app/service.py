@@ -259,6 +259,7 @@ async def _assemble(
     for carrier in carriers.values():
         if isinstance(carrier, AriAccount):
             await stack.enter_async_context(carrier.listening(coordinator))
+            _watch_asterisk(metrics, carrier)
     metrics.watch("relay_transfers_live", "Transfers that hold a bridge", lambda: coordinator.live_count)
     metrics.watch("relay_store_available", "Whether the store answers", lambda: store.is_available)
     metrics.watch("relay_log_lines_lost", "Lines of the service's own log that were not taken", lambda: LogLines.lost)
@@ -274,6 +275,10 @@ async def _assemble(
         admission=admission,
         bridging=bridges,
     )
+
+
+def _watch_asterisk(metrics: Metrics, carrier: AriAccount) -> None:
+    metrics.watch("relay_asterisk_heard", "Whether Asterisk's events are heard", lambda: carrier.is_heard)
 
 
 def _coordinator_settings(settings: Settings) -> CoordinatorSettings:

@@ -14,6 +14,7 @@ from relay.app.settings_forms import host_of, is_loopback, or_list
 from relay.app.settings_model import Settings
 from relay.app.settings_problems import Names, env_name
 from relay.errors import LocalProtocolError, Problem
+from relay.transfers.record import Accept
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,19 @@ def _several_carriers(given: Given) -> Iterator[Problem]:
         )
 
 
-def _said_by_nobody(given: Given) -> Iterator[Problem]:
+def _what_the_carrier_cannot_do(given: Given) -> Iterator[Problem]:
     for name, destination in given.settings.destinations.items():
         account = ACCOUNTS[destination.provider] if destination.provider is not None else given.default_account
-        if destination.say is not None and account is not None and not account.kind.can_say:
+        if account is None:
+            continue
+        if destination.accept is Accept.DETECTION and not account.kind.can_detect:
+            yield Problem(
+                given.names.of("destinations", name, "accept"),
+                expected=f"none or press_1: {account.title} does not find out who picks up",
+                got="detection",
+                fix="write press_1, or have another carrier dial",
+            )
+        if destination.say is not None and not account.kind.can_say:
             yield Problem(
                 given.names.of("destinations", name, "say"),
                 expected=f"nothing: {account.title} speaks no text before the call's audio",
@@ -232,7 +242,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _out_of_the_carriers_reach,
     _provider_without_an_account,
     _several_carriers,
-    _said_by_nobody,
+    _what_the_carrier_cannot_do,
     _no_room,
     _daily_key_alone,
     _nothing_to_dial,

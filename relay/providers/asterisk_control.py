@@ -70,6 +70,7 @@ class AsteriskControl:
     opens_stream: Literal["answer", "dial"] = "answer"
     """Nobody asks for a document, but the stream is opened when the phone is answered, and again after it broke."""
     can_say = False
+    can_detect = False
 
     def __init__(
         self,
@@ -151,7 +152,11 @@ class AsteriskControl:
         """The request for the order's own call: it cannot be another's."""
         return [self._get(f"channels/{self._call_of(order)}")]
 
-    def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
+    def read_find_calls(
+        self,
+        reply: HttpReply,
+        order: CallOrder,  # noqa: ARG002 - it was asked for by its id
+    ) -> Sequence[str] | None:
         """The call's id, if there is one."""
         if _is_missing(reply):
             return []
@@ -173,7 +178,14 @@ class AsteriskControl:
         """There is none to read: see ``verify``."""
         raise RemoteProtocolError(self.name, "webhook", expected="none", got="one")
 
-    def stream_document(self, media_url: str, *, then_url: str | None, say: str | None = None) -> Document:  # noqa: ARG002
+    def stream_document(
+        self,
+        media_url: str,  # noqa: ARG002
+        *,
+        then_url: str | None,  # noqa: ARG002
+        say: str | None = None,  # noqa: ARG002
+        call_id: str = "",  # noqa: ARG002
+    ) -> Document:
         """There are no documents: see ``open_media``."""
         self._no_document()
 

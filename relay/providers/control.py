@@ -183,6 +183,8 @@ class CarrierControl(Protocol):
     """
     can_say: bool
     """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
+    can_detect: bool
+    """Whether it can be asked to find out if a machine picks up: ``CallOrder.detection_url``."""
 
     def dial(self, order: CallOrder) -> HttpRequest:
         """

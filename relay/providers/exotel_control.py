@@ -68,6 +68,7 @@ class ExotelControl:
     name = "exotel"
     opens_stream: Literal["answer", "dial"] = "dial"
     can_say = False
+    can_detect = False
 
     def __init__(
         self,
@@ -146,7 +147,7 @@ class ExotelControl:
         check_order(self.name, order, ring_timeout_max_s=_RING_TIMEOUT_MAX_S)
         return ()
 
-    def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:  # noqa: ARG002 - it is never asked for
+    def read_find_calls(self, reply: HttpReply, order: CallOrder) -> Sequence[str] | None:  # noqa: ARG002 - never asked for
         """None: as none is asked for."""
         return None
 
@@ -163,7 +164,14 @@ class ExotelControl:
         """What a verified status callback says: see ``CarrierControl.read_report``."""
         return call_report(webhook)
 
-    def stream_document(self, media_url: str, *, then_url: str | None, say: str | None = None) -> Document:  # noqa: ARG002 - there is no document
+    def stream_document(
+        self,
+        media_url: str,  # noqa: ARG002 - there is no document
+        *,
+        then_url: str | None,  # noqa: ARG002
+        say: str | None = None,  # noqa: ARG002
+        call_id: str = "",  # noqa: ARG002
+    ) -> Document:
         """
         There is none: the stream's URL is in the dial.
 

@@ -73,6 +73,7 @@ class JambonzControl:
     name = "jambonz"
     opens_stream: Literal["answer", "dial"] = "answer"
     can_say = True
+    can_detect = True
 
     def __init__(
         self,
@@ -163,7 +164,11 @@ class JambonzControl:
         query = encode_form([("direction", "outbound"), ("from", order.from_number), ("to", order.to)])
         return [self._get(f"{self._calls_url}?{query}")]
 
-    def read_find_calls(self, reply: HttpReply) -> Sequence[str] | None:
+    def read_find_calls(
+        self,
+        reply: HttpReply,
+        order: CallOrder,  # noqa: ARG002 - the list was asked for by its numbers
+    ) -> Sequence[str] | None:
         """The ids of the list's calls that go on; None, too, if it was not kept to one pair of numbers."""
         try:
             calls = orjson.loads(reply.body)
@@ -199,7 +204,14 @@ class JambonzControl:
         """What a verified hook says: see ``CarrierControl.read_report``."""
         return call_report(webhook)
 
-    def stream_document(self, media_url: str, *, then_url: str | None, say: str | None = None) -> Document:
+    def stream_document(
+        self,
+        media_url: str,
+        *,
+        then_url: str | None,
+        say: str | None = None,
+        call_id: str = "",  # noqa: ARG002 - its stream names its call
+    ) -> Document:
         """The verbs that stream the call to ``media_url``; ``say`` is cut at ``SAY_MAX_BYTES``."""
         verbs: list[dict[str, Any]] = []
         # A text that begins with "<speak>" is SSML, which may play files.

@@ -53,6 +53,7 @@ class LamlControl:
 
     opens_stream: Literal["answer", "dial"] = "answer"
     can_say = True
+    can_detect = True
 
     def __init__(self, account: RestAccount, calls_url: str) -> None:
         self._account = account

@@ -60,6 +60,7 @@ class PlivoControl:
     name = "plivo"
     opens_stream: Literal["answer", "dial"] = "answer"
     can_say = True
+    can_detect = True
 
     def __init__(self, *, auth_id: str, auth_token: str, api_url: str = "https://api.plivo.com") -> None:
         if not _AUTH_ID.fullmatch(auth_id):

@@ -84,6 +84,7 @@ class TelnyxControl:
     name = "telnyx"
     opens_stream: Literal["answer", "dial"] = "dial"
     can_say = False
+    can_detect = True
 
     def __init__(
         self,

@@ -73,6 +73,7 @@ class VonageControl:
     name = "vonage"
     opens_stream: Literal["answer", "dial"] = "answer"
     can_say = True
+    can_detect = True
 
     def __init__(
         self,

@@ -33,9 +33,12 @@ class MadeUpControl:
 
     name = "twilio"
 
-    def __init__(self, opens_stream: Literal["answer", "dial"] = "answer", *, can_say: bool = True) -> None:
+    def __init__(
+        self, opens_stream: Literal["answer", "dial"] = "answer", *, can_say: bool = True, can_detect: bool = True
+    ) -> None:
         self.opens_stream: Literal["answer", "dial"] = opens_stream
         self.can_say = can_say
+        self.can_detect = can_detect
         self.webhooks: list[Webhook] = []
         self.upgrades: list[Webhook] = []
         self.orders: list[CallOrder] = []

@@ -21,13 +21,13 @@ def request(**changes: Any) -> TransferRequest:
     return TransferRequest.model_validate({"room_url": ROOM, "destination": "billing", **changes})
 
 
-def resolve(settings: Any = None, /, *, can_say: bool = True, **changes: Any) -> TransferOrder:
+def resolve(settings: Any = None, /, *, control: MadeUpControl | None = None, **changes: Any) -> TransferOrder:
     configured = settings_with(**(settings or {}))
     orders = Orders(
         configured,
         numbers=NumberPolicy(configured.allowed_numbers),
         rooms=RoomPolicy(configured.daily_domains),
-        carriers={"twilio": MadeUpControl(can_say=can_say)},
+        carriers={"twilio": control or MadeUpControl()},
     )
     return orders.resolve(request(**changes))
 
@@ -180,11 +180,20 @@ def test_of_several_carriers_somebody_must_say_which() -> None:
 
 
 def test_a_destination_with_something_to_say_needs_a_carrier_that_can() -> None:
-    assert resolve(can_say=False).say is None
+    silent = MadeUpControl(can_say=False)
+    assert resolve(control=silent).say is None
     with pytest.raises(ApiProblem) as caught:
-        resolve(destination="sales", can_say=False)
+        resolve(control=silent, destination="sales")
     assert caught.value.kind is ProblemKind.INVALID_REQUEST
     assert [(fault.where, fault.name) for fault in caught.value.faults] == [("body", "provider")]
+
+
+def test_who_is_to_be_detected_needs_a_carrier_that_does() -> None:
+    blind = MadeUpControl(can_detect=False)
+    assert resolve(control=blind, accept="press_1").accept is Accept.PRESS_1
+    with pytest.raises(ApiProblem) as caught:
+        resolve(control=blind, accept="detection")
+    assert [(fault.where, fault.name) for fault in caught.value.faults] == [("body", "accept")]
 
 
 def test_the_same_request_has_the_same_fingerprint_however_it_was_written() -> None:

@@ -136,7 +136,7 @@ def test_f7_no_answer_raises_and_none_quotes_its_text(status: int, body: bytes) 
     if not 200 <= status < 300:
         assert not isinstance(answer, CallPlaced)
     typed().read_hang_up(HttpReply(status, {}, body))
-    typed().read_find_calls(HttpReply(status, {}, body))
+    typed().read_find_calls(HttpReply(status, {}, body), call_order())
 
 
 # --- Its own call ---
@@ -144,15 +144,15 @@ def test_f7_no_answer_raises_and_none_quotes_its_text(status: int, body: bytes) 
 
 def test_f7_a_lost_answer_is_asked_for_by_the_call_s_own_id() -> None:
     assert typed().find_calls(call_order()) == [HttpRequest("GET", f"{ARI_URL}/channels/{CALL_ID}", BASIC)]
-    assert typed().read_find_calls(reply(200, channel(state="Ringing"))) == [CALL_ID]
-    assert typed().read_find_calls(missing()) == []
+    assert typed().read_find_calls(reply(200, channel(state="Ringing")), call_order()) == [CALL_ID]
+    assert typed().read_find_calls(missing(), call_order()) == []
 
 
 @pytest.mark.parametrize(
     "answer", [reply(404, b"<html>"), reply(500, {"message": "?"}), reply(200, {}), reply(200, []), reply(401, {})]
 )
 def test_f7_any_other_answer_says_nothing_of_the_call(answer: HttpReply) -> None:
-    assert typed().read_find_calls(answer) is None
+    assert typed().read_find_calls(answer, call_order()) is None
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_no_reply_whatever_raises(status: int, body: Any, after: str) -> None:
     answer = reply(status, body, retry_after=after)
     assert isinstance(typed().read_dial(answer), CallPlaced | CallRefused | CarrierBusy | CallUnclear)
     assert typed().read_hang_up(answer) in {True, False}
-    assert typed().read_find_calls(answer) is None
+    assert typed().read_find_calls(answer, call_order()) is None
 
 
 # --- Hanging up: it can only be asked whether the call is over ---

@@ -137,7 +137,7 @@ def test_no_reply_whatever_raises(status: int, body: Any, after: str) -> None:
     assert isinstance(made, CallPlaced | CallRefused | CarrierBusy | CallUnclear)
     assert "msg" not in repr(made)
     assert typed().read_hang_up(answer) in {True, False}
-    found = typed().read_find_calls(answer)
+    found = typed().read_find_calls(answer, call_order())
     assert found is None or all(len(each) == 36 for each in found)
 
 
@@ -217,27 +217,29 @@ def test_of_a_list_of_calls_those_that_go_on_are_found() -> None:
     ]
     calls = [{"call_sid": CALL_ID[:-1] + str(index), "call_status": each} for index, each in enumerate(said)]
     others = [{"call_sid": "x"}, {"call_sid": "x", "call_status": "ringing", "direction": "inbound"}]
-    assert typed().read_find_calls(reply(200, [*calls, *others])) == [CALL_ID[:-1] + str(index) for index in range(6)]
-    assert typed().read_find_calls(reply(200, [])) == []
+    assert typed().read_find_calls(reply(200, [*calls, *others]), call_order()) == [
+        CALL_ID[:-1] + str(index) for index in range(6)
+    ]
+    assert typed().read_find_calls(reply(200, []), call_order()) == []
 
 
 def test_a_list_with_calls_of_other_numbers_is_none_as_it_was_not_asked_for() -> None:
     ours = {"call_sid": CALL_ID, "call_status": "ringing", "direction": "outbound", "from": FROM, "to": TO}
-    assert typed().read_find_calls(reply(200, [ours, {**ours, "call_status": "failed"}])) == [CALL_ID]
+    assert typed().read_find_calls(reply(200, [ours, {**ours, "call_status": "failed"}]), call_order()) == [CALL_ID]
     for other in ({**ours, "to": "+14155550199"}, {**ours, "from": ["+1"]}, {}):
-        assert typed().read_find_calls(reply(200, [ours, other])) is None
+        assert typed().read_find_calls(reply(200, [ours, other]), call_order()) is None
 
 
 @pytest.mark.parametrize(
     ("status", "body"), [(500, []), (404, []), (200, b""), (200, {}), (200, [1]), (200, {"data": []}), (202, [])]
 )
 def test_a_list_that_cannot_be_read_is_none(status: int, body: Any) -> None:
-    assert typed().read_find_calls(reply(status, body)) is None
+    assert typed().read_find_calls(reply(status, body), call_order()) is None
 
 
 @pytest.mark.parametrize("call_id", [None, 1, "", "1", [CALL_ID]])
 def test_a_list_with_a_call_that_cannot_be_read_is_none(call_id: Any) -> None:
-    assert typed().read_find_calls(reply(200, [{"call_sid": call_id, "call_status": "ringing"}])) is None
+    assert typed().read_find_calls(reply(200, [{"call_sid": call_id, "call_status": "ringing"}]), call_order()) is None
 
 
 # --- Hooks ---
