@@ -111,14 +111,11 @@ def test_wideband_is_asked_for_in_the_streams_url(rate_hz: int, media_url: str, 
 
 
 @pytest.mark.parametrize(
-    "media_url",
-    [None, "", "https://relay.example.com/", "wss://", "wss://a@b/", "wss://a/\r\n", "wss://é/", "wss://a b"],
+    "media_url", [None, "", "https://relay.example.com/", "wss://", "wss://a/\r\n", "wss://é/", "wss://a b"]
 )
 def test_t21_a_media_url_that_is_none_is_refused_and_not_shown(media_url: str | None) -> None:
-    got = len(media_url or "")
-    with pytest.raises(
-        LocalProtocolError, match=f"^exotel media_url: expected a ws or wss URL.*, got {got} other char"
-    ):
+    got = "none" if media_url is None else f"{len(media_url)} other characters"
+    with pytest.raises(LocalProtocolError, match=f"^exotel media_url: expected a wss or ws URL .*, got {got}$"):
         typed().dial(call_order(media_url=media_url))
 
 
@@ -256,7 +253,7 @@ def test_what_has_no_answer_webhook_has_no_documents() -> None:
     ("option", "value"),
     [
         *(("account_sid", value) for value in ("", "a/b", "a b", "é", "a" * 65, "a\n")),
-        *(("api_key", ""), ("api_token", ""), ("stream_password", "")),
+        *(("api_key", ""), ("api_token", "")),
         *(("api_url", "api.exotel.com"), ("sample_rate_hz", 48000), ("sample_rate_hz", 0)),
     ],
 )
