@@ -33,6 +33,8 @@ from relay.transfers.record import TRANSFER_ID
 
 STREAMS_MAX: Final = 999
 """A stream that breaks so often is no call any longer."""
+REOPEN_S: Final = 0.5
+"""The pause after media that could not be opened; media that broke are opened again at once."""
 
 
 class Ask(Protocol):
@@ -53,7 +55,9 @@ class _Call:
     has_media: bool = False
     """Asterisk has been asked for its media's channel, and has not said that it is gone."""
     is_joined: bool = False
-    """Phone and media have been put into one bridge."""
+    """Its media are in its bridge."""
+    is_bridged: bool = False
+    """Its phone is."""
 
 
 class AriCalls:
@@ -188,12 +192,16 @@ class AriCalls:
     async def _on_media(self, call_id: str) -> None:
         call = self._calls.get(call_id)
         if call is not None and not call.is_joined:
-            call.is_joined = await self._do(call_id, "join_media", self._control.join_media(call_id))
+            join = self._control.join_media(call_id, is_first=not call.is_bridged)
+            call.is_joined = await self._do(call_id, "join_media", join)
+            call.is_bridged = call.is_bridged or call.is_joined
 
     async def _on_media_gone(self, call_id: str) -> None:
         """It broke, or could not be opened, or the transfer has ended: the coordinator knows."""
         call = self._calls.get(call_id)
         if call is not None and call.has_media:
+            if not call.is_joined:
+                await asyncio.sleep(REOPEN_S)
             call.has_media = call.is_joined = False
             await self._open_media(call_id, call)
 

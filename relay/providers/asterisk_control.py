@@ -238,10 +238,11 @@ class AsteriskControl:
         ]
         return self._post("bridges", bridge), self._post("channels/externalMedia", media)
 
-    def join_media(self, call_id: str) -> HttpRequest:
-        """The request that lets the phone and the call's media hear each other."""
-        both = f"{self._checked(call_id)},{call_id}{MEDIA_CHANNEL_SUFFIX}"
-        return self._post(f"bridges/{call_id}{BRIDGE_SUFFIX}/addChannel", [("channel", both)])
+    def join_media(self, call_id: str, *, is_first: bool) -> HttpRequest:
+        """The request that lets the phone and the call's media hear each other; the first also moves the phone."""
+        media = self._checked(call_id) + MEDIA_CHANNEL_SUFFIX
+        channels = f"{call_id},{media}" if is_first else media
+        return self._post(f"bridges/{call_id}{BRIDGE_SUFFIX}/addChannel", [("channel", channels)])
 
     def end_media(self, call_id: str) -> tuple[HttpRequest, HttpRequest]:
         """The requests that end what ``open_media`` has made; a bridge does not end by itself."""

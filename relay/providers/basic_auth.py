@@ -28,12 +28,12 @@ class BasicCredentials:
 
     Args:
         user: without a colon.
-        password: of characters that mean nothing in a URL; None: one that is made now, for this process only.
+        password: of characters that mean nothing in a URL; without one, it is made now, for this process only.
     """
 
     def __init__(self, user: str, password: str | None = None) -> None:
         self.user = user
-        self.password = secrets.token_urlsafe(32) if password is None else password
+        self.password = password or secrets.token_urlsafe(32)
 
     def in_url(self, url: str) -> str:
         """The URL of a WebSocket with them in it, for who makes a header of what is there."""

@@ -19,21 +19,26 @@ from relay.providers.basic_auth import BasicCredentials
 from relay.providers.control import (
     CallOrder,
     CallPlaced,
-    CallRefused,
     CallReport,
     CallUnclear,
-    CarrierBusy,
     DialReply,
     Document,
     HttpReply,
     HttpRequest,
-    Refusal,
     Webhook,
 )
 from relay.providers.exotel import ExotelAdapter
 from relay.providers.exotel_report import CALL_ID, CALL_ID_TEXT, ENDS, call_report, reply_value
 from relay.providers.fields import shown
-from relay.providers.rest import RestAccount, check_order, check_url, retry_after_s, short_code
+from relay.providers.rest import (
+    RestAccount,
+    check_media_url,
+    check_order,
+    check_secrets,
+    check_url,
+    read_refusal,
+    short_code,
+)
 
 RATES_HZ: Final = (8000, 16000, 24000)
 TIME_LIMIT_MAX_S: Final = 14_400
@@ -41,7 +46,6 @@ STREAM_URL_MAX_CHARS: Final = 599
 """Of the stream's URL with the credentials in it: "under 600 characters"."""
 
 _ACCOUNT_SID: Final = re.compile("[0-9A-Za-z_-]{1,64}")
-_MEDIA_URL: Final = re.compile(r"wss?://[!-?A-~]+")  # printable ASCII without "@": there are no credentials in it yet
 _INDIAN: Final = re.compile(r"\+91([1-9][0-9]{9})")
 _RING_TIMEOUT_MAX_S: Final = 600
 _STREAM_USER: Final = "relay"
@@ -83,9 +87,7 @@ class ExotelControl:
         if not _ACCOUNT_SID.fullmatch(account_sid):
             expected = "up to 64 letters, digits, _ and -"
             raise LocalProtocolError(self.name, "account_sid", expected=expected, got=shown(account_sid))
-        for field, secret in {"api_key": api_key, "api_token": api_token, "stream_password": stream_password}.items():
-            if secret is not None and not secret:
-                raise LocalProtocolError(self.name, field, expected="a secret", got="an empty one")
+        check_secrets(self.name, {"api_key": api_key, "api_token": api_token})
         if sample_rate_hz not in RATES_HZ:
             expected = " or ".join(map(str, RATES_HZ))
             raise LocalProtocolError(self.name, "sample_rate_hz", expected=expected, got=str(sample_rate_hz))
@@ -106,7 +108,7 @@ class ExotelControl:
         fields = [
             ("From", order.to),  # who is called first, and here alone
             ("CallerId", _local(order.from_number)),
-            ("StreamUrl", self._stream_url(order.media_url or "")),
+            ("StreamUrl", self._stream_url(order.media_url)),
             ("StreamType", "bidirectional"),
             ("StatusCallback", f"{order.status_url}/{self._proof(order.status_url)}"),
             ("StatusCallbackEvents[0]", "terminal"),
@@ -124,13 +126,7 @@ class ExotelControl:
             if CALL_ID.fullmatch(call_id):
                 return CallPlaced(call_id)
             return CallUnclear(f"HTTP {reply.status} without a call's id")
-        code = _code(reply)
-        detail = f"HTTP {reply.status}, error {code}"  # not its message, which may quote phone numbers
-        if not 400 <= reply.status < 500 or reply.status == 408:
-            return CallUnclear(detail)
-        if reply.status == 429:
-            return CarrierBusy(retry_after_s(reply), detail)
-        return CallRefused(Refusal.REJECTED, code, detail)
+        return read_refusal(reply, _code(reply))
 
     def hang_up(self, call_id: str) -> HttpRequest:
         """The request for the call's details: Exotel has none that ends a call. Closing its media does."""
@@ -193,12 +189,8 @@ class ExotelControl:
         """An adapter for one new stream."""
         return ExotelAdapter()
 
-    def _stream_url(self, media_url: str) -> str:
-        if not _MEDIA_URL.fullmatch(media_url):
-            expected = "a ws or wss URL of printable ASCII without credentials"
-            got = f"{len(media_url)} other characters"
-            raise LocalProtocolError(self.name, "media_url", expected=expected, got=got)
-        url = self._credentials.in_url(media_url)
+    def _stream_url(self, media_url: str | None) -> str:
+        url = self._credentials.in_url(check_media_url(self.name, media_url))
         if self._sample_rate_hz != RATES_HZ[0]:
             url += f"{'&' if '?' in url else '?'}sample-rate={self._sample_rate_hz}"
         if len(url) > STREAM_URL_MAX_CHARS:

@@ -20,22 +20,19 @@ from relay.providers.basic_auth import BasicCredentials
 from relay.providers.control import (
     CallOrder,
     CallPlaced,
-    CallRefused,
     CallReport,
     CallUnclear,
-    CarrierBusy,
     DialReply,
     Document,
     HttpReply,
     HttpRequest,
-    Refusal,
     Webhook,
 )
 from relay.providers.fields import shown
 from relay.providers.forms import encode_form
 from relay.providers.jambonz import JambonzAdapter
 from relay.providers.jambonz_report import ALIVE, CALL_ID, CALL_ID_TEXT, ENDS, call_report
-from relay.providers.rest import check_order, check_url, reply_object, retry_after_s
+from relay.providers.rest import bearer_request, check_order, check_secrets, check_url, read_refusal, reply_object
 from relay.providers.xml_document import xml_text
 
 SIGNATURE_MAX_AGE_S: Final = 300
@@ -47,7 +44,7 @@ _API_KEY: Final = re.compile("[!-~]+")
 _SIGNED_AT: Final = re.compile("[0-9]{1,12}")
 _RING_TIMEOUT_MAX_S: Final = 600
 _STREAM_USER: Final = "relay"
-_NO_FEATURE_SERVER: Final = 480  # SIP's "Temporarily Unavailable": nothing has been tried
+_BUSY: Final = frozenset({"480"})  # no feature server, by SIP's "Temporarily Unavailable": nothing has been tried
 _NO_CALL: Final = b"Not Found"  # as Express says it; the 404 of a proxy, or of a wrong base_url, is a page
 
 
@@ -94,14 +91,12 @@ class JambonzControl:
         if not _API_KEY.fullmatch(api_key):
             expected, got = "printable ASCII without spaces", f"{len(api_key)} other characters"
             raise LocalProtocolError(self.name, "api_key", expected=expected, got=got)
-        for field, secret in {"webhook_secret": webhook_secret, "stream_password": stream_password}.items():
-            if secret is not None and not secret:
-                raise LocalProtocolError(self.name, field, expected="a secret", got="an empty one")
+        check_secrets(self.name, {"webhook_secret": webhook_secret})
         if sample_rate_hz not in RATES_HZ:
             expected = " or ".join(map(str, RATES_HZ))
             raise LocalProtocolError(self.name, "sample_rate_hz", expected=expected, got=str(sample_rate_hz))
         self._calls_url = f"{base_url.rstrip('/')}/v1/Accounts/{account_sid}/Calls"
-        self._authorization = f"Bearer {api_key}"
+        self._api_key = api_key
         self._secret = webhook_secret.encode()
         self._sample_rate_hz = sample_rate_hz
         self._speech = {
@@ -136,12 +131,7 @@ class JambonzControl:
             if isinstance(call_id, str) and CALL_ID.fullmatch(call_id):
                 return CallPlaced(call_id)
             return CallUnclear(f"HTTP {reply.status} without a call's id")
-        detail = f"HTTP {reply.status}"  # not its message, which quotes phone numbers
-        if not 400 <= reply.status < 500 or reply.status == 408:
-            return CallUnclear(detail)
-        if reply.status in (429, _NO_FEATURE_SERVER):
-            return CarrierBusy(retry_after_s(reply), detail)
-        return CallRefused(Refusal.REJECTED, str(reply.status), detail)
+        return read_refusal(reply, str(reply.status), busy=_BUSY)  # it has no codes of its own
 
     def hang_up(self, call_id: str) -> HttpRequest:
         """The request that ends a call that was answered. A DELETE would end nothing: it forgets the call."""
@@ -164,21 +154,15 @@ class JambonzControl:
         query = encode_form([("direction", "outbound"), ("from", order.from_number), ("to", order.to)])
         return [self._get(f"{self._calls_url}?{query}")]
 
-    def read_find_calls(
-        self,
-        reply: HttpReply,
-        order: CallOrder,  # noqa: ARG002 - the list was asked for by its numbers
-    ) -> Sequence[str] | None:
-        """The ids of the list's calls that go on; None, too, if it was not kept to one pair of numbers."""
+    def read_find_calls(self, reply: HttpReply, order: CallOrder) -> Sequence[str] | None:
+        """The ids of the list's calls that go on; older releases list every call of the account, whoever it is to."""
         try:
             calls = orjson.loads(reply.body)
         except orjson.JSONDecodeError:
             return None
         if reply.status != 200 or not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
             return None
-        if len({(str(call.get("from")), str(call.get("to"))) for call in calls}) > 1:  # strangers' calls are in it
-            return None
-        ids = [call.get("call_sid", "") for call in calls if _goes_on(call)]
+        ids = [call.get("call_sid", "") for call in calls if _may_be(call, order)]
         return ids if all(isinstance(each, str) and CALL_ID.fullmatch(each) for each in ids) else None
 
     def verify(self, webhook: Webhook) -> bool:
@@ -248,16 +232,17 @@ class JambonzControl:
         return f"{self._calls_url}/{call_id}"
 
     def _get(self, url: str) -> HttpRequest:
-        return HttpRequest("GET", url, {"Authorization": self._authorization})
+        return bearer_request("GET", url, self._api_key)
 
-    def _send(self, method: str, url: str, body: Any) -> HttpRequest:
-        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
-        return HttpRequest(method, url, headers, orjson.dumps(body))
+    def _send(self, method: str, url: str, body: Mapping[str, Any]) -> HttpRequest:
+        return bearer_request(method, url, self._api_key, body)
 
 
-def _goes_on(call: Mapping[str, Any]) -> bool:
-    """Of a call of a list: whether it does, and was placed over REST."""
-    return str(call.get("call_status")) in ALIVE and call.get("direction", "outbound") == "outbound"
+def _may_be(call: Mapping[str, Any], order: CallOrder) -> bool:
+    """Whether a call of a list goes on, and is between the order's numbers, with the plus or without."""
+    asked = {"from": order.from_number, "to": order.to, "direction": "outbound"}
+    is_like = all(str(call.get(name, value)).lstrip("+") == value.lstrip("+") for name, value in asked.items())
+    return is_like and str(call.get("call_status")) in ALIVE
 
 
 def _document(verbs: Sequence[Any]) -> Document:

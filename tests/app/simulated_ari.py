@@ -248,6 +248,7 @@ class SimulatedAri:
         channels = request.query["channel"].split(",")
         if any(self.channels.get(each) != "Up" for each in channels):
             return web.json_response({"message": "Channel not in Stasis application"}, status=422)
+        assert not set(channels) & set(members)
         members += channels
         self._changes.changed()
         return web.Response(status=204)

@@ -146,7 +146,21 @@ def test_f14_media_that_breaks_is_opened_again_with_another_token(store_url: str
     run_case(scenario, store_url)
 
 
-def test_media_that_never_connects_ends_as_the_transfer_s_deadline_says(store_url: str) -> None:
+def test_media_that_cannot_connect_are_tried_again(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.media_fails = True
+        call_id = await case.dialled()
+        await case.ari.answer(call_id)
+        await case.ari.until_asked("POST", "channels/externalMedia", count=2)
+        case.ari.media_fails = False
+        both = [call_id, f"{call_id}-media"]
+        await case.ari.until(lambda ari: ari.bridges == {f"{call_id}-bridge": both})
+        assert await case.coordinator.admits(call_id, "asterisk", case.token(call_id))
+
+    run_case(scenario, store_url)
+
+
+def test_media_that_are_refused_leave_the_end_to_the_transfer_s_deadline(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         case.ari.statuses["channels/externalMedia"] = 500
         call_id = await case.dialled()

@@ -50,7 +50,7 @@ def control(**changes: str) -> AsteriskControl:
 
 def call_order(**changes: Any) -> CallOrder:
     site = f"https://relay.example.com/carriers/asterisk/{CALL_ID}"
-    given = {
+    given: dict[str, Any] = {
         "to": TO,
         "from_number": FROM,
         "answer_url": f"{site}/answer/0",

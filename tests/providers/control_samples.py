@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 from relay.providers.control import HttpReply
+from tests.providers.forgeries import with_a_byte_changed
 from tests.providers.samples import SAMPLES
 
 
@@ -27,12 +28,6 @@ def reply(status: int, body: Any = None, **headers: str) -> HttpReply:
 def recorded_reply(exchange: Any) -> HttpReply:
     response = exchange["response"]
     return reply(response["status"], response.get("body", b""))
-
-
-def with_a_byte_changed(data: bytes, choose: random.Random) -> bytes:
-    place = choose.randrange(len(data))
-    other = choose.choice([each for each in range(256) if each != data[place]])
-    return data[:place] + bytes([other]) + data[place + 1 :]
 
 
 def with_a_char_changed(text: str, choose: random.Random) -> str:

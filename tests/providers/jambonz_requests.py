@@ -58,20 +58,23 @@ def error(status: int) -> HttpReply:
 
 
 def rejected(status: int) -> CallRefused:
-    return CallRefused(Refusal.REJECTED, str(status), f"HTTP {status}")
+    return CallRefused(Refusal.REJECTED, str(status), f"HTTP {status}, error {status}")
 
 
 DIAL_ANSWERS: dict[str, tuple[HttpReply, DialReply]] = {
     "2xx with a call's id": (recorded_reply(EXCHANGES["dial"]), CallPlaced(CALL_ID)),
     "2xx without one": (reply(201, {}), CallUnclear("HTTP 201 without a call's id")),
-    "480, no feature server": (reply(480, {"msg": "no available feature servers"}), CarrierBusy(None, "HTTP 480")),
-    "429": (reply(429, retry_after="2"), CarrierBusy(2.0, "HTTP 429")),
+    "480, no feature server": (
+        reply(480, {"msg": "none available"}),
+        CarrierBusy(None, "HTTP 480, error 480"),
+    ),
+    "429": (reply(429, retry_after="2"), CarrierBusy(2.0, "HTTP 429, error 429")),
     "400, a field is missing or wrong": (error(400), rejected(400)),
     "401 and 403, wrong key or account": (error(403), rejected(403)),
     "any other 4xx": (reply(404, b"<html>"), rejected(404)),
-    "408": (reply(408), CallUnclear("HTTP 408")),
-    "3xx": (reply(307), CallUnclear("HTTP 307")),
-    "5xx": (error(500), CallUnclear("HTTP 500")),
+    "408": (reply(408), CallUnclear("HTTP 408, error 408")),
+    "3xx": (reply(307), CallUnclear("HTTP 307, error 307")),
+    "5xx": (error(500), CallUnclear("HTTP 500, error 500")),
 }
 """What jambonz may answer to a dial, and what is made of it; docs/carriers.md shows it."""
 

@@ -1,6 +1,7 @@
 """Asterisk's control side: the recorded exchanges, and whatever else may be asked of it or answered to it."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -172,8 +173,8 @@ def test_a_call_is_over_when_asterisk_says_so(answer: HttpReply, *, is_over: boo
 
 @pytest.mark.parametrize("call_id", ["", "1767225601.7", "a/b", "a?b", "a\r\n", "-media", f"{CALL_ID}-media", "x" * 65])
 def test_nothing_but_a_call_s_id_becomes_part_of_a_url(call_id: str) -> None:
-    ask: list[Any] = [control().hang_up, control().end_media, control().join_media]
-    for asking in [*ask, lambda each: control().open_media(each, MEDIA_URL)]:
+    join, opened = partial(control().join_media, is_first=True), partial(control().open_media, media_url=MEDIA_URL)
+    for asking in (control().hang_up, control().end_media, join, opened):
         with pytest.raises(LocalProtocolError, match=r"^asterisk call_id: expected 1 to 64 letters"):
             asking(call_id)
 
@@ -185,7 +186,9 @@ def test_phone_and_media_are_put_into_one_bridge_and_taken_apart() -> None:
     bridge, _ = control().open_media(CALL_ID, MEDIA_URL)
     assert bridge == HttpRequest("POST", f"{ARI_URL}/bridges?type=mixing&bridgeId={BRIDGE_ID}", BASIC)
     join = f"{ARI_URL}/bridges/{BRIDGE_ID}/addChannel?channel={CALL_ID}%2C{MEDIA_ID}"
-    assert control().join_media(CALL_ID) == HttpRequest("POST", join, BASIC)
+    assert control().join_media(CALL_ID, is_first=True) == HttpRequest("POST", join, BASIC)
+    again = f"{ARI_URL}/bridges/{BRIDGE_ID}/addChannel?channel={MEDIA_ID}"
+    assert control().join_media(CALL_ID, is_first=False) == HttpRequest("POST", again, BASIC)
     assert control().end_media(CALL_ID) == (
         HttpRequest("DELETE", f"{ARI_URL}/channels/{MEDIA_ID}", BASIC),
         HttpRequest("DELETE", f"{ARI_URL}/bridges/{BRIDGE_ID}", BASIC),
@@ -304,7 +307,7 @@ def test_t12_no_secret_is_in_any_repr() -> None:
         control().dial(call_order()),
         control().events(),
         *control().open_media(CALL_ID, MEDIA_URL),
-        control().join_media(CALL_ID),
+        control().join_media(CALL_ID, is_first=True),
     ]
     shown = repr([control(), *requests])
     for secret in (ACCOUNT["ari_password"], ACCOUNT["media_password"], BASIC["Authorization"], TOKEN, TO, FROM):

@@ -181,7 +181,7 @@ def test_the_list_of_bridges_says_which_of_ours_have_nobody_in_them() -> None:
         {"id": "holding", "channels": []},
         {"id": f"{other}-bridge"},
     ]
-    assert read_empty_bridges(reply(200, listed)) == {CALL_ID}
+    assert read_empty_bridges(reply(200, listed)) == frozenset({CALL_ID})
 
 
 @pytest.mark.parametrize(

@@ -111,14 +111,11 @@ def test_wideband_is_asked_for_in_the_streams_url(rate_hz: int, media_url: str, 
 
 
 @pytest.mark.parametrize(
-    "media_url",
-    [None, "", "https://relay.example.com/", "wss://", "wss://a@b/", "wss://a/\r\n", "wss://é/", "wss://a b"],
+    "media_url", [None, "", "https://relay.example.com/", "wss://", "wss://a/\r\n", "wss://é/", "wss://a b"]
 )
 def test_t21_a_media_url_that_is_none_is_refused_and_not_shown(media_url: str | None) -> None:
-    got = len(media_url or "")
-    with pytest.raises(
-        LocalProtocolError, match=f"^exotel media_url: expected a ws or wss URL.*, got {got} other char"
-    ):
+    got = "none" if media_url is None else f"{len(media_url)} other characters"
+    with pytest.raises(LocalProtocolError, match=f"^exotel media_url: expected a wss or ws URL .*, got {got}$"):
         typed().dial(call_order(media_url=media_url))
 
 
@@ -204,11 +201,14 @@ def test_to_hang_up_is_to_ask_for_the_calls_details() -> None:
     assert not isinstance(typed(), HangsUpInSteps)
 
 
+NO_ENDS: list[Any] = ["queued", "ringing", "in-progress", "", "Completed", None, []]
+
+
 @pytest.mark.parametrize(
     ("answer", "over"),
     [
         *((details(200, status), True) for status in ("completed", "busy", "no-answer", "failed", "canceled")),
-        *((details(200, status), False) for status in ("queued", "ringing", "in-progress", "", "Completed", None, [])),
+        *((details(200, status), False) for status in NO_ENDS),
         (xml_call(call_status="completed"), True),
         (xml_call(call_status="in-progress"), False),
         (details(404, "completed"), False),
@@ -253,7 +253,7 @@ def test_what_has_no_answer_webhook_has_no_documents() -> None:
     ("option", "value"),
     [
         *(("account_sid", value) for value in ("", "a/b", "a b", "é", "a" * 65, "a\n")),
-        *(("api_key", ""), ("api_token", ""), ("stream_password", "")),
+        *(("api_key", ""), ("api_token", "")),
         *(("api_url", "api.exotel.com"), ("sample_rate_hz", 48000), ("sample_rate_hz", 0)),
     ],
 )

@@ -159,18 +159,23 @@ def test_types_may_be_written_in_any_case_and_with_parameters() -> None:
 # --- What REST answers ---
 
 
+NO_VALUES: list[Any] = [
+    *({"Call": {"Sid": value}} for value in (None, True, 1.5, [], {})),
+    *({}, {"Call": None}, {"Sid": "x"}, [], b"", b"x", b"\xff"),
+    *(b"<Sid>x</Sid>", b"<Call></Call><Sid>x</Sid>", b"<", b"<Call>", b"<call>"),
+]
+
+
 @pytest.mark.parametrize(
     ("body", "value"),
     [
         ({"Call": {"Sid": "x"}}, "x"),
         ({"call": {"sid": "x"}}, "x"),
         ({"Call": {"Sid": 1}}, "1"),
-        *(({"Call": {"Sid": value}}, "") for value in (None, True, 1.5, [], {})),
-        *((value, "") for value in ({}, {"Call": None}, {"Sid": "x"}, [], b"", b"x", b"\xff")),
         (b"<Call><Sid>x</Sid></Call>", "x"),
         (b"\n<?xml version='1.0'?><TwilioResponse><Call><A>y</A>\n<Sid> x </Sid></Call></TwilioResponse>", "x"),
         (b"<Call><Sid>\xff</Sid></Call>", "\ufffd"),
-        *((value, "") for value in (b"<Sid>x</Sid>", b"<Call></Call><Sid>x</Sid>", b"<", b"<Call>", b"<call>")),
+        *((body, "") for body in NO_VALUES),
     ],
 )
 def test_a_value_of_an_answer_is_read_in_json_and_xml(body: Any, value: str) -> None:

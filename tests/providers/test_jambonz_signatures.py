@@ -9,7 +9,8 @@ import pytest
 
 from relay.providers.control import Webhook
 from relay.providers.jambonz_control import SIGNATURE_MAX_AGE_S
-from tests.providers.control_samples import with_a_byte_changed, with_a_char_changed
+from tests.providers.control_samples import with_a_char_changed
+from tests.providers.forgeries import with_a_byte_changed
 from tests.providers.jambonz_requests import (
     DETECTION,
     MEDIA_URL,
