@@ -13,7 +13,7 @@ from tests.app.test_bridging import ended_with
 from tests.app.valkey import running_valkey, url_of
 
 READY_WITHIN_S = 2.0
-READY_PARTS = dict.fromkeys(("store", "open", "loop", "cpu", "memory", "descriptors", "workers", "rooms"), True)
+READY_PARTS = dict.fromkeys(("store", "open", "loop", "cpu", "memory", "tasks", "descriptors", "workers", "rooms"), True)
 
 
 def test_a_service_that_can_take_requests_is_ready(run_served: RunServed) -> None:

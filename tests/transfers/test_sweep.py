@@ -224,33 +224,20 @@ async def test_what_no_relay_has_written_is_left_alone_and_keeps_nobody_from_the
     carrier = SimulatedCarrier()
     with structlog.testing.capture_logs() as logs:
         async with node_on(open_store, carrier) as node:
-            left = [await left_in(node.store, State.RINGING, carrier, f"CA{number}") for number in range(3)]
-            await raw(node.store, "HSET", key_of(node.store, left[0].transfer_id), "schema", "99")
-            await raw(node.store, "DEL", key_of(node.store, left[1].transfer_id))
+            left = [await left_in(node.store, State.RINGING, carrier, f"CA{number}") for number in range(4)]
+            keys = [key_of(node.store, transfer.transfer_id) for transfer in left]
+            await raw(node.store, "HSET", keys[0], "schema", "99")
+            await raw(node.store, "DEL", keys[1])
+            await raw(node.store, "DEL", f"{keys[2]}:events")
+            await raw(node.store, "SET", f"{keys[2]}:events", "garbage")  # T19: it cannot be written any more
             node.sweep.start()
             await node.until_beaten(LOOK_S)
             assert sorted(carrier.alive) == ["CA0", "CA1"]
+            assert (ended := await node.store.get(left[3].transfer_id)) is not None
+            assert ended.reason is Reason.NODE_LOST
             assert await node.store.leases.in_hand(DEAD) == []
-    assert [log["event"] for log in logs if log["event"].startswith("transfer_")] == ["transfer_unreadable"]
-
-
-async def test_a_record_that_cannot_be_written_keeps_nobody_from_the_rest(open_store: OpenStore) -> None:
-    """T19: somebody else's value is where its log should be. Its phone is hung up all the same."""
-    carrier = SimulatedCarrier()
-    with structlog.testing.capture_logs() as logs:
-        async with node_on(open_store, carrier) as node:
-            left = [await left_in(node.store, State.RINGING, carrier, f"CA{number}") for number in range(3)]
-            events = f"{key_of(node.store, left[1].transfer_id)}:events"
-            await raw(node.store, "DEL", events)
-            await raw(node.store, "SET", events, "garbage")
-            node.sweep.start()
-            await node.until_beaten(LOOK_S)
-            assert carrier.alive == {}
-            assert await node.store.leases.in_hand(DEAD) == []
-            for transfer in (left[0], left[2]):
-                assert (ended := await node.store.get(transfer.transfer_id)) is not None
-                assert ended.reason is Reason.NODE_LOST
-    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["lost_transfer_not_ended"]
+    told = {log["event"] for log in logs if log["log_level"] in ("warning", "error") and "transfer_id" in log}
+    assert {"transfer_unreadable", "lost_transfer_not_ended"} <= told
 
 
 async def test_a_store_that_does_not_let_it_beat_is_told_once(open_store: OpenStore, prefix: str) -> None:
