@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import select
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, TextIO, cast
@@ -59,10 +61,14 @@ def configure_logging(
     return redactor
 
 
+PIECE_CHARS: Final = 1024
+"""Of a line, written at once: 4 KiB at most, for which there is room in a pipe that can be written to."""
+
+
 class LogLines:
     """
     Where lines go. One that is not taken is lost, and no more than that: calls go on, and end, when the disk of the log
-    is full, or whoever read it is gone.
+    is full, or whoever reads it is gone, or stands still.
     """
 
     lost: ClassVar[int] = 0
@@ -70,12 +76,21 @@ class LogLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._ready: select.poll | None = None
+        """Says whether the stream takes a line now: a pipe does while it has 4 KiB left, a file always."""
+        with contextlib.suppress(OSError, ValueError):  # it is in memory, or closed
+            descriptor = stream.fileno()
+            self._ready = select.poll()
+            self._ready.register(descriptor, select.POLLOUT)
 
     def write(self, text: str) -> None:
-        """Write a line, at once; never raises."""
+        """Write a line, at once, if it can be; never raises, and never waits."""
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            for at in range(0, len(text), PIECE_CHARS):
+                if self._ready is not None and not self._ready.poll(0):
+                    raise BlockingIOError
+                self._stream.write(text[at : at + PIECE_CHARS])
+                self._stream.flush()
         except (OSError, ValueError):  # ValueError: it is closed
             LogLines.lost += 1
 

@@ -114,7 +114,13 @@ class Coordinator:
         self._beginning: set[str] = set()
         self._late = LateCalls(carriers, call_later=self._call_later)
         self._orphans = Orphans(
-            store, self._late, node_id=node_id, is_live=self._is_live, on_change=on_change, call_later=self._call_later
+            store,
+            self._late,
+            node_id=node_id,
+            is_live=self._is_live,
+            is_in_doubt=lambda: self._sweep.is_in_doubt,
+            on_change=on_change,
+            call_later=self._call_later,
         )
         self._sweep = Sweep(
             store, self._orphans, node_id=node_id, look_after_own=self._look_after_own, call_later=self._call_later

@@ -209,6 +209,22 @@ def test_a_line_that_is_not_taken_is_counted_and_costs_nobody_anything(opened: C
         stream.close()
 
 
+def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
+    reader, writer = os.pipe()
+    try:
+        with os.fdopen(writer, "w", buffering=1) as stream:
+            configure_logging(LogLevel.INFO, LogFormat.JSON, stream=stream)
+            before = LogLines.lost
+            for detail in (*["x" * 100] * 1000, "x" * 100_000):
+                structlog.get_logger().info("transfer.joined", detail=detail)
+            assert 0 < LogLines.lost - before < 1001
+            os.read(reader, 1 << 20)
+            structlog.get_logger().info("transfer.ended")
+            assert b"transfer.ended" in os.read(reader, 1 << 20)
+    finally:
+        os.close(reader)
+
+
 def test_a_second_configuration_replaces_the_first() -> None:
     log = structlog.get_logger()
     first, second = configured(), configured()
