@@ -26,7 +26,7 @@ the greatest of all. Service, front and workers have one core, and all that stan
 _STARTS: Final = """## Starts
 
 From the process being started to its being ready, the code of its rooms loaded; and from a transfer asking for a bridge
-to its having one, when a spare is ready. {count} in a round, one after the other. In ms. Python alone, `python -c pass`,
+to its having one, when a spare is ready. {count} in a round, one after the other. In ms. Python alone (`-c pass`)
 was started on the same core before each: where that takes long, everything does.
 
 | worker for | target: ready, p99 < {target:g} | ready p50 | p99 | max | spare to acquired p50 | p99 | max \

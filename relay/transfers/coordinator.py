@@ -161,7 +161,7 @@ class Coordinator:
             StoreUnavailable: nothing was begun.
         """
         self._check_open()
-        transfer_id = _new_id()
+        transfer_id = new_transfer_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
         if caller.request is None:
             return Requested(await self._begin(order, caller, transfer_id), is_replay=False)
         async with self._requests.claim(caller.request, transfer_id) as before:
@@ -346,7 +346,3 @@ class Coordinator:
         return any(
             live.phone.call_id == call_id or (live.phone.is_placing and live.order.to == order.to) for live in others
         )
-
-
-def _new_id() -> str:
-    return new_transfer_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
