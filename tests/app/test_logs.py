@@ -225,6 +225,25 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
         os.close(reader)
 
 
+def test_lines_of_many_processes_in_one_file_are_whole(tmp_path: Path) -> None:
+    """As a service and its workers write them, which have the descriptor from it."""
+    said = "x" * 3000
+    path = tmp_path / "log"
+    with path.open("w", buffering=1) as stream:
+        lines = LogLines(stream)
+        children = []
+        for _ in range(4):
+            child = os.fork()
+            if child == 0:
+                for _ in range(200):
+                    lines.write(said + "\n")
+                os._exit(0)
+            children.append(child)
+        for child in children:
+            assert os.waitpid(child, 0)[1] == 0
+    assert path.read_text().splitlines() == 800 * [said]
+
+
 def test_a_second_configuration_replaces_the_first() -> None:
     log = structlog.get_logger()
     first, second = configured(), configured()
