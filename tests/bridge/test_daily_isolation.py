@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pytest
 from websockets.frames import Opcode
 
 from relay._codec import Decoder, Encoder
@@ -122,6 +123,7 @@ def loudest_dbfs(heard: bytes, rate_hz: int) -> dict[int, float]:
     return {hz: level_db(float(value)) for hz, value in zip(TONES_HZ, loudest, strict=True)}
 
 
+@pytest.mark.long
 def test_ten_daily_calls_of_one_process_hear_nothing_of_each_other(run: Run) -> None:
     async def test() -> None:
         rooms = {f"https://relay.daily.co/room-{number}": Room(microphone=Manner.RUSHED) for number in range(CALLS)}
