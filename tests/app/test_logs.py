@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 import structlog
@@ -225,23 +225,25 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
         os.close(reader)
 
 
-def test_lines_of_many_processes_in_one_file_are_whole(tmp_path: Path) -> None:
-    """As a service and its workers write them, which have the descriptor from it."""
-    said = "x" * 3000
-    path = tmp_path / "log"
-    with path.open("w", buffering=1) as stream:
-        lines = LogLines(stream)
-        children = []
-        for _ in range(4):
-            child = os.fork()
-            if child == 0:
-                for _ in range(200):
-                    lines.write(said + "\n")
-                os._exit(0)
-            children.append(child)
-        for child in children:
-            assert os.waitpid(child, 0)[1] == 0
-    assert path.read_text().splitlines() == 800 * [said]
+class CountedWrites(io.FileIO):
+    """A file that knows how long each write to it was."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w")
+        self.sizes: list[int] = []
+
+    def write(self, data: Any) -> int:
+        self.sizes.append(len(data))
+        return super().write(data)
+
+
+@pytest.mark.parametrize("chars", [100, 3000, 100_000])
+def test_a_line_goes_to_a_file_at_once_and_whole(tmp_path: Path, chars: int) -> None:
+    """A service and its workers write to one file: what comes in pieces, another's line may come between."""
+    file = CountedWrites(tmp_path / "log")
+    with io.TextIOWrapper(file, write_through=True) as stream:
+        LogLines(stream).write(chars * "x" + "\n")
+        assert file.sizes == [chars + 1]
 
 
 def test_a_second_configuration_replaces_the_first() -> None:
