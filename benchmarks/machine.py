@@ -24,6 +24,7 @@ def describe(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "not visible",
         "load at the start": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "a million additions in Python": f"{additions_ms():.0f} ms",
         "kernel": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "compiler of the codec": compiler(),
@@ -43,6 +44,19 @@ def busy(seconds: float = 1.0) -> float:
 def _jiffies() -> tuple[int, int]:
     values = [int(each) for each in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     return values[3] + values[4], sum(values)
+
+
+def additions_ms() -> float:
+    """How long a loop takes that needs nothing but a core, at its fastest of five: a core may be slow for a while."""
+    return min(_additions_ns() for _ in range(5)) / 1e6
+
+
+def _additions_ns() -> int:
+    began_ns = time.perf_counter_ns()
+    total = 0
+    for number in range(1_000_000):
+        total += number
+    return time.perf_counter_ns() - began_ns
 
 
 def processor() -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from relay.transfers.record import Transfer, new_transfer_id
 from relay.transfers.states import Event, State
 from relay.transfers.store import TransferStore
+from relay.transfers.sweep import BEAT_S
 
 EPOCH = 1
+NODE = "benchmark"
+"""Whose they are."""
 
 
 async def stored_transfer(store: TransferStore) -> str:
@@ -21,7 +27,7 @@ async def stored_transfer(store: TransferStore) -> str:
             state=State.REQUESTED,
             version=1,
             epoch=EPOCH,
-            owner="benchmark",
+            owner=NODE,
             provider="twilio",
             room_url="https://example.daily.co/support-42",
             to_masked="+*********23",
@@ -34,6 +40,24 @@ async def stored_transfer(store: TransferStore) -> str:
         )
     )
     return transfer_id
+
+
+@asynccontextmanager
+async def alive(store: TransferStore) -> AsyncIterator[None]:
+    """``NODE`` is alive: a service on the same Redis would end its transfers."""
+
+    async def beat() -> None:
+        while True:
+            await store.leases.renew(NODE)
+            await asyncio.sleep(BEAT_S)
+
+    await store.leases.renew(NODE)
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.wait([beating])
 
 
 async def joined_transfer(store: TransferStore) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from redis.asyncio import Redis
 
 from benchmarks.transfers.processes import API_KEY, Cores, RelayService
-from benchmarks.transfers.records import EPOCH, stored_transfer
+from benchmarks.transfers.records import EPOCH, alive, stored_transfer
 from relay.app.embedded_store import EmbeddedStore
 from relay.transfers.record import Transfer
 from relay.transfers.states import Event, State
@@ -86,7 +86,11 @@ async def _over_http(run: _Run, *, waiters: int, cores: Cores) -> Woken:
         store_url=run.watched_url, carrier_url=NOWHERE, rooms_url=NOWHERE, max_transfers=1, core=cores.service
     ) as service:
         headers = {"Authorization": f"Bearer {API_KEY}"}
-        async with _store(run.url) as other, aiohttp.ClientSession(headers=headers, connector=connector) as session:
+        async with (
+            _store(run.url) as other,
+            alive(other),
+            aiohttp.ClientSession(headers=headers, connector=connector) as session,
+        ):
 
             async def wait(transfer_id: str) -> bool:
                 query = {"wait_s": f"{WAIT_S:g}", "until": State.DIALING.value}

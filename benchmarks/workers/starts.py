@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,18 +32,23 @@ class Times:
         return float(np.percentile(self.took_ms, percentile)) if self.took_ms else float("inf")
 
 
-STARTED, ACQUIRED = "started", "acquired"
+STARTED, ACQUIRED, BARE = "started", "acquired", "bare"
+_NOTHING = (sys.executable, "-P", "-c", "pass")
+"""Python's own start and end, on the same core in the same turns: a machine is slow at one time and not at another."""
 
 
 def measure_starts(worker: Worker, count: int, *, core: int) -> Mapping[str, Times]:
-    """Start so many, one after the other: ``STARTED`` and ``ACQUIRED``."""
+    """Start so many, one after the other: ``STARTED`` and ``ACQUIRED``; and Python alone before each: ``BARE``."""
     with Child("benchmarks.workers.starts", worker, str(count), core=core) as child:
         return {name: Times(took_ms) for name, took_ms in json.loads(child.read_line()).items()}
 
 
 async def _run(worker: Worker, count: int) -> dict[str, list[float]]:
-    took_ms: dict[str, list[float]] = {STARTED: [], ACQUIRED: []}
+    took_ms: dict[str, list[float]] = {STARTED: [], ACQUIRED: [], BARE: []}
     for _ in range(count + 1):
+        began_ns = time.perf_counter_ns()
+        subprocess.run(_NOTHING, check=True)  # noqa: ASYNC221 - nothing else is to go on; a constant
+        took_ms[BARE].append((time.perf_counter_ns() - began_ns) / 1e6)
         pool = pool_of(worker, workers_max=1, spares=1)
         began_ns = time.perf_counter_ns()
         await pool.open()

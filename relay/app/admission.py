@@ -184,6 +184,11 @@ class Admission:
             raise Overloaded("; ".join(short_of.values()), retry_after_s=RETRY_AFTER_S)
         self._begun_s.append(self._now_s)
 
+    def forget_last(self) -> None:
+        """Nothing has come of one that was let in."""
+        if self._begun_s:  # else so long has passed that it counts no longer
+            self._begun_s.pop()
+
     def _set_aside(self) -> dict[Shortage, str]:
         """What there would be too little of if all that have just begun took what a call may take."""
         begun = len(self._begun_s)
@@ -247,4 +252,8 @@ class AdmittingBridges:
     ) -> ports.Bridge:
         """As ``ports.Bridges.acquire``."""
         self._admission.check()
-        return await self._bridges.acquire(transfer_id, order, held=held, on_event=on_event)
+        try:
+            return await self._bridges.acquire(transfer_id, order, held=held, on_event=on_event)
+        except BaseException:
+            self._admission.forget_last()
+            raise

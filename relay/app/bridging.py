@@ -21,7 +21,7 @@ from relay.bridge.messages import Configure, RoomSpec
 from relay.bridge.messages import RoomKind as RoomKindName
 from relay.bridge.pool import WorkerPool
 from relay.bridge.settings import BridgeSettings
-from relay.bridge.worker_bridge import HELD_UP, LOST
+from relay.bridge.worker_bridge import HELD_UP, LEAKED, LOST
 from relay.transfers.record import TransferOrder
 
 WORKER: Final = (sys.executable, "-P", "-m", "relay.app.worker")
@@ -30,8 +30,6 @@ LEAKS_MAX: Final = 3
 """Rooms in a row that did not let go: after that it is the SDK, and not one call."""
 FORGET_S: Final = 300.0
 """After so long it is tried again: who goes by readiness sends no call that could show that rooms let go again."""
-LEAKED: Final = "room_leaked_threads"
-"""The fault by which a bridge tells of a room that did not let go."""
 TOKEN_MARGIN_S: Final = 300.0
 """A token outlives its call: it is not what ends one."""
 

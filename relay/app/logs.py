@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
+import select
+import stat
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, TextIO, cast
@@ -59,10 +63,14 @@ def configure_logging(
     return redactor
 
 
+PIECE_BYTES: Final = select.PIPE_BUF
+"""What a pipe that can be written to has room for, and takes as one: others write to it, too (pipe(7))."""
+
+
 class LogLines:
     """
     Where lines go. One that is not taken is lost, and no more than that: calls go on, and end, when the disk of the log
-    is full, or whoever read it is gone.
+    is full, or whoever reads it is gone, or stands still.
     """
 
     lost: ClassVar[int] = 0
@@ -70,12 +78,25 @@ class LogLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._ready: select.poll | None = None
+        """Says whether a pipe, socket or terminal takes ``PIECE_BYTES`` now; a file always takes all."""
+        with contextlib.suppress(OSError, ValueError):  # it is in memory, or closed
+            descriptor = stream.fileno()
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                self._ready = select.poll()
+                self._ready.register(descriptor, select.POLLOUT)
 
     def write(self, text: str) -> None:
-        """Write a line, at once; never raises."""
+        """Write a line, at once, if it can be; never raises, and never waits."""
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            chars = len(text)
+            if self._ready is not None:
+                chars = PIECE_BYTES if text.isascii() else PIECE_BYTES // 4
+            for at in range(0, len(text), chars):
+                if self._ready is not None and not self._ready.poll(0):
+                    raise BlockingIOError
+                self._stream.write(text[at : at + chars])
+                self._stream.flush()
         except (OSError, ValueError):  # ValueError: it is closed
             LogLines.lost += 1
 

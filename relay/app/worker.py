@@ -1,5 +1,5 @@
 """
-``python -m relay.app.worker FD``: the process of one bridge. The service starts it; nobody else needs to.
+``python -m relay.app.worker FD``: the process of one bridge, or some. The service starts it; nobody else does.
 
 ``FD`` is its end of the socket pair, over which everything else comes: nothing of a call is in its arguments or its
 environment.

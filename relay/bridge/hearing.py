@@ -58,7 +58,7 @@ class Hearing:
 
     def is_in_room(self, leg: AgentLeg) -> bool:
         """Whether the room hears the agent."""
-        return leg.agent_to_room.in_room and not self.is_held
+        return leg.agent_to_room.in_room and not self.is_held and not self._is_room_away
 
     def in_room(self, leg: AgentLeg | None, now_ns: int) -> bytes:
         """What the room hears next."""

@@ -32,6 +32,19 @@ class WorkerOwner(Protocol):
         """Nothing comes from it any more. Told once, unless ``kill`` came first; also if all is in order."""
 
 
+class _Nobody:
+    """Follows a seat that is over."""
+
+    def worker_told(self, message: FromWorker) -> None:
+        raise ValueError(f"worker: expected no {type(message).__name__} when it has said its last word")
+
+    def worker_lost(self, detail: str) -> None:
+        """In order: it has said so before."""
+
+
+_NOBODY: Final = _Nobody()
+
+
 class WorkerSeat:
     """
     A place for one bridge in a worker: our end of the pair that it is driven over.
@@ -67,7 +80,7 @@ class WorkerSeat:
     @property
     def is_usable(self) -> bool:
         """What is sent may still be read: the process has not ended, also where the loop has not come to that yet."""
-        return not self.is_lost and not self._worker.has_exited
+        return not self.is_lost and not self.is_closed and not self._worker.has_exited
 
     @property
     def is_closed(self) -> bool:
@@ -78,9 +91,16 @@ class WorkerSeat:
         """As ``Channel.send``."""
         self._channel.send(message, descriptor)
 
-    def expect_exit(self) -> None:
-        """It has said its last word: the process is killed if that was the last of all, and it does not end soon."""
+    def expect_exit(self, *, is_sound: bool = True) -> None:
+        """
+        It has said its last word: the process is killed if that was the last of all, and it does not end soon.
+
+        ``is_sound``: other bridges may still come to it.
+        """
         self.is_over = True
+        self.owner = _NOBODY  # who has had it is not kept for as long as the process has others
+        if not is_sound:
+            self._worker.retire("a bridge of its process has left something behind")
         self._worker.settle()
 
     def kill(self) -> None:

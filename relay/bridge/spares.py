@@ -30,6 +30,7 @@ PACE_OF: Final = 4
 RETRY_AFTER_S: Final = 5.0
 """When it is worth asking again for a worker."""
 _DYING: Final = "workers die as soon as they are started: see the log"
+_GONE: Final = "the worker that was to be taken has ended in this very moment"
 _CLOSED: Final = "the service is shutting down"
 
 log = structlog.get_logger(__name__)
@@ -211,7 +212,7 @@ class Spares:
         if self._is_open and seat.is_usable:
             return seat
         seat.kill()
-        raise Overloaded(_DYING if self._is_open else _CLOSED, retry_after_s=RETRY_AFTER_S)
+        raise Overloaded(_GONE if self._is_open else _CLOSED, retry_after_s=RETRY_AFTER_S)
 
     def _give_back(self, seat: WorkerSeat) -> None:
         if not (seat.is_usable and self._is_open):

@@ -40,6 +40,8 @@ KILL_S: Final = 1.0
 """How long to wait for a killed process: the kernel takes some milliseconds. One with other bridges is not killed."""
 MintToken: TypeAlias = Callable[[], Awaitable[str | None]]
 
+LEAKED: Final = "room_leaked_threads"
+"""The kind of fault by which a bridge tells of a room that did not let go: no other is to share its process."""
 LOST: Final = "worker_lost"
 """The kind of fault that a lost worker counts as."""
 HELD_UP: Final = "worker_held_up"
@@ -147,7 +149,7 @@ class WorkerBridge:
                 self._stats = stats
                 self._on_statistics(stats)
             case Over(ended):
-                self._seat.expect_exit()
+                self._seat.expect_exit(is_sound=not ended.stats.faults.get(LEAKED))
                 self._tell_end(ended.reason, ended.detail)
                 self._finish(ended)
             case _:

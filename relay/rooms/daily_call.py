@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -39,6 +40,9 @@ UNPROCESSED: Final = {
 
 COMPLETION_TIMEOUT_S: Final = 0.5
 """How long what is in flight may take to complete before the devices are dropped: 20 ms, at real time."""
+
+RETURN_S: Final = 0.05
+"""What the thread that has completed the last gets to return to the SDK: see ``_undropped``."""
 
 T = TypeVar("T")
 
@@ -197,6 +201,8 @@ class SdkCall:
         self._speaker = self._microphone = self._track = None
         if not self._underway.wait_none(COMPLETION_TIMEOUT_S):
             _undropped.append(devices)
+        elif self._backend is Backend.TRACKS:
+            time.sleep(RETURN_S)
         del devices
         if self._holds_devices:  # and not if release() hangs: the call may still be using them
             self._holds_devices = False

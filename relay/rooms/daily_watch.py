@@ -89,7 +89,7 @@ class CallWatch:
 
     def _untaken_for_ms(self, microphone: Microphone, passed_ms: int) -> int:
         """For how long a microphone that has taken frames has taken none, though somebody is there to hear them."""
-        is_needed = microphone.taken_frames > 0 and not self._roster.is_empty
+        is_needed = microphone.taken_frames > 0 and not self._roster.is_empty and not self._connections.is_silent
         if not is_needed or microphone.taken_frames != self._taken_frames:
             self._taken_frames = microphone.taken_frames
             self._untaken_ms = 0

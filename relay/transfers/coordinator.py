@@ -114,7 +114,13 @@ class Coordinator:
         self._beginning: set[str] = set()
         self._late = LateCalls(carriers, call_later=self._call_later)
         self._orphans = Orphans(
-            store, self._late, node_id=node_id, is_live=self._is_live, on_change=on_change, call_later=self._call_later
+            store,
+            self._late,
+            node_id=node_id,
+            is_live=self._is_live,
+            is_in_doubt=lambda: self._sweep.is_in_doubt,
+            on_change=on_change,
+            call_later=self._call_later,
         )
         self._sweep = Sweep(
             store, self._orphans, node_id=node_id, look_after_own=self._look_after_own, call_later=self._call_later
@@ -155,7 +161,7 @@ class Coordinator:
             StoreUnavailable: nothing was begun.
         """
         self._check_open()
-        transfer_id = _new_id()
+        transfer_id = new_transfer_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
         if caller.request is None:
             return Requested(await self._begin(order, caller, transfer_id), is_replay=False)
         async with self._requests.claim(caller.request, transfer_id) as before:
@@ -344,7 +350,3 @@ class Coordinator:
         return any(
             live.phone.call_id == call_id or (live.phone.is_placing and live.order.to == order.to) for live in others
         )
-
-
-def _new_id() -> str:
-    return new_transfer_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))

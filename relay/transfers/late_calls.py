@@ -33,12 +33,13 @@ class LateCalls:
 
     def end(self, provider: str, call_id: str, *, transfer_id: str) -> asyncio.Task[None] | None:
         """Begin to end one, unless it is being ended already; return that work, None: nobody can."""
+        log = structlog.get_logger().bind(transfer_id=transfer_id)
         carrier = self._carriers.get(provider)
         if carrier is None:
+            log.error("phone_may_be_alive", detail=f"expected an account of {provider} in the settings, got none")
             return None
         call = provider, call_id
         if call not in self._hang_ups:
-            log = structlog.get_logger().bind(transfer_id=transfer_id)
             hang_up = self._hang_ups[call] = HangUp(carrier, call_id, call_later=self._call_later, log=log)
             hang_up.task.add_done_callback(lambda _: self._hang_ups.pop(call))
         return self._hang_ups[call].task

@@ -32,6 +32,7 @@ class Orphans:
         late: ends the phones.
         node_id: this node.
         is_live: whether a transfer is going on here.
+        is_in_doubt: whether a node without a lease may be alive all the same.
         on_change: told of each new version of each record.
         call_later: the clock.
     """
@@ -43,6 +44,7 @@ class Orphans:
         *,
         node_id: str,
         is_live: Callable[[str], bool],
+        is_in_doubt: Callable[[], bool],
         on_change: Callable[[Transfer], None],
         call_later: CallLater,
     ) -> None:
@@ -50,6 +52,7 @@ class Orphans:
         self._late = late
         self._node_id = node_id
         self._is_live = is_live
+        self._is_in_doubt = is_in_doubt
         self._on_change = on_change
         self._call_later = call_later
         self._looking: set[asyncio.Task[None]] = set()
@@ -127,7 +130,8 @@ class Orphans:
         if isinstance(report.news, PhoneEnded):
             for call_id in (report.call_id, report.placed_id):
                 self._late.call_ended(provider, call_id)
-            await self._goes_on(transfer_id, provider)
+            if await self._goes_on(transfer_id, provider):
+                self._log.warning("callback_of_another_node", transfer_id=transfer_id)
         else:
             await self.end_call(transfer_id, provider, report.call_id)
 
@@ -176,5 +180,7 @@ class Orphans:
         return False
 
     async def _is_anothers(self, transfer: Transfer) -> bool:
-        """Another node has it in hand, and is alive."""
-        return transfer.owner != self._node_id and not await self._store.leases.dead([transfer.owner])
+        """Another node has it in hand, and is alive, or may be."""
+        if transfer.owner == self._node_id:
+            return False
+        return self._is_in_doubt() or not await self._store.leases.dead([transfer.owner])

@@ -13,7 +13,6 @@ from relay.transfers.record import TRANSFER_ID, Transfer
 from relay.transfers.stored import read_transfer, transfer_key
 
 RECENT_KEPT: Final = 10_000
-PAGE: Final = 100
 """So many are read at once, of all."""
 Ask: TypeAlias = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 
@@ -42,15 +41,14 @@ class RecentTransfers:
         """Return the newest that can still be read, newest first."""
         found: list[Transfer] = []
         if limit > 0:
-            async for transfer in self.each(page=limit):
+            async for transfer in self._each(limit):
                 found.append(transfer)
                 if len(found) == limit:
                     break
         return found
 
-    async def each(self, *, page: int | None = None) -> AsyncIterator[Transfer]:
-        """All that can still be read, newest first, ``page`` of them at once, or ``PAGE``; one may come twice."""
-        page = page or PAGE
+    async def _each(self, page: int) -> AsyncIterator[Transfer]:
+        """All that can still be read, newest first, ``page`` of them at once; one may come twice."""
         start = 0
         while True:
             (members,) = await self._ask([("ZREVRANGE", self._index, start, start + page - 1)])

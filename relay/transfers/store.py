@@ -150,10 +150,6 @@ class TransferStore(ClaimStore):
         """Return the newest transfers that can still be read, newest first."""
         return await self._recent.read(limit)
 
-    def each(self) -> AsyncIterator[Transfer]:
-        """Every transfer that can still be read, newest first; of very many the newest. One may come twice."""
-        return self._recent.each()
-
     async def events(self, transfer_id: str, *, after: str = "") -> list[LoggedEvent]:
         """Return what has happened to a transfer, oldest first, from the start or after an ``entry_id``."""
         if not TRANSFER_ID.fullmatch(transfer_id):

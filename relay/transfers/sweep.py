@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, Final
 
 import structlog
@@ -53,6 +53,7 @@ class Sweep:
         self._call_later = call_later
         self._log = structlog.get_logger()
         self._beating: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._work: dict[str, asyncio.Task[None]] = {}
         """What is done about which node."""
         self._has_beaten = False
@@ -60,7 +61,14 @@ class Sweep:
         """The store was away: nobody can say whether the lease ran out."""
         self._doubt_s = 0.0
         """So long nobody is taken for dead."""
+        self._dead: Collection[str] = ()
+        """Nodes that had no lease when they were looked at last."""
         self._may_sweep = True
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """The store has been away: who has no lease need not be dead."""
+        return self._has_missed or self._doubt_s > 0
 
     def start(self) -> None:
         """Begin to beat, and to sweep."""
@@ -73,11 +81,14 @@ class Sweep:
             task.cancel()
 
     async def stop(self) -> None:
-        """Beat no longer: other nodes may look after what is left here, if anything is."""
+        """Beat no longer: other nodes may look after what is left here, if anything is. Whoever asks waits for it."""
         self.sweep_no_more()
-        beating, self._beating = self._beating, None
-        if beating is None:
-            return
+        if self._stopping is None and self._beating is not None:
+            self._stopping = asyncio.create_task(self._stop(self._beating))
+        if self._stopping is not None:
+            await asyncio.shield(self._stopping)
+
+    async def _stop(self, beating: asyncio.Task[None]) -> None:
         beating.cancel()
         await asyncio.wait([beating, *self._work.values()])
         try:
@@ -106,8 +117,9 @@ class Sweep:
             self._doubt_s = LEASE_S
             self._begin(self._node_id, self._look)
         self._has_beaten, self._has_missed = True, False
+        before, self._dead = self._dead, dead
         if self._doubt_s <= 0 and self._may_sweep:
-            for node in dead:
+            for node in set(dead).intersection(before):  # once may have been just after the store had been away
                 self._begin(node, lambda node=node: self._sweep(node))  # type: ignore[misc]  # this very one
         return LOOK_S if renewed.others else BEAT_S
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,12 +17,15 @@ from relay.app.admission import (
     WORKER_MEMORY_BYTES,
     WORKER_TASKS,
     Admission,
+    AdmittingBridges,
     Reading,
     Shortage,
 )
 from relay.errors import Overloaded
+from relay.transfers import ports
 from tests.app.conftest import RunServed
 from tests.app.served import Served, assert_problem
+from tests.transfers.coordinated import order_for
 
 STEP_S = 0.5
 TOO_MUCH = {
@@ -143,6 +147,21 @@ def test_f37_a_call_that_would_not_fit_is_too_much_whatever_the_share() -> None:
         steps.admission.check()
     steps.note(Reading(memory_left_bytes=0))
     assert steps.short_of == {Shortage.MEMORY}
+
+
+class NoBridges:
+    async def acquire(self, *_: object, **__: object) -> ports.Bridge:
+        raise Overloaded("no worker", retry_after_s=5)
+
+
+def test_f37_what_came_to_nothing_is_not_set_aside() -> None:
+    steps = Steps()
+    steps.note(Reading(memory_left_bytes=2 * WORKER_MEMORY_BYTES))
+    bridges = AdmittingBridges(NoBridges(), steps.admission)
+    for _ in range(5):
+        with pytest.raises(Overloaded, match="no worker"):
+            asyncio.run(bridges.acquire("t-1", order_for("room"), held=False, on_event=print))
+    steps.admission.check()
 
 
 def test_f36_a_refusal_says_everything_that_is_short_and_when_to_come_again() -> None:

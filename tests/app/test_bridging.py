@@ -11,11 +11,12 @@ import aiohttp
 import jwt
 import pytest
 
-from relay.app.bridging import FORGET_S, LEAKED, LEAKS_MAX, TOKEN_MARGIN_S, Releases, room_spec, token_source
+from relay.app.bridging import FORGET_S, LEAKS_MAX, TOKEN_MARGIN_S, Releases, room_spec, token_source
 from relay.app.room_urls import RoomPolicy
 from relay.app.settings import Settings
 from relay.bridge.events import Ended
 from relay.bridge.stats import BridgeStats
+from relay.bridge.worker_bridge import LEAKED
 from relay.errors import RoomRefused
 from relay.transfers.reasons import Reason
 from relay.transfers.record import TransferOrder

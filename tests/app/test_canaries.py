@@ -62,6 +62,7 @@ async def everything_in(redis: Redis) -> str:
     """All keys and all values, as text."""
     read: dict[Any, Callable[[Any], Awaitable[Any]]] = {
         b"hash": redis.hgetall,
+        b"set": redis.smembers,
         b"stream": redis.xrange,
         b"string": redis.get,
         b"zset": lambda key: redis.zrange(key, 0, -1),

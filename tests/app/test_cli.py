@@ -253,6 +253,7 @@ async def call(folder: Path, script: Script) -> AsyncIterator[Call]:
         yield Call(service, base_url, carrier, rooms, customer, http, base_url + path)
 
 
+@pytest.mark.long
 def test_f29_sigterm_lets_a_call_go_on_and_nothing_else_begin(folder: Path) -> None:
     async def scenario() -> None:
         async with call(folder, ANSWERED) as on:

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import uvloop
 
-from relay.app.bridging import LEAKED, LEAKS_MAX
+from relay.app.bridging import LEAKS_MAX
+from relay.bridge.worker_bridge import LEAKED
 from tests.app.conftest import RunServed
 from tests.app.served import Served, serving
 from tests.app.test_bridging import ended_with
 from tests.app.valkey import running_valkey, url_of
 
 READY_WITHIN_S = 2.0
-READY_PARTS = dict.fromkeys(("store", "open", "loop", "cpu", "memory", "descriptors", "workers", "rooms"), True)
+READY_PARTS = dict.fromkeys(
+    ("store", "open", "loop", "cpu", "memory", "tasks", "descriptors", "workers", "rooms"), True
+)
 
 
 def test_a_service_that_can_take_requests_is_ready(run_served: RunServed) -> None:

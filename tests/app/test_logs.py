@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 import structlog
@@ -207,6 +207,43 @@ def test_a_line_that_is_not_taken_is_counted_and_costs_nobody_anything(opened: C
     assert LogLines.lost - before == 2000
     with contextlib.suppress(OSError):
         stream.close()
+
+
+def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
+    reader, writer = os.pipe()
+    try:
+        with os.fdopen(writer, "w", buffering=1) as stream:
+            configure_logging(LogLevel.INFO, LogFormat.JSON, stream=stream)
+            before = LogLines.lost
+            for detail in (*["x" * 100] * 1000, "x" * 100_000):
+                structlog.get_logger().info("transfer.joined", detail=detail)
+            assert 0 < LogLines.lost - before < 1001
+            os.read(reader, 1 << 20)
+            structlog.get_logger().info("transfer.ended")
+            assert b"transfer.ended" in os.read(reader, 1 << 20)
+    finally:
+        os.close(reader)
+
+
+class CountedWrites(io.FileIO):
+    """A file that knows how long each write to it was."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w")
+        self.sizes: list[int] = []
+
+    def write(self, data: Any) -> int:
+        self.sizes.append(len(data))
+        return super().write(data)
+
+
+@pytest.mark.parametrize("chars", [100, 3000, 100_000])
+def test_a_line_goes_to_a_file_at_once_and_whole(tmp_path: Path, chars: int) -> None:
+    """A service and its workers write to one file: what comes in pieces, another's line may come between."""
+    file = CountedWrites(tmp_path / "log")
+    with io.TextIOWrapper(file, write_through=True) as stream:
+        LogLines(stream).write(chars * "x" + "\n")
+        assert file.sizes == [chars + 1]
 
 
 def test_a_second_configuration_replaces_the_first() -> None:

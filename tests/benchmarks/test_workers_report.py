@@ -6,14 +6,14 @@ from benchmarks.workers.capacity import Step, held
 from benchmarks.workers.handover import HandOvers
 from benchmarks.workers.memory import Memory, private_mb
 from benchmarks.workers.report import WorkersReport
-from benchmarks.workers.starts import ACQUIRED, STARTED, Times
+from benchmarks.workers.starts import ACQUIRED, BARE, STARTED, Times
 
 STEP = Step(20, 5.0, 6.0, 1.0, 0.5, {"agent to room": 1.0, "room to agent": 2.0}, 0.4, 0.3, ended=0)
 LATE = replace(STEP, calls=40, room_late_p99_ms=20.5)
 
 
 def starts(started_ms: float) -> dict[str, Times]:
-    return {STARTED: Times([started_ms] * 3), ACQUIRED: Times([0.5] * 3)}
+    return {STARTED: Times([started_ms] * 3), ACQUIRED: Times([0.5] * 3), BARE: Times([20.0] * 3)}
 
 
 def hand_overs(whole_ms: float, heard_ms: list[float]) -> HandOvers:

@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from relay.bridge.events import Ended
@@ -39,6 +40,7 @@ from relay.bridge.messages import (
     encode,
 )
 from relay.bridge.stats import BridgeStats
+from relay.bridge.worker_bridge import LEAKED
 from relay.transfers import ports
 from relay.transfers.reasons import Reason
 
@@ -120,7 +122,8 @@ class Worker:
         self.say(Told(ports.BridgeEnded(reason, "as asked")))
         if self.failing == "dies before it is over":
             os._exit(1)
-        self.say(Over(Ended(reason, "as asked", was_joined=True, stats=STATS)))
+        faults = {**STATS.faults, LEAKED: 1} if self.failing == "does not let go" else STATS.faults
+        self.say(Over(Ended(reason, "as asked", was_joined=True, stats=replace(STATS, faults=faults))))
         if self.failing == "stays":
             for _ in self.heard():
                 """Reads on to the end of the pair, and does not end there."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pytest
 from websockets.frames import Opcode
 
 from relay._codec import Decoder, Encoder
@@ -24,9 +25,10 @@ from relay.transfers.reasons import Reason
 from tests.bridge import messages
 from tests.bridge.case import NEVER_TICKS
 from tests.bridge.peers import RawPeer, relay
+from tests.rooms.daily_house import House
 from tests.rooms.daily_play import Manner, Play
 from tests.rooms.daily_room import passes
-from tests.rooms.daily_stand_in import AudioData, CallClient, CustomAudioSource, CustomAudioTrack, Daily
+from tests.rooms.daily_stand_in import AudioData
 from tests.signals import Floats, dbfs, level_db, pcm, samples_of, tone
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -55,46 +57,6 @@ class Room(Play):
         for client in self.joined():
             for participant_id, renderer in list(client.renderers.items()):
                 renderer(participant_id, AudioData(self.says), "microphone")
-
-
-def one_sdk(rooms: Mapping[str, Room]) -> ModuleType:
-    """The stand-in, of many rooms: a client is led to its room by the URL, and to its source by the track's id."""
-    sources: dict[str, CustomAudioSource] = {}
-    nowhere = Play()
-
-    class Client(CallClient):
-        play = nowhere
-
-        def join(
-            self,
-            meeting_url: str,
-            meeting_token: str | None = None,
-            client_settings: Mapping[str, Any] | None = None,
-            completion: Callable[[Mapping[str, Any] | None, str | None], None] | None = None,
-        ) -> None:
-            assert client_settings is not None
-            self.play = rooms[meeting_url]
-            self.play.clients.append(self)
-            sources[client_settings["inputs"]["microphone"]["settings"]["customTrack"]["id"]]._play = self.play
-            super().join(meeting_url, meeting_token, client_settings, completion)
-
-    class Source(CustomAudioSource):
-        play = nowhere
-
-    class Track(CustomAudioTrack):
-        def __init__(self, audio_source: CustomAudioSource) -> None:
-            super().__init__(audio_source)
-            sources[self.id] = audio_source
-
-    sdk = ModuleType("daily_of_many_rooms")
-    for name, each in {
-        "Daily": Daily,
-        "CallClient": Client,
-        "CustomAudioSource": Source,
-        "CustomAudioTrack": Track,
-    }.items():
-        setattr(sdk, name, each)
-    return sdk
 
 
 class Call:
@@ -161,10 +123,11 @@ def loudest_dbfs(heard: bytes, rate_hz: int) -> dict[int, float]:
     return {hz: level_db(float(value)) for hz, value in zip(TONES_HZ, loudest, strict=True)}
 
 
+@pytest.mark.long
 def test_ten_daily_calls_of_one_process_hear_nothing_of_each_other(run: Run) -> None:
     async def test() -> None:
         rooms = {f"https://relay.daily.co/room-{number}": Room(microphone=Manner.RUSHED) for number in range(CALLS)}
-        sdk, clock = one_sdk(rooms), ManualClock()
+        sdk, clock = House(rooms).sdk, ManualClock()
 
         def settle() -> None:
             for room in rooms.values():

@@ -113,6 +113,28 @@ def test_f21_agent_hears_a_prompt_while_the_room_is_away_and_then_the_room(run: 
     run(test())
 
 
+def test_f21_agent_whose_first_word_comes_while_the_room_is_away_is_not_heard_by_it(run: Run) -> None:
+    async def test() -> None:
+        rooms: list[LoopbackRoom] = []
+
+        def room(*args: Any, **options: Any) -> LoopbackRoom:
+            rooms.append(recorded(Recording())(*args, **options))
+            return rooms[-1]
+
+        async with bridged(room) as case:
+            case.carrier.send(messages.start())
+            await case.started.wait()
+            case.clock.advance(100)
+            rooms[0].interrupt()
+            await run_for(case, 20)
+            assert Joined not in kinds(case)
+            rooms[0].restore()
+            await run_for(case, 2, 21)
+            assert kinds(case)[-1] is Joined
+
+    run(test())
+
+
 def test_f21_room_that_is_away_from_the_beginning_joins_nobody(run: Run) -> None:
     async def test() -> None:
         rooms: list[LoopbackRoom] = []

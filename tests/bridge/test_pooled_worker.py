@@ -159,6 +159,23 @@ def test_f22_bridge_that_does_not_end_is_killed_with_its_process_when_the_others
     run(test())
 
 
+def test_f22_process_in_which_a_room_did_not_let_go_gets_no_other_call(run: Run) -> None:
+    async def test() -> None:
+        async with pooled(seats=3, spares=1) as here:
+            other, (stuck, _) = (await joined(here, 1))[0], await here.acquire("t-2", "does not let go")
+            pid = stuck.pid
+            assert other[0].pid == pid
+            await stuck.release(Reason.CANCELED_BY_API)
+            next_one, _ = await here.acquire("t-3")
+            assert next_one.pid != pid
+            await go_on(other)
+            await other[0].release(Reason.CANCELED_BY_API)
+            await until_gone(here, pid)
+            await next_one.release(Reason.CANCELED_BY_API)
+
+    run(test())
+
+
 def test_f22_process_that_stands_still_is_gone_when_each_of_its_bridges_is_given_up(run: Run) -> None:
     async def test() -> None:
         async with pooled(seats=3, settings=BridgeSettings(tick_s=0.05)) as here:

@@ -42,6 +42,7 @@ def test_every_header_of_tables_is_one_that_the_scripts_write() -> None:
     assert {path.name for path in NATIVE.glob("*_table*.h")} == set(HEADERS)
 
 
+@pytest.mark.long
 def test_every_conversion_has_its_table() -> None:
     found = {table_for(*conversion) for conversion in RATES_AND_PROFILES}
     assert found == set(all_tables())

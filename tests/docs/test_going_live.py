@@ -245,7 +245,8 @@ async def use_everything(store: TransferStore) -> None:
     await store.leases.strike_off("n1", [transfer_id])
     await store.leases.end("n1")
     for _ in range(2):
-        await store.take_allowance("key", per_minute=1, per_day=1)
+        await store.take_allowance("key", per_minute=1, per_day=1, attempt="1")
+    await store.give_allowance_back("key", attempt="1")
     assert [each.transfer_id for each in await store.recent(5)] == [transfer_id]
     assert len(await store.events(transfer_id)) == 2
     assert await store.ping()

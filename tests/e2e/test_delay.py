@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from relay.dev.recording import Recording
 from tests.e2e.call import Call, a2r, next_said_ns
@@ -32,6 +33,7 @@ def median_ms(heard: Recording, chirps: Chirps, said_start_ns: int) -> float:
     return float(np.median([chirp.delay_ms for chirp in delays]))
 
 
+@pytest.mark.long
 def test_the_relay_adds_its_jitter_target_to_the_delay_of_room_and_carrier(run: Run) -> None:
     async def scenario() -> None:
         async with Call({"customer": b"", "second": b""}) as call, call.phone() as phone:

@@ -84,6 +84,7 @@ def test_segments_of_one_byte_carry_the_same_audio(run: Run) -> None:
     run(scenario())
 
 
+@pytest.mark.long
 def test_two_calls_in_one_process_do_not_hear_each_other(run: Run) -> None:
     async def scenario() -> None:
         others_hz = (620, 1370)

@@ -55,6 +55,7 @@ async def test_f21_agent_hears_a_prompt_while_the_network_is_away_and_the_call_g
         await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+@pytest.mark.long
 async def test_f21_network_that_stays_away_ends_the_call(set_stage: SetStage) -> None:
     async with set_stage(SPEAKS, worker=WELL, daily_domains=("example",)) as stage:
         on = await stage.on_call(room_url=ROOM_URL)

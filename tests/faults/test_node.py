@@ -99,6 +99,7 @@ async def test_f29_second_signal_ends_what_is_left_at_once(store_url: str) -> No
 # --- F30: SIGKILL ---
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("settings", "count"), [({}, 1), (SHARED, 2)], ids=["a process each", "a process shared"])
 async def test_f30_workers_of_a_node_that_was_killed_say_goodbye_and_are_gone(
     store_url: str, settings: Mapping[str, Any], count: int
@@ -152,6 +153,7 @@ async def test_f30_node_that_is_started_again_ends_what_it_has_left_and_hangs_up
         await node.ended(again.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
 
 
+@pytest.mark.long
 async def test_f30_phone_of_a_transfer_that_had_just_ended_is_hung_up_by_the_next_start(store_url: str) -> None:
     """The node is killed when it has written the end, and before the carrier has hung up."""
     async with Node(store_url, script_of) as node:

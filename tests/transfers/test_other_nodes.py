@@ -88,11 +88,12 @@ async def test_f30_callbacks_of_another_nodes_transfer_end_nothing(store_url: st
         before = await case.store.get(transfer_id)
         await case.store.leases.renew("gone")
         await case.coordinator.report(transfer_id, "twilio", PhoneReport("CA9", PhoneRang(), "rang"))
+        await case.coordinator.report(transfer_id, "twilio", PhoneReport("CA9", PhoneEnded(Reason.BUSY), "busy"))
         assert await case.answer(transfer_id, call_id="CA9") is None
         assert not await case.coordinator.admits(transfer_id, "twilio", "token")
         assert await case.store.get(transfer_id) == before
         assert case.carrier.alive == {"CA9": CALL}
-        assert case.logged("callback_of_another_node") == 2
+        assert case.logged("callback_of_another_node") == 3
         case.carrier.end("CA9")
 
 

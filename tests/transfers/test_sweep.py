@@ -50,6 +50,7 @@ class Node:
             self.late,
             node_id=node_id,
             is_live=lambda _: False,
+            is_in_doubt=lambda: self.sweep.is_in_doubt,
             on_change=self.told.append,
             call_later=call_later,
         )
@@ -124,13 +125,10 @@ async def test_f30_what_a_dead_node_has_left_is_taken_over_ended_and_hung_up(ope
     carrier = SimulatedCarrier()
     async with node_on(open_store, carrier) as node:
         store = node.store
-        left = [
-            await left_in(store, state, carrier, f"CA{number}")
-            for number, state in enumerate((State.RINGING, State.JOINED))
-        ]
+        left = [await left_in(store, State.RINGING, carrier, "CA0"), await left_in(store, State.JOINED, carrier, "CA1")]
         undialled, over = await stored_in(store, State.REQUESTED), await stored_in(store, State.CANCELED)
         node.sweep.start()
-        await node.until_beaten(LOOK_S)
+        await node.beats(LOOK_S)
         assert carrier.alive == {}
         for before in (*left, undialled):
             after = await stored(store, before.transfer_id)
@@ -155,6 +153,8 @@ async def test_f30_a_node_that_has_a_lease_is_left_alone_until_it_has_none(open_
         assert await stored(node.store, live.transfer_id) == live
         await node.store.leases.end(DEAD)
         await node.beats(LOOK_S)
+        assert await stored(node.store, live.transfer_id) == live, "to look once says too little"
+        await node.beats(LOOK_S)
         assert came_to(await stored(node.store, live.transfer_id)) == (State.DISCONNECTED, Reason.NODE_LOST)
         assert carrier.hang_ups == ["CA1"]
 
@@ -165,7 +165,7 @@ async def test_f30_a_phone_outlives_its_transfer_only_until_another_node_looks(o
     async with node_on(open_store, carrier) as node:
         over = await left_in(node.store, State.DISCONNECTED, carrier, "CA1")
         node.sweep.start()
-        await node.until_beaten(LOOK_S)
+        await node.beats(LOOK_S)
         assert carrier.alive == {}
         assert (await stored(node.store, over.transfer_id), node.told) == (over, [])
         assert await node.store.leases.in_hand(DEAD) == []
@@ -177,8 +177,9 @@ async def test_f30_two_nodes_that_sweep_at_once_end_a_transfer_once(open_store: 
         left = [await left_in(first.store, State.JOINED, carrier, f"CA{number}") for number in range(20)]
         for node in (first, second):
             node.sweep.start()
-        for node in (first, second):
             await node.until_beaten(LOOK_S)
+        for node in (first, second):
+            await node.beats(LOOK_S)
         assert carrier.alive == {}
         assert sorted(each.transfer_id for each in first.told + second.told) == [each.transfer_id for each in left]
         for each in left:
@@ -209,8 +210,10 @@ async def test_it_beats_on_while_a_carrier_does_not_hang_up(open_store: OpenStor
     async with node_on(open_store, carrier) as node:
         await left_in(node.store, State.RINGING, carrier, "CA1")
         node.sweep.start()
+        await node.until_beaten(LOOK_S)
+        await node.clock.pass_pause(LOOK_S)
         await carrier.until(lambda carrier: carrier.hang_ups == ["CA1"])
-        for beats in range(1, 4):
+        for beats in range(2, 5):
             await turn_until(lambda beats=beats: node.beats_so_far == beats)  # type: ignore[misc]  # this very one
             await node.clock.pass_pause(LOOK_S)
         assert len(await node.store.leases.in_hand(DEAD)) == 1
@@ -224,33 +227,20 @@ async def test_what_no_relay_has_written_is_left_alone_and_keeps_nobody_from_the
     carrier = SimulatedCarrier()
     with structlog.testing.capture_logs() as logs:
         async with node_on(open_store, carrier) as node:
-            left = [await left_in(node.store, State.RINGING, carrier, f"CA{number}") for number in range(3)]
-            await raw(node.store, "HSET", key_of(node.store, left[0].transfer_id), "schema", "99")
-            await raw(node.store, "DEL", key_of(node.store, left[1].transfer_id))
+            left = [await left_in(node.store, State.RINGING, carrier, f"CA{number}") for number in range(4)]
+            keys = [key_of(node.store, each.transfer_id) for each in left]
+            await raw(node.store, "HSET", keys[0], "schema", "99")
+            await raw(node.store, "DEL", keys[1])
+            await raw(node.store, "DEL", f"{keys[2]}:events")
+            await raw(node.store, "SET", f"{keys[2]}:events", "garbage")  # T19: it cannot be written any more
             node.sweep.start()
-            await node.until_beaten(LOOK_S)
+            await node.beats(LOOK_S)
             assert sorted(carrier.alive) == ["CA0", "CA1"]
+            assert (ended := await node.store.get(left[3].transfer_id)) is not None
+            assert ended.reason is Reason.NODE_LOST
             assert await node.store.leases.in_hand(DEAD) == []
-    assert [log["event"] for log in logs if log["event"].startswith("transfer_")] == ["transfer_unreadable"]
-
-
-async def test_a_record_that_cannot_be_written_keeps_nobody_from_the_rest(open_store: OpenStore) -> None:
-    """T19: somebody else's value is where its log should be. Its phone is hung up all the same."""
-    carrier = SimulatedCarrier()
-    with structlog.testing.capture_logs() as logs:
-        async with node_on(open_store, carrier) as node:
-            left = [await left_in(node.store, State.RINGING, carrier, f"CA{number}") for number in range(3)]
-            events = f"{key_of(node.store, left[1].transfer_id)}:events"
-            await raw(node.store, "DEL", events)
-            await raw(node.store, "SET", events, "garbage")
-            node.sweep.start()
-            await node.until_beaten(LOOK_S)
-            assert carrier.alive == {}
-            assert await node.store.leases.in_hand(DEAD) == []
-            for transfer in (left[0], left[2]):
-                assert (ended := await node.store.get(transfer.transfer_id)) is not None
-                assert ended.reason is Reason.NODE_LOST
-    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["lost_transfer_not_ended"]
+    told = {log["event"] for log in logs if log["log_level"] in ("warning", "error") and "transfer_id" in log}
+    assert {"transfer_unreadable", "lost_transfer_not_ended"} <= told
 
 
 async def test_a_store_that_does_not_let_it_beat_is_told_once(open_store: OpenStore, prefix: str) -> None:
@@ -319,6 +309,8 @@ async def test_a_sweep_that_the_store_interrupts_is_taken_up_again(own_server: R
         left = await left_in(node.store, State.RINGING, carrier, "CA1")
         carrier.may_hang_up.clear()
         node.sweep.start()
+        await node.until_beaten(LOOK_S)
+        await node.clock.pass_pause(LOOK_S)
         await carrier.until(lambda carrier: carrier.hang_ups == ["CA1"])
         own_server.kill()
         carrier.may_hang_up.set()
@@ -343,9 +335,10 @@ async def test_a_node_that_stops_has_no_lease_and_leaves_the_rest_to_others(open
         node.sweep.sweep_no_more()
         await node.beats(BEAT_S)
         assert await stored(node.store, other.transfer_id) == other
-        await node.sweep.stop()
+        stopping = asyncio.create_task(node.sweep.stop())
+        await node.sweep.stop()  # whoever asks meanwhile is not told before it is done
         assert await node.store.leases.dead(["n1"]) == ["n1"]
-        await node.sweep.stop()
+        await stopping
 
 
 async def test_a_node_stops_though_the_store_is_away(open_store: OpenStore) -> None:
