@@ -18,12 +18,12 @@ AGENT = pcm(tone(440, 8000, 10 * 8000, amplitude=dbfs(-20)))
 class LatePhone(SimulatedPhone):
     """Connects, and says nothing until ``start``."""
 
-    def begin(self, send: Send) -> None:
-        self._send = send
+    def begin(self, send: Send, send_binary: Send | None = None) -> None:
+        self._sends = (send, send_binary)
         self.messages: list[str | bytes] = []
 
     def start(self) -> None:
-        super().begin(self._send)
+        super().begin(*self._sends)
 
     def receive(self, message: str | bytes) -> None:
         self.messages.append(message)

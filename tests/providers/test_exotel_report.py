@@ -159,8 +159,9 @@ def test_types_may_be_written_in_any_case_and_with_parameters() -> None:
 # --- What REST answers ---
 
 
+NO_TEXTS: list[Any] = [None, True, 1.5, [], {}]
 NO_VALUES: list[Any] = [
-    *({"Call": {"Sid": value}} for value in (None, True, 1.5, [], {})),
+    *({"Call": {"Sid": value}} for value in NO_TEXTS),
     *({}, {"Call": None}, {"Sid": "x"}, [], b"", b"x", b"\xff"),
     *(b"<Sid>x</Sid>", b"<Call></Call><Sid>x</Sid>", b"<", b"<Call>", b"<call>"),
 ]

@@ -43,7 +43,7 @@ class Spoken:
     """In how many messages ``play`` must be cut."""
 
 
-def event(name: str, key: str, stream_id: str, **content: object) -> str:
+def event(name: str, key: str, stream_id: str, /, **content: object) -> str:
     return json.dumps({"event": name, key: stream_id, **content})
 
 
