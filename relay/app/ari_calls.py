@@ -80,7 +80,8 @@ class AriCalls:
         self._urls = urls
         self._coordinator = coordinator
         self._calls: dict[str, _Call] = {}
-        self._turns: dict[str, asyncio.Task[None]] = {}
+        self._turns: dict[str, asyncio.Task[None]] = {}  # the last of each call
+        self._begun: set[asyncio.Task[None]] = set()  # and all before it
         self._log = structlog.get_logger()
 
     def dialling(self, call_id: str) -> None:
@@ -135,10 +136,10 @@ class AriCalls:
 
     async def close(self) -> None:
         """Do nothing any longer."""
-        turns = list(self._turns.values())
-        for turn in turns:
+        begun = list(self._begun)
+        for turn in begun:
             turn.cancel()
-        await asyncio.gather(*turns, return_exceptions=True)
+        await asyncio.gather(*begun, return_exceptions=True)
 
     def _see(self, call_id: str, call: _Call, there: Channels, *, had_media: bool) -> None:
         """Take what the list of all channels says of a call as what was not heard of it."""
@@ -159,9 +160,11 @@ class AriCalls:
         if TRANSFER_ID.fullmatch(call_id):
             turn = asyncio.create_task(self._after(self._turns.get(call_id), call_id, do))
             self._turns[call_id] = turn
+            self._begun.add(turn)
             turn.add_done_callback(lambda _: self._forget(call_id, turn))
 
     def _forget(self, call_id: str, turn: asyncio.Task[None]) -> None:
+        self._begun.discard(turn)
         if self._turns.get(call_id) is turn:  # else another waits for it
             del self._turns[call_id]
 

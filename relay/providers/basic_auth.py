@@ -18,7 +18,7 @@ def is_authorized(header: str, user: str, password: str) -> bool:
     """Whether an ``Authorization`` header has this name and password; in constant time, but for its length."""
     scheme, _, credentials = header.partition(" ")
     expected = authorization(user, password).partition(" ")[2]
-    is_same = hmac.compare_digest(credentials.strip().encode(errors="replace"), expected.encode())
+    is_same = hmac.compare_digest(credentials.encode(errors="replace"), expected.encode())
     return is_same and scheme.lower() == "basic"
 
 

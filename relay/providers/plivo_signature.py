@@ -25,6 +25,7 @@ _URL: Final = re.compile(r"([a-z]+)(://[^/?#]+[^?#]*)(?:\?([^#]*))?(?:#.*)?", re
 _SIGNATURES_MAX: Final = 16
 """In one header: there is one for each token of the account."""
 _UPGRADE_SCHEMES: Final = ("https", "http")
+_WEBSOCKET_SCHEMES: Final = ("wss", "ws")
 _UPGRADE_PATHS: Final = ("", "/websocket")
 _NO_FORM: Final = Form()
 
@@ -51,6 +52,8 @@ def is_upgrade_signed(webhook: Webhook, key: bytes) -> bool:
     if parts is None:
         return False
     scheme, place, query = parts.groups(default="")
+    if scheme not in (*_WEBSOCKET_SCHEMES, *_UPGRADE_SCHEMES):
+        return False
     schemes = dict.fromkeys((scheme, *_UPGRADE_SCHEMES))
     rest = f"?{query}" if query else ""
     urls = (f"{each}{place}{path}{rest}" for each in schemes for path in _UPGRADE_PATHS)

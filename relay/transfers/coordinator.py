@@ -344,9 +344,7 @@ class Coordinator:
         return transfer_id in self._live or transfer_id in self._beginning
 
     def _is_anothers(self, transfer_id: str, order: TransferOrder, call_id: str) -> bool:
-        if call_id == transfer_id:  # the carrier lets us choose ids
-            return False
         others = [live for live in self._live.values() if live.transfer.transfer_id != transfer_id]
-        return any(
+        return call_id != transfer_id and any(  # the same: the carrier lets us choose ids
             live.phone.call_id == call_id or (live.phone.is_placing and live.order.to == order.to) for live in others
         )

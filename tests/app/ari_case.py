@@ -106,7 +106,8 @@ def run_case(
                 await scenario(case)
         assert case.bridges.taken == []
         assert case.ari.channels == {}
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not left, left
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(whole())
