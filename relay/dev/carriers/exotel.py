@@ -31,8 +31,8 @@ from relay.dev.carriers.exotel_wire import ExotelWire, local_form
 from relay.dev.phone_wire import Call, PhoneWire
 
 ACCOUNT_SID: Final = "exoaccount1"
-API_KEY: Final = "exo_key"
-API_TOKEN: Final = "exo_token"  # noqa: S105 -- of a simulated account
+API_KEY: Final = "exotel_api_key"
+API_TOKEN: Final = "exotel_api_token"  # noqa: S105 -- of a simulated account
 RING_S: Final = 30
 TIME_LIMIT_S: Final = 14400
 URL_MAX: Final = 599

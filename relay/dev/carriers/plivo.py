@@ -73,7 +73,7 @@ class Plivo:
     Args:
         account, secret: Auth ID and Auth Token.
         signs_upgrade_as: how the URL that a media stream's upgrade is signed for begins, ``wss`` or ``https``: which it
-            is with Plivo itself its pages do not say.
+            is with Plivo itself its pages do not say. None: as the document has it.
     """
 
     name = "plivo"
@@ -86,7 +86,7 @@ class Plivo:
     subprotocols: tuple[str, ...] = ()
     signing_key = ""
 
-    def __init__(self, account: str = AUTH_ID, secret: str = AUTH_TOKEN, *, signs_upgrade_as: str = "wss") -> None:
+    def __init__(self, account: str = AUTH_ID, secret: str = AUTH_TOKEN, *, signs_upgrade_as: str | None = None) -> None:
         self.account = account
         self.secret = secret
         self._signs_upgrade_as = signs_upgrade_as
@@ -114,7 +114,8 @@ class Plivo:
     def upgrade(self, url: str, *, secret: str) -> Mapping[str, str]:
         """The headers of a media stream's upgrade."""
         nonce = _nonce()
-        signed = f"{self._signs_upgrade_as}:{url.partition(':')[2]}"
+        scheme, _, place = url.partition(":")
+        signed = f"{self._signs_upgrade_as or scheme}:{place}"
         return {SIGNATURE_HEADER: signature_of("GET", signed, nonce=nonce, auth_token=secret), NONCE_HEADER: nonce}
 
     # Calls and callbacks
