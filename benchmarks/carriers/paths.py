@@ -33,7 +33,9 @@ Way = Literal["fused", "direct"]
 class Stream:
     """One direction of one carrier's stream in one format."""
 
+    case: Case
     carrier: str
+    """And which of its streams of this format, if there are several."""
     audio: str
     to_room: bool
     way: Way
@@ -137,7 +139,7 @@ def _stream(
 ) -> Stream:
     name = f"{label} {case.format} {'->' if to_room else '<-'} PCM16k"
     way: Way = "fused" if fused else "direct"
-    return Stream(label, str(case.format), to_room, way, frames, Path(name, tuple(contenders), tuple(missing)))
+    return Stream(case, label, str(case.format), to_room, way, frames, Path(name, tuple(contenders), tuple(missing)))
 
 
 def _add_rival(

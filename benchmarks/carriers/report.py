@@ -19,9 +19,9 @@ and codec, and nothing else of it: no socket, no jitter buffer. *Fused*: the cod
 by the stream's template. *Direct*: the adapter takes the payload out of the message or puts it in, and the codec has
 the payload. A row for each stream that the conformance cases have; all take turns in one process, with
 {instruction_set}. Times are ns for each 20 ms, however many of them a message holds: the median (least to most) of
-the rounds. *Codec alone* is the same audio without a message around it, and *the rest* what the medians differ by.
-Ratio: how many times as long the standard library takes, round by round; it converts rates by `audioop.ratecv`, which
-does not filter. Where a binary message is the room's own PCM there is nothing for it to do, and no ratio."""
+the rounds. *Codec alone* is the same audio without a message around it; *the rest* is the difference, round by round,
+as is the ratio: how many times as long the standard library takes. It converts rates by `audioop.ratecv`, which does
+not filter. Where a binary message is the room's own PCM there is nothing for it to do, and no ratio."""
 
 NOTES = """\
 Telnyx does not promise the order of its messages: what it sends at another rate than the room's is resampled behind
@@ -67,10 +67,12 @@ def tables(results: Iterable[StreamResult], instruction_set: str) -> Iterator[st
 def _row(result: StreamResult) -> str:
     stream, measured = result.stream, result.per_frame
     own, codec = (measured.time_ns(who) for who in (RELAY, CODEC))
+    pairs = zip(measured.rounds_ns[RELAY], measured.rounds_ns[CODEC], strict=True)
+    rest = Spread.of([relay_ns - codec_ns for relay_ns, codec_ns in pairs])
     ratios = (_spread(measured.ratio(who), ".1f") if who in measured.rounds_ns else "" for who in (PARTS, AUDIOOP))
     cells = (
         *(stream.carrier, stream.audio, stream.way, str(stream.frames)),
-        *(_spread(own, ".0f"), f"{codec.median:.0f}", f"{own.median - codec.median:.0f}"),
+        *(_spread(own, ".0f"), f"{codec.median:.0f}", f"{rest.median:.0f}"),
         *ratios,
     )
     return f"| {' | '.join(cells)} |"
