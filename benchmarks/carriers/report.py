@@ -18,10 +18,10 @@ From the WebSocket message's bytes to the room's PCM at 16 kHz and back, by the 
 and codec, and nothing else of it: no socket, no jitter buffer. *Fused*: the codec reads or writes the message itself,
 by the stream's template. *Direct*: the adapter takes the payload out of the message or puts it in, and the codec has
 the payload. A row for each stream that the conformance cases have; all take turns in one process, with
-{instruction_set}. Times are ns for each 20 ms, however many of them a message holds: the median (least to most) of
-the rounds. *Codec alone* is the same audio without a message around it; *the rest* is the difference, round by round,
-as is the ratio: how many times as long the standard library takes. It converts rates by `audioop.ratecv`, which does
-not filter. Where a binary message is the room's own PCM there is nothing for it to do, and no ratio."""
+{instruction_set}. Times are ns of CPU time for each 20 ms, however many of them a message holds: the median (least to
+most) of the rounds. *Codec alone* is the same audio without a message around it; *the rest* is the difference, round
+by round, as is the ratio: how many times as long the standard library takes. It converts rates by `audioop.ratecv`,
+which does not filter. Where a binary message is the room's own PCM there is nothing for it to do, and no ratio."""
 
 NOTES = """\
 Telnyx does not promise the order of its messages: what it sends at another rate than the room's is resampled behind
