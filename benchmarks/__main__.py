@@ -8,6 +8,7 @@ import shlex
 import sys
 
 from benchmarks import machine, native, paths, plot, quality
+from benchmarks.carriers.paths import measure_streams
 from benchmarks.measure import ROUNDS, PathResult, measure
 from benchmarks.quality import QualityResult
 from benchmarks.report import Report
@@ -25,7 +26,9 @@ def run(rounds: int, command: str) -> Report:
     results = measure(list(paths.all_paths()), rounds) + _compared_in_c(left_out)
     scores = _scores(left_out)
     print("signal", file=sys.stderr)
-    return Report(command, here, results, scores, signal_figures(), left_out)
+    signal = signal_figures()
+    print("carriers", file=sys.stderr)
+    return Report(command, here, results, scores, signal, left_out, measure_streams(rounds))
 
 
 def _compared_in_c(left_out: list[str]) -> list[PathResult]:

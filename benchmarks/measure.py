@@ -8,6 +8,7 @@ belong to the machine and the minute in which they were taken.
 from __future__ import annotations
 
 import statistics
+import time
 import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,10 +27,10 @@ class Contender:
     call: Callable[..., object]
     args: tuple[object, ...] = ()
 
-    def timer(self) -> timeit.Timer:
+    def timer(self, clock: Callable[[], float] = time.perf_counter) -> timeit.Timer:
         """Return a timer whose statement is the bare call: no wrapper adds to 100 ns."""
         names = {f"a{number}": value for number, value in enumerate(self.args)}
-        return timeit.Timer(f"call({', '.join(names)})", globals={"call": self.call, **names})
+        return timeit.Timer(f"call({', '.join(names)})", timer=clock, globals={"call": self.call, **names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,16 @@ class PathResult:
         return Spread.of([theirs / ours for theirs, ours in pairs])
 
 
-def measure(paths: Sequence[Path], rounds: int = ROUNDS) -> list[PathResult]:
+def measure(
+    paths: Sequence[Path], rounds: int = ROUNDS, *, clock: Callable[[], float] = time.perf_counter
+) -> list[PathResult]:
     """
     Time every contender of every path once per round: those of a path in a row, each round beginning with another.
 
-    The rounds go over all paths: a busy second of the machine then touches one round of each, not all rounds of one.
+    The rounds go over all paths: a busy second of the machine then touches one round of each, not all rounds of one. By
+    ``clock``, in seconds: ``time.thread_time`` leaves out what the machine does for others meanwhile.
     """
-    turns = [_Turns(path) for path in paths]
+    turns = [_Turns(path, clock) for path in paths]
     for _ in range(rounds):
         for path in turns:
             path.take()
@@ -94,9 +98,9 @@ def measure(paths: Sequence[Path], rounds: int = ROUNDS) -> list[PathResult]:
 class _Turns:
     """The contenders of one path, their order, and what they took so far."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path = path
-        self._timers = {contender.name: contender.timer() for contender in path.contenders}
+        self._timers = {contender.name: contender.timer(clock) for contender in path.contenders}
         self._calls = {name: _calls_per_turn(timer) for name, timer in self._timers.items()}
         self._rounds_ns: dict[str, list[float]] = {name: [] for name in self._timers}
         self._order = list(self._timers)

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from benchmarks.carriers.paths import StreamResult
+from benchmarks.carriers.report import tables
 from benchmarks.measure import PathResult, Spread
 from benchmarks.quality import QualityResult
 from benchmarks.targets import TARGETS, YARDSTICKS_NS, collect_figures, machine_scale
+from relay._codec import instruction_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Report:
     scores: list[QualityResult]
     signal: dict[str, float]
     left_out: list[str] = field(default_factory=list)  # whole parts that could not be measured, and why
+    carriers: list[StreamResult] = field(default_factory=list)
 
     @property
     def figures(self) -> dict[str, float]:
@@ -44,6 +48,7 @@ class Report:
             "paths": {result.name: _path_json(result) for result in self.results},
             "quality": {score.name: {"mean": score.mean, "scores": score.scores} for score in self.scores},
             "signal": self.signal,
+            "carriers": {each.per_frame.name: _path_json(each.per_frame) for each in self.carriers},
             "left_out": self.left_out,
         }
 
@@ -53,6 +58,7 @@ class Report:
             self._head(),
             self._targets(),
             *(self._paths_head(), *map(_path_table, self.results)),
+            self._carriers(),
             self._quality(),
             self._left_out(),
         ]
@@ -104,6 +110,10 @@ class Report:
             "Ratio: how many times as long as the first row, round by round, since the contenders take turns;",
             "median (least to most).",
         ]
+
+    def _carriers(self) -> Iterator[str]:
+        if self.carriers:
+            yield from ("## Carriers", "", *tables(self.carriers, instruction_set()))
 
     def _quality(self) -> Iterator[str]:
         if not self.scores:

@@ -31,7 +31,8 @@ class BinaryAudio:
     def payload_of(self, message: bytes) -> bytes:
         """All of the message: see ``MediaAdapter.payload_of``."""
         size = len(message)
-        self._order.started_id(f"{size} bytes of binary")
+        if not self._order.has_started:  # for each frame, without making what an error would say
+            self._order.started_id(f"{size} bytes of binary")
         if size > MESSAGE_MAX_BYTES or size % self._sample_bytes:
             expected = f"a multiple of {self._sample_bytes} bytes, at most {MESSAGE_MAX_BYTES}"
             raise RemoteProtocolError(self.name, "message", expected=expected, got=f"{size} bytes of binary")

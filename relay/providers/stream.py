@@ -34,6 +34,11 @@ class StreamOrder:
         """The stream has stopped: whatever the carrier still says is no news."""
         return self._over
 
+    @property
+    def has_started(self) -> bool:
+        """A stream has started; it may be over."""
+        return self._stream_id is not None
+
     def start(self, started: StreamStarted) -> list[Event]:
         """
         Open the stream; again is no news.

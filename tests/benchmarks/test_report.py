@@ -4,6 +4,7 @@ import json
 import pathlib
 
 from benchmarks import paths
+from benchmarks.carriers.paths import StreamResult, all_streams
 from benchmarks.measure import PathResult
 from benchmarks.quality import QualityResult
 from benchmarks.report import Report
@@ -41,3 +42,16 @@ def test_markdown_shows_spread_verdict_and_what_is_left_out() -> None:
     assert "| ripple to 3.4 kHz | <= 0.1 dB | 0.2 dB |  | missed |" in page
     assert "| heard | 4.250 | 4.000, 4.500 |" in page
     assert "- C against C: no compiler\n- soxr: absent" in page
+
+
+def test_carriers_have_a_part_of_it(tmp_path: pathlib.Path) -> None:
+    stream = next(all_streams())
+    times: dict[str, tuple[float, ...]] = {who.name: (2.0, 1.0, 3.0) for who in stream.path.contenders}
+    result = StreamResult(stream, PathResult(stream.path.name, times))
+    report = Report("a command", {}, [], [], {}, carriers=[result])
+    report.write(tmp_path)
+    written = json.loads((tmp_path / "report.json").read_text())["carriers"]
+    assert written[stream.path.name]["contenders"]["relay"]["time_ns"]["median"] == 2.0
+    assert "## Carriers" in report.as_markdown()
+    assert f"| {stream.carrier} | {stream.audio} | {stream.way} | 1 | 2 (1 to 3) |" in report.as_markdown()
+    assert "## Carriers" not in REPORT.as_markdown()
