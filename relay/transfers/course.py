@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from dataclasses import dataclass
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from relay.errors import StoreUnavailable
 from relay.transfers.clock import CallLater, Timer
+from relay.transfers.course_news import Asked, Close, Dialed, Expired, News
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
 from relay.transfers.phone_leg import PhoneLeg
@@ -57,52 +57,6 @@ class CourseSettings:
     """From the answer webhook to the media stream's upgrade, likewise."""
     ringback: bool = True
     """Let the customer hear that the phone rings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dialed:
-    """The carrier's answer to the dial."""
-
-    answer: DialAnswer
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """
-    It is to end.
-
-    ``code`` is the carrier's own, if it has refused something; ``is_told``: an agent on the line has heard so already.
-    """
-
-    reason: Reason
-    code: str = ""
-    is_told: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The carrier asks where the media of an answered call goes; ``token`` becomes the answer, None: hang up."""
-
-    stream: int
-    call_id: str
-    placed_id: str
-    token: asyncio.Future[str | None] = field(compare=False)
-
-    def reply(self, token: str | None) -> None:
-        """Answer, if whoever asks still waits."""
-        if not self.token.done():
-            self.token.set_result(token)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Expired:
-    """What had to happen next did not, in time; counts only while it still has to. ``code`` as ``Close``'s."""
-
-    why: Callable[[], Reason]
-    code: str = ""
-
-
-News: TypeAlias = Dialed | Close | Asked | Expired | PhoneReport | BridgeEvent
 
 
 class Course:

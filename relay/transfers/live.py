@@ -9,7 +9,8 @@ from typing import Any, Final
 import structlog
 
 from relay.transfers.clock import CallLater, pause
-from relay.transfers.course import Asked, Close, Course, CourseSettings, Dialed, News
+from relay.transfers.course import Course, CourseSettings
+from relay.transfers.course_news import Asked, Close, Dialed, News
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
 from relay.transfers.phone_leg import PhoneLeg
