@@ -114,6 +114,11 @@ class CarrierAccount:
         """As ``ports.Carrier.opens_stream_at_dial``."""
         return self._control.opens_stream == "dial"
 
+    @property
+    def tells_ringing(self) -> bool:
+        """As ``ports.Carrier.tells_ringing``."""
+        return self._control.tells_ringing
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial."""
         try:

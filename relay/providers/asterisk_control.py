@@ -69,6 +69,7 @@ class AsteriskControl:
     name = CARRIER
     opens_stream: Literal["answer", "dial"] = "answer"
     """Nobody asks for a document, but the stream is opened when the phone is answered, and again after it broke."""
+    tells_ringing = True
     can_say = False
     can_detect = False
 

@@ -181,6 +181,11 @@ class CarrierControl(Protocol):
     Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial
     (``CallOrder.media_url``). With "dial" there is no answer webhook and one stream only, and no document is asked for.
     """
+    tells_ringing: bool
+    """
+    Whether it reports every phone that rings. Where it does not, the customer hears ringing from the moment on at which
+    the carrier has the call; the transfer is ``ringing`` only if a report says so all the same.
+    """
     can_say: bool
     """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
     can_detect: bool

@@ -59,6 +59,7 @@ class PlivoControl:
 
     name = "plivo"
     opens_stream: Literal["answer", "dial"] = "answer"
+    tells_ringing = True
     can_say = True
     can_detect = True
 

@@ -25,10 +25,12 @@ from relay.transfers.ports import (
     MediaBack,
     MediaLost,
     MediaStarted,
+    PhoneAlive,
     PhoneAnswered,
     PhoneEnded,
     PhoneRang,
     PhoneReport,
+    Placed,
     Refused,
     TryLater,
     Unclear,
@@ -67,7 +69,7 @@ class Course:
         order: what was asked for.
         bridge: the transfer's.
         phone: the transfer's.
-        opens_stream_at_dial: as ``ports.Carrier`` has it.
+        opens_stream_at_dial, tells_ringing: as ``ports.Carrier`` has them.
         ledger: where it is written.
         tokens: of its media streams.
         tell: takes news of its own, later.
@@ -83,6 +85,7 @@ class Course:
         *,
         phone: PhoneLeg,
         opens_stream_at_dial: bool,
+        tells_ringing: bool,
         ledger: Ledger,
         tokens: MediaTokens,
         tell: Callable[[News], None],
@@ -94,6 +97,7 @@ class Course:
         self._bridge = bridge
         self._phone = phone
         self._opens_stream_at_dial = opens_stream_at_dial
+        self._tells_ringing = tells_ringing
         self._ledger = ledger
         self._tokens = tokens
         self._tell = tell
@@ -102,6 +106,7 @@ class Course:
         self._log = log
         self._deadline: tuple[Expired, Timer] | None = None
         self._is_admitted = order.accept is Accept.NONE
+        self._is_heard_ringing = False
         self._is_phone_over = False
         self.has_media = False
         """The carrier has a stream open: somebody is on the line, and hears it."""
@@ -159,6 +164,8 @@ class Course:
         if isinstance(answer, Unclear):
             self._log.warning("dial_unclear", detail=answer.detail)
         await self._write_placed()
+        if isinstance(answer, Placed) and answer.is_final:
+            self._taken()
         return None
 
     async def _on_report(self, report: PhoneReport) -> Close | None:
@@ -166,22 +173,42 @@ class Course:
             return None
         await self._write_placed()
         match report.news:
+            case PhoneAlive():
+                self._taken()
             case PhoneRang():
-                if await self._ledger.write(Event.RANG, event_id=report.event_id) and self._settings.ringback:
-                    self._bridge.ring()
+                if await self._ledger.write(Event.RANG, event_id=report.event_id):
+                    self._ring()
             case PhoneAnswered():
                 await self._answered(report.event_id)
             case MachineDetected(is_machine):
                 return self._on_detected(is_machine=is_machine)
-            case PhoneEnded(Reason.AGENT_HUNG_UP) if self._ledger.transfer.reconnecting:
-                return Close(Reason.MEDIA_LOST)  # with its stream the carrier has ended the call
-            case PhoneEnded(Reason.AGENT_HUNG_UP as reason, code) if self._state is State.JOINED:
-                if not self._is_phone_over:  # a callback that comes again makes it no longer
-                    self._is_phone_over = True
-                    self._expect(LAST_WORD_S, lambda: reason, code)
-            case PhoneEnded(reason, code):
-                return Close(reason, code)
+            case PhoneEnded():
+                return self._on_ended(report.news)
         return None
+
+    def _on_ended(self, ended: PhoneEnded) -> Close | None:
+        """The call is over; what the carrier takes for the agent's hanging up may have been something else."""
+        if ended.reason is not Reason.AGENT_HUNG_UP:
+            return Close(ended.reason, ended.code)
+        if self._ledger.transfer.reconnecting:
+            return Close(Reason.MEDIA_LOST)  # with its stream the carrier has ended the call
+        if self._state is not State.JOINED:
+            return Close(ended.reason, ended.code)
+        if not self._is_phone_over:  # a callback that comes again makes it no longer
+            self._is_phone_over = True
+            self._expect(LAST_WORD_S, lambda: ended.reason, ended.code)
+        return None
+
+    def _taken(self) -> None:
+        """The carrier has the call: it rings as far as anybody will ever know, where that is not told."""
+        if not self._tells_ringing and self._state is State.DIALING:
+            self._ring()
+
+    def _ring(self) -> None:
+        """Let the customer hear that it rings; from the first time on, as the tone has a beginning."""
+        if self._settings.ringback and not self._is_heard_ringing:
+            self._is_heard_ringing = True
+            self._bridge.ring()
 
     async def _on_asked(self, asked: Asked) -> Close | None:
         token = None

@@ -1,0 +1,29 @@
+"""Rows of which other carriers than Twilio make something else, each with the simulated carrier that does."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.dev.carrier_outcomes import Answers, Outcome
+from relay.dev.carriers.by_name import CARRIERS
+from relay.media.tones import RINGBACK_DBFS
+from relay.transfers.states import State
+from tests.faults.conftest import SetStage
+from tests.faults.ears import until_heard_in_room
+from tests.faults.stage import AGENT_HZ, AGENT_SAYS
+
+RINGBACK_HZ = 440
+RINGS_ON = Outcome(callee=Answers(after_s=3.0, says=AGENT_SAYS))
+
+
+@pytest.mark.parametrize("carrier", ["exotel", "telnyx"])
+async def test_customer_hears_ringing_though_the_carrier_never_tells_of_it(set_stage: SetStage, carrier: str) -> None:
+    async with set_stage(RINGS_ON, dialect=CARRIERS[carrier]()) as stage:
+        transfer_id = await stage.ask()
+        await stage.until(transfer_id, State.DIALING)
+        await until_heard_in_room(stage.customer, RINGBACK_HZ, dbfs=RINGBACK_DBFS)
+        assert (await stage.relay.get(transfer_id)).state is State.DIALING
+        assert stage.carrier.calls[0].status == "ringing"
+        await stage.until(transfer_id, State.JOINED)
+        await until_heard_in_room(stage.customer, AGENT_HZ)
+        await stage.relay.cancel(transfer_id)
