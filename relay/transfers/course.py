@@ -190,6 +190,8 @@ class Course:
         """The call is over; what the carrier takes for the agent's hanging up may have been something else."""
         if ended.reason is not Reason.AGENT_HUNG_UP:
             return Close(ended.reason, ended.code)
+        if self._state in (State.DIALING, State.RINGING):  # some carriers say "completed" of every end
+            return Close(Reason.NO_ANSWER, ended.code)
         if self._ledger.transfer.reconnecting:
             return Close(Reason.MEDIA_LOST)  # with its stream the carrier has ended the call
         if self._state is not State.JOINED:

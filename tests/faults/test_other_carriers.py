@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from relay.dev.carrier_outcomes import Answers, Outcome
+from relay.dev.carrier_call import EndedBy, SimulatedCall
+from relay.dev.carrier_outcomes import NO_ANSWER, Answers, Outcome
+from relay.dev.carrier_webhooks import Message
 from relay.dev.carriers.by_name import CARRIERS
+from relay.dev.carriers.telnyx import Telnyx
 from relay.media.tones import RINGBACK_DBFS
+from relay.transfers.reasons import Reason
 from relay.transfers.states import State
 from tests.faults.conftest import SetStage
 from tests.faults.ears import until_heard_in_room
@@ -27,3 +31,18 @@ async def test_customer_hears_ringing_though_the_carrier_never_tells_of_it(set_s
         await stage.until(transfer_id, State.JOINED)
         await until_heard_in_room(stage.customer, AGENT_HZ)
         await stage.relay.cancel(transfer_id)
+
+
+class NormallyCleared(Telnyx):
+    """Telnyx, if every end without an answer is ``normal_clearing``: its pages do not say that it is not."""
+
+    def progress(self, call: SimulatedCall, event: str, status: str) -> Message | None:
+        return super().progress(call, event, "completed" if event == "completed" else status)
+
+
+async def test_f2_carrier_that_says_completed_of_a_phone_nobody_answered(set_stage: SetStage) -> None:
+    async with set_stage(NO_ANSWER, dialect=NormallyCleared(), ring_timeout_s=8.0) as stage:
+        transfer_id = await stage.ask()
+        (await stage.carrier.until_call()).end("no-answer", EndedBy.CARRIER)
+        view = await stage.ended(transfer_id, State.FAILED, Reason.NO_ANSWER)
+        assert view.retryable
