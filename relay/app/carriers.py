@@ -76,6 +76,8 @@ _NEWS: Final[dict[CallStatus, PhoneNews]] = {
     CallStatus.BUSY: PhoneEnded(Reason.BUSY),
     CallStatus.NO_ANSWER: PhoneEnded(Reason.NO_ANSWER),
     CallStatus.REJECTED: PhoneEnded(Reason.REJECTED),
+    CallStatus.INVALID_NUMBER: PhoneEnded(Reason.INVALID_NUMBER),
+    CallStatus.UNAVAILABLE: PhoneEnded(Reason.PROVIDER_BUSY),
     CallStatus.CANCELED: PhoneEnded(Reason.NO_ANSWER),  # not by relay: somebody hung up at the carrier while it rang
     CallStatus.FAILED: PhoneEnded(Reason.REJECTED),
 }

@@ -132,8 +132,13 @@ class CallStatus(StrEnum):
     BUSY = "busy"
     NO_ANSWER = "no_answer"
     REJECTED = "rejected"
+    INVALID_NUMBER = "invalid_number"
+    """There is no such number, or none that can be called."""
+    UNAVAILABLE = "unavailable"
+    """The carrier, or a network behind it, had no line or was out of order: it may go through another time."""
     CANCELED = "canceled"
     FAILED = "failed"
+    """And nobody knows why."""
 
 
 class AnsweredBy(StrEnum):

@@ -9,6 +9,7 @@ from relay.errors import RemoteProtocolError
 from relay.providers.control import AnsweredBy, CallReport, CallStatus
 from relay.providers.fields import Fields, read_message, shown
 from relay.providers.rest import short_code
+from relay.providers.sip_codes import refined
 
 CALL_ID: Final = re.compile("v[0-9]{1,2}:[A-Za-z0-9._~=-]{1,200}")  # nothing that means something in a URL's path
 CALL_ID_TEXT: Final = "v, digits, a colon and 1 to 200 letters, digits and . _ ~ = -"
@@ -26,7 +27,7 @@ HANGUP_CAUSES: Final = {
     "timeout": CallStatus.NO_ANSWER,
     "originator_cancel": CallStatus.CANCELED,
     "call_rejected": CallStatus.REJECTED,
-    "not_found": CallStatus.FAILED,
+    "not_found": CallStatus.INVALID_NUMBER,
     "unspecified": CallStatus.FAILED,
 }
 _HANGUP: Final = "call.hangup"
@@ -35,7 +36,6 @@ _GREETINGS: Final = frozenset({"call.machine.greeting.ended", "call.machine.prem
 _PEOPLE: Final = frozenset({"human", "human_residence", "human_business"})
 _MACHINES: Final = frozenset({"machine", "fax_detected"})
 _BEEP: Final = "beep_detected"
-_SIP_DECLINE: Final = "603"
 _EVENT_MAX_CHARS: Final = 64
 
 
@@ -65,7 +65,7 @@ def _hangup(payload: Fields) -> tuple[CallStatus, str]:
     if status is CallStatus.COMPLETED:
         return status, ""
     sip_code = short_code(payload.values.get("sip_hangup_cause"))
-    return (CallStatus.REJECTED if sip_code == _SIP_DECLINE else status), sip_code
+    return refined(status, sip_code), sip_code
 
 
 def _answered_by(event: str, payload: Fields) -> AnsweredBy | None:

@@ -313,6 +313,8 @@ def test_f7_an_unclear_dial_says_when_it_was_sent(answer: Answer) -> None:
         (CallStatus.BUSY, PhoneEnded(Reason.BUSY, "31000")),
         (CallStatus.NO_ANSWER, PhoneEnded(Reason.NO_ANSWER, "31000")),
         (CallStatus.REJECTED, PhoneEnded(Reason.REJECTED, "31000")),
+        (CallStatus.INVALID_NUMBER, PhoneEnded(Reason.INVALID_NUMBER, "31000")),
+        (CallStatus.UNAVAILABLE, PhoneEnded(Reason.PROVIDER_BUSY, "31000")),
         (CallStatus.CANCELED, PhoneEnded(Reason.NO_ANSWER, "31000")),
         (CallStatus.FAILED, PhoneEnded(Reason.REJECTED, "31000")),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.dev.carrier_call import EndedBy, SimulatedCall
-from relay.dev.carrier_outcomes import NO_ANSWER, Answers, Outcome
+from relay.dev.carrier_outcomes import NO_ANSWER, NO_LINE, NO_SUCH_NUMBER, Answers, Outcome
 from relay.dev.carrier_webhooks import Message
 from relay.dev.carriers.by_name import CARRIERS
 from relay.dev.carriers.telnyx import Telnyx
@@ -17,6 +17,9 @@ from tests.faults.ears import until_heard_in_room
 from tests.faults.stage import AGENT_HZ, AGENT_SAYS
 
 RINGBACK_HZ = 440
+TELL_WHY = [name for name, make in CARRIERS.items() if make().traits.tells_why and name != "asterisk"]
+"""Asterisk keeps a connection to the service, which is none of a transfer's; the demo plays it."""
+SHORT = {"vonage", "telnyx"}
 RINGS_ON = Outcome(callee=Answers(after_s=3.0, says=AGENT_SAYS))
 
 
@@ -31,6 +34,23 @@ async def test_customer_hears_ringing_though_the_carrier_never_tells_of_it(set_s
         await stage.until(transfer_id, State.JOINED)
         await until_heard_in_room(stage.customer, AGENT_HZ)
         await stage.relay.cancel(transfer_id)
+
+
+@pytest.mark.parametrize(
+    "carrier", [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in TELL_WHY]
+)
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [(NO_SUCH_NUMBER, Reason.INVALID_NUMBER), (NO_LINE, Reason.PROVIDER_BUSY)],
+    ids=["404", "503"],
+)
+async def test_f5_f6_carrier_that_takes_the_dial_says_later_why_there_is_no_call(
+    set_stage: SetStage, carrier: str, outcome: Outcome, reason: Reason
+) -> None:
+    async with set_stage(outcome, dialect=CARRIERS[carrier]()) as stage:
+        view = await stage.ended(await stage.ask(), State.FAILED, reason)
+        assert view.retryable is (reason is Reason.PROVIDER_BUSY)
+        assert len(stage.carrier.dial_requests) == 1
 
 
 class NormallyCleared(Telnyx):

@@ -80,6 +80,29 @@ def test_the_code_of_a_failure_is_that_of_sip() -> None:
     assert report("completed", sip_code=200).code == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "detail", "sip_code", "status"),
+    [
+        ("rejected", "invalid_number", None, "invalid_number"),
+        ("rejected", "declined", None, "rejected"),
+        ("rejected", "restricted", 404, "rejected"),
+        ("failed", "number_out_of_service", None, "invalid_number"),
+        ("failed", "internal_error", None, "unavailable"),
+        ("failed", "cannot_route", None, "failed"),
+        ("failed", "cannot_route", 404, "invalid_number"),
+        ("failed", "cannot_route", 503, "unavailable"),
+        ("failed", None, 603, "rejected"),
+        ("busy", "invalid_number", 404, "busy"),
+        ("unanswered", "timeout", 503, "no_answer"),
+        ("failed", "invented", None, "failed"),
+    ],
+)
+def test_detail_and_sips_code_say_why_it_failed(
+    said: str, detail: str | None, sip_code: int | None, status: str
+) -> None:
+    assert report(said, detail=detail, sip_code=sip_code).status == status
+
+
 OTHER_LEG: dict[str, dict[str, Any]] = {
     "its number is our URL": {"to": MEDIA_URL, "headers": None},
     "or one without TLS": {"to": "ws://127.0.0.1/", "headers": None},

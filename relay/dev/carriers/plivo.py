@@ -59,9 +59,13 @@ _ENDS: Final = {  # by Twilio's status: CallStatus, HangupCause, HangupCauseName
     "busy": ("busy", "USER_BUSY", "Busy Line", "3010"),
     "no-answer": ("no-answer", "NO_ANSWER", "No Answer", "3000"),
     "canceled": ("cancel", "ORIGINATOR_CANCEL", "Cancelled", "1000"),
-    "failed": ("failed", "UNALLOCATED_NUMBER", "Destination Out Of Service", "2000"),
+    "failed": ("failed", "NORMAL_UNSPECIFIED", "Unknown", "0"),
 }
-_REJECTED: Final = ("failed", "CALL_REJECTED", "Rejected", "3010")
+_FAILED: Final = {  # by SIP's code
+    404: ("failed", "UNALLOCATED_NUMBER", "Unallocated number", "3050"),
+    503: ("failed", "NORMAL_CIRCUIT_CONGESTION", "Network congestion from carrier", "3090"),
+    603: ("failed", "CALL_REJECTED", "Rejected", "3020"),
+}
 _SOURCES: Final = {EndedBy.RELAY: "API Request", EndedBy.AGENT: "Callee"}
 _STREAM_EVENTS: Final = {"opened": "StartStream", "closed": "StopStream", "failed": "DroppedStream"}
 
@@ -78,7 +82,7 @@ class Plivo:
 
     name = "plivo"
     title = "Plivo"
-    traits = Traits(tells_invalid_number=False)
+    traits = Traits(refuses_numbers=False)
     close_ends_call = True
     may_refuse_media = False
     opens_on_demand = False
@@ -86,7 +90,9 @@ class Plivo:
     subprotocols: tuple[str, ...] = ()
     signing_key = ""
 
-    def __init__(self, account: str = AUTH_ID, secret: str = AUTH_TOKEN, *, signs_upgrade_as: str | None = None) -> None:
+    def __init__(
+        self, account: str = AUTH_ID, secret: str = AUTH_TOKEN, *, signs_upgrade_as: str | None = None
+    ) -> None:
         self.account = account
         self.secret = secret
         self._signs_upgrade_as = signs_upgrade_as
@@ -145,7 +151,7 @@ class Plivo:
         form = self.form(call, status)
         if event == "ringing":
             return Message(url, form | {"Event": "Ring"}, status=status)
-        said, cause, name, code = _REJECTED if call.sip_code == 603 else _ENDS[status]
+        said, cause, name, code = _FAILED.get(call.sip_code or 0, _ENDS[status])
         form |= {"Event": "Hangup", "CallStatus": said, "Duration": str(call.duration_s or 0)}
         form |= {"BillDuration": str(60 * -(-(call.duration_s or 0) // 60)), "HangupCause": cause}
         form |= {"HangupCauseName": name, "HangupCauseCode": code}
