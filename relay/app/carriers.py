@@ -27,7 +27,7 @@ from relay.providers.control import (
     HttpReply,
     HttpRequest,
 )
-from relay.providers.hang_up_steps import HangsUpInSteps
+from relay.providers.hang_up_steps import HangsUpInSteps, KnowsWhatIsHungUp
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
@@ -145,11 +145,16 @@ class CarrierAccount:
             requests += self._control.hang_up_steps(call_id)
         try:
             for request in requests:
-                if self._control.read_hang_up(await self._send("hang_up", request)):
+                if self._is_over(call_id, await self._send("hang_up", request)):
                     return True
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
         return False
+
+    def _is_over(self, call_id: str, reply: HttpReply) -> bool:
+        if isinstance(self._control, KnowsWhatIsHungUp):
+            return self._control.read_hang_up_of(call_id, reply)
+        return self._control.read_hang_up(reply)
 
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """

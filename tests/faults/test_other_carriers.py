@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from relay.dev.carrier_call import EndedBy, SimulatedCall
-from relay.dev.carrier_outcomes import NO_ANSWER, NO_LINE, NO_SUCH_NUMBER, Answers, Outcome
+from relay.dev.carrier_outcomes import NO_ANSWER, NO_LINE, NO_SUCH_NUMBER, Answers, Delivery, Outcome, Rings
 from relay.dev.carrier_webhooks import Message
 from relay.dev.carriers.by_name import CARRIERS
+from relay.dev.carriers.plivo import Plivo
 from relay.dev.carriers.telnyx import Telnyx
 from relay.media.tones import RINGBACK_DBFS
 from relay.transfers.reasons import Reason
 from relay.transfers.states import State
 from tests.faults.conftest import SetStage
-from tests.faults.ears import until_heard_in_room
+from tests.faults.ears import Stopwatch, until_heard_in_room
 from tests.faults.stage import AGENT_HZ, AGENT_SAYS
 
 RINGBACK_HZ = 440
@@ -51,6 +52,22 @@ async def test_f5_f6_carrier_that_takes_the_dial_says_later_why_there_is_no_call
         view = await stage.ended(await stage.ask(), State.FAILED, reason)
         assert view.retryable is (reason is Reason.PROVIDER_BUSY)
         assert len(stage.carrier.dial_requests) == 1
+
+
+async def test_f9_phone_stops_ringing_though_its_request_is_not_found_and_no_callback_comes(
+    set_stage: SetStage,
+) -> None:
+    lost = Outcome(callee=Rings(), delivery=Delivery(copies=0))
+    async with set_stage(lost, dialect=Plivo(forgets_requests=True)) as stage:
+        transfer_id = await stage.ask()
+        call = await stage.carrier.until_call()
+        await call.until(lambda call: call.status == "ringing", "ringing")
+        await stage.customer.leave()
+        cancelled = Stopwatch()
+        await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
+        await call.until(lambda call: not call.is_live, "hung up", timeout_s=1)
+        assert call.hung_up_by is EndedBy.RELAY
+        assert cancelled.hung_up_ms(call) < 2000
 
 
 class NormallyCleared(Telnyx):

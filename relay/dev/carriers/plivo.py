@@ -76,6 +76,8 @@ class Plivo:
 
     Args:
         account, secret: Auth ID and Auth Token.
+        forgets_requests: a request is not found any longer when its phone rings, and the call has its UUID. What Plivo
+            does its pages do not say.
         signs_upgrade_as: how the URL that a media stream's upgrade is signed for begins, ``wss`` or ``https``: which it
             is with Plivo itself its pages do not say. None: as the document has it.
     """
@@ -91,8 +93,14 @@ class Plivo:
     signing_key = ""
 
     def __init__(
-        self, account: str = AUTH_ID, secret: str = AUTH_TOKEN, *, signs_upgrade_as: str | None = None
+        self,
+        account: str = AUTH_ID,
+        secret: str = AUTH_TOKEN,
+        *,
+        forgets_requests: bool = False,
+        signs_upgrade_as: str | None = None,
     ) -> None:
+        self._forgets_requests = forgets_requests
         self.account = account
         self.secret = secret
         self._signs_upgrade_as = signs_upgrade_as
@@ -128,7 +136,8 @@ class Plivo:
 
     def new_ids(self, order: Order) -> CallIds:
         """One that the dial is answered with, and the call's own."""
-        return CallIds(str(uuid4()), str(uuid4()))
+        request = str(uuid4())
+        return CallIds(request if self._forgets_requests else str(uuid4()), request)
 
     def form(self, call: SimulatedCall, status: str) -> dict[str, str]:
         """What all webhooks have; numbers are without +."""
@@ -204,7 +213,8 @@ class Plivo:
             placed = request.match_info["request"]
             call = next((call for call in rest.account.calls if call.ids.placed == placed), None)
             # Of one that was answered Plivo's pages say nothing: it may be that nothing is found.
-            if call is None or not call.is_live or call.answered_at is not None:
+            is_forgotten = self._forgets_requests and call is not None and call.status == "ringing"
+            if call is None or not call.is_live or call.answered_at is not None or is_forgotten:
                 return _error(404, "not found")
             call.hang_up(EndedBy.RELAY)
             return web.Response(status=204)
