@@ -28,6 +28,7 @@ from relay.providers.control import (
     HttpRequest,
 )
 from relay.providers.hang_up_steps import HangsUpInSteps, KnowsWhatIsHungUp
+from relay.providers.settled_dials import SettlesDials
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
@@ -136,7 +137,17 @@ class CarrierAccount:
             return TryLater(None, f"no connection to the carrier: {type(error).__name__}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Unclear(type(error).__name__, sent_s)
-        return _dial_answer(self._control.read_dial(reply), sent_s)
+        answer = _dial_answer(self._control.read_dial(reply), sent_s)
+        if isinstance(answer, Unclear) and isinstance(self._control, SettlesDials) and self._control.is_settled(reply):
+            return await self._settled(order, answer, reply)
+        return answer
+
+    async def _settled(self, order: DialOrder, unclear: Unclear, reply: HttpReply) -> DialAnswer:
+        """Whether an unclear dial has made a call, from a carrier that knows."""
+        found = await self.find_calls(order, sent_s=None)
+        if found is None:
+            return unclear
+        return Placed(found[0]) if found else Refused(Reason.PROVIDER_ERROR, str(reply.status), unclear.detail)
 
     async def hang_up(self, call_id: str) -> bool:
         """Ask once to end a call: in each of its states, where no single request ends it in all of them."""

@@ -141,6 +141,14 @@ class AsteriskControl:
             return CarrierBusy(retry_after_s(reply), detail)
         return CallRefused(Refusal.REJECTED, str(reply.status), detail)
 
+    def is_settled(self, reply: HttpReply) -> bool:
+        """
+        Whether it is ARI's own 500: so it answers, when it has tried, that an endpoint is unknown or not there.
+
+        See ``SettlesDials``: the order's channel is asked for by its id.
+        """
+        return reply.status == 500 and not reply_object(reply).keys().isdisjoint(("error", "message"))
+
     def hang_up(self, call_id: str) -> HttpRequest:
         """The request that ends a call, in every state."""
         return self._delete(f"channels/{self._checked(call_id)}?reason=normal")

@@ -15,6 +15,7 @@ from typing import IO, Any, NamedTuple, Self
 import aiohttp
 import structlog
 
+from relay.app.ari import AriAccount
 from relay.app.bridging import WORKER
 from relay.app.service import Service, running
 from relay.app.settings import Settings
@@ -197,6 +198,9 @@ class Stage:
         self._service = await stack.enter_async_context(serving)
         if isinstance(self.carrier.dialect, Asterisk):  # it is told in its own configuration where relay is
             self.carrier.dialect.relay_url = self._service.base_url
+            account = self._service.services.coordinator._carriers[self.carrier.dialect.name]
+            assert isinstance(account, AriAccount)
+            await account.until_heard()  # the connection for that is held from here on
         return self._service.base_url
 
     def _given(self) -> dict[str, Any]:

@@ -5,8 +5,19 @@ from __future__ import annotations
 import pytest
 
 from relay.dev.carrier_call import EndedBy, SimulatedCall
-from relay.dev.carrier_outcomes import NO_ANSWER, NO_LINE, NO_SUCH_NUMBER, Answers, Delivery, Outcome, Rings
+from relay.dev.carrier_outcomes import (
+    NO_ANSWER,
+    NO_LINE,
+    NO_SUCH_NUMBER,
+    Answers,
+    Delivery,
+    LosesReply,
+    Loss,
+    Outcome,
+    Rings,
+)
 from relay.dev.carrier_webhooks import Message
+from relay.dev.carriers.asterisk import Asterisk
 from relay.dev.carriers.by_name import CARRIERS
 from relay.dev.carriers.plivo import Plivo
 from relay.dev.carriers.telnyx import Telnyx
@@ -18,8 +29,7 @@ from tests.faults.ears import Stopwatch, until_heard_in_room
 from tests.faults.stage import AGENT_HZ, AGENT_SAYS
 
 RINGBACK_HZ = 440
-TELL_WHY = [name for name, make in CARRIERS.items() if make().traits.tells_why and name != "asterisk"]
-"""Asterisk keeps a connection to the service, which is none of a transfer's; the demo plays it."""
+TELL_WHY = [name for name, make in CARRIERS.items() if make().traits.tells_why]
 SHORT = {"vonage", "telnyx"}
 RINGS_ON = Outcome(callee=Answers(after_s=3.0, says=AGENT_SAYS))
 
@@ -51,6 +61,24 @@ async def test_f5_f6_carrier_that_takes_the_dial_says_later_why_there_is_no_call
     async with set_stage(outcome, dialect=CARRIERS[carrier]()) as stage:
         view = await stage.ended(await stage.ask(), State.FAILED, reason)
         assert view.retryable is (reason is Reason.PROVIDER_BUSY)
+        assert len(stage.carrier.dial_requests) == 1
+
+
+@pytest.mark.parametrize("places_call", [False, True])
+async def test_f7_carrier_that_can_be_asked_for_the_very_call_is_asked_at_once(
+    set_stage: SetStage, *, places_call: bool
+) -> None:
+    """An endpoint that is unknown is told so at once; a call that is there after all goes on."""
+    reply = LosesReply(how=Loss.ERROR_500, places_call=places_call)
+    outcome = Outcome(reply=reply, callee=Answers(after_s=0.5, says=AGENT_SAYS))
+    async with set_stage(outcome, dialect=Asterisk()) as stage:
+        transfer_id = await stage.ask()
+        if places_call:
+            await stage.until(transfer_id, State.JOINED)
+            await stage.relay.cancel(transfer_id)
+        else:
+            view = await stage.ended(transfer_id, State.FAILED, Reason.PROVIDER_ERROR, within_s=2)
+            assert view.provider_code == "500"
         assert len(stage.carrier.dial_requests) == 1
 
 
