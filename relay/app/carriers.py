@@ -41,6 +41,7 @@ from relay.transfers.ports import (
     PhoneReport,
     Placed,
     Refused,
+    StreamFailed,
     TryLater,
     Unclear,
 )
@@ -252,6 +253,10 @@ def phone_reports(report: CallReport) -> list[PhoneReport]:
         detected = MachineDetected(report.answered_by is AnsweredBy.MACHINE)
         event_id = f"{report.event_id}/answered_by"
         reports.append(PhoneReport(report.call_id, detected, event_id, report.placed_id))
+    if report.stream_failure:
+        reports.append(
+            PhoneReport(report.call_id, StreamFailed(report.stream_failure), report.event_id, report.placed_id)
+        )
     if report.status is not None:
         news = _NEWS[report.status]
         if isinstance(news, PhoneEnded):

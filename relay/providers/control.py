@@ -162,6 +162,8 @@ class CallReport:
     """The carrier's own code for a failure."""
     placed_id: str = ""
     """The id that the dial's answer had, where that is another than the call's own."""
+    stream_failure: str = ""
+    """Why the carrier has no media stream for the call, a word of its own; empty: it does not say that it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ HANGUP_CAUSES: Final = {
     "not_found": CallStatus.INVALID_NUMBER,
     "unspecified": CallStatus.FAILED,
 }
+_STREAM_FAILED: Final = "streaming.failed"
+_REASON: Final = re.compile("[a-z_]{1,40}")
 _HANGUP: Final = "call.hangup"
 _DETECTIONS: Final = frozenset({"call.machine.detection.ended", "call.machine.premium.detection.ended"})
 _GREETINGS: Final = frozenset({"call.machine.greeting.ended", "call.machine.premium.greeting.ended"})
@@ -55,7 +57,8 @@ def call_report(body: bytes) -> tuple[CallReport, str | None]:
     status, code = _hangup(payload) if event == _HANGUP else (EVENTS.get(event), "")
     names = event, data.text_or_none("id") or data.text_or_none("occurred_at") or ""
     event_id = "/".join((call_id, *(name[:_EVENT_MAX_CHARS] for name in names)))
-    report = CallReport(call_id, status, event_id, _answered_by(event, payload), code)
+    failure = _stream_failure(payload) if event == _STREAM_FAILED else ""
+    report = CallReport(call_id, status, event_id, _answered_by(event, payload), code, stream_failure=failure)
     return report, payload.text_or_none("client_state")
 
 
@@ -66,6 +69,12 @@ def _hangup(payload: Fields) -> tuple[CallStatus, str]:
         return status, ""
     sip_code = short_code(payload.values.get("sip_hangup_cause"))
     return refined(status, sip_code), sip_code
+
+
+def _stream_failure(payload: Fields) -> str:
+    """``connection_failed`` and the like; never a text, which might quote the stream's URL."""
+    reason = payload.text_or_none("failure_reason") or ""
+    return reason if _REASON.fullmatch(reason) else "unknown"
 
 
 def _answered_by(event: str, payload: Fields) -> AnsweredBy | None:

@@ -36,12 +36,14 @@ DETAILS: Final = {
 _DETECTED: Final = {"human": AnsweredBy.HUMAN, "machine": AnsweredBy.MACHINE}
 _FAILURES: Final = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.REJECTED, CallStatus.FAILED})
 _WEBSOCKET: Final = ("ws://", "wss://")
+_STREAM_FAILURES: Final = {said: said for said in ("failed", "rejected", "unanswered")}
+"""What the leg of the WebSocket may be that was never open."""
 _PART_MAX_CHARS: Final = 32
 
 
 def call_report(body: bytes) -> CallReport:
     """
-    What the webhook says of the phone: nothing, if it is about the leg of the WebSocket.
+    What the webhook says of the phone; if it is about the leg of the WebSocket, only that there will be none.
 
     Raises:
         RemoteProtocolError: it is no JSON object, or names no call.
@@ -59,7 +61,9 @@ def call_report(body: bytes) -> CallReport:
     leg = "phone" if is_phone else "websocket"
     parts = leg, *(fields.text_or_none(key) or "" for key in ("status", "sub_state", "timestamp"))
     event_id = "/".join((call_id, *(part[:_PART_MAX_CHARS] for part in parts)))
-    return CallReport(call_id, status, event_id, answered_by, code)
+    # Without our headers the event is of the leg's own uuid, which is no call of ours.
+    failure = _STREAM_FAILURES.get(said, "") if _has_header(fields) else ""
+    return CallReport(call_id, status, event_id, answered_by, code, stream_failure=failure)
 
 
 def _end(status: CallStatus, detail: str, sip_code: str) -> CallStatus:

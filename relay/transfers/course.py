@@ -32,6 +32,7 @@ from relay.transfers.ports import (
     PhoneReport,
     Placed,
     Refused,
+    StreamFailed,
     TryLater,
     Unclear,
 )
@@ -182,9 +183,16 @@ class Course:
                 await self._answered(report.event_id)
             case MachineDetected(is_machine):
                 return self._on_detected(is_machine=is_machine)
+            case StreamFailed(detail):
+                return self._on_stream_failed(detail)
             case PhoneEnded():
                 return self._on_ended(report.news)
         return None
+
+    def _on_stream_failed(self, detail: str) -> Close | None:
+        """Whoever has picked up hears nothing, and nothing will come. Of a stream that was there the bridge tells."""
+        self._log.warning("stream_failed", detail=detail)
+        return None if self.has_media else Close(Reason.MEDIA_LOST)
 
     def _on_ended(self, ended: PhoneEnded) -> Close | None:
         """The call is over; what the carrier takes for the agent's hanging up may have been something else."""

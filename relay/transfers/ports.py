@@ -231,6 +231,13 @@ class MachineDetected:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamFailed:
+    """The carrier could not open its media stream, or has lost it; it says so before anything else tells."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneEnded:
     """The call is over."""
 
@@ -238,7 +245,7 @@ class PhoneEnded:
     code: str = ""
 
 
-PhoneNews: TypeAlias = PhoneAlive | PhoneRang | PhoneAnswered | MachineDetected | PhoneEnded
+PhoneNews: TypeAlias = PhoneAlive | PhoneRang | PhoneAnswered | MachineDetected | StreamFailed | PhoneEnded
 
 
 @dataclass(frozen=True, slots=True)

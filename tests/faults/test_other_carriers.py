@@ -21,6 +21,7 @@ from relay.dev.carriers.asterisk import Asterisk
 from relay.dev.carriers.by_name import CARRIERS
 from relay.dev.carriers.plivo import Plivo
 from relay.dev.carriers.telnyx import Telnyx
+from relay.errors import StoreUnavailable
 from relay.media.tones import RINGBACK_DBFS
 from relay.transfers.reasons import Reason
 from relay.transfers.states import State
@@ -80,6 +81,23 @@ async def test_f7_carrier_that_can_be_asked_for_the_very_call_is_asked_at_once(
             view = await stage.ended(transfer_id, State.FAILED, Reason.PROVIDER_ERROR, within_s=2)
             assert view.provider_code == "500"
         assert len(stage.carrier.dial_requests) == 1
+
+
+async def test_f14_stream_that_the_carrier_cannot_open_ends_the_call_at_once(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(*_upgrade: str) -> bool:
+        raise StoreUnavailable("a second in which nobody can say")
+
+    async with set_stage(Outcome(callee=Answers(after_s=0.2)), dialect=Telnyx()) as stage:
+        stage.expected.add("media: expected a WebSocket")
+        monkeypatch.setattr(stage.service.services.coordinator, "admits", refuses)
+        transfer_id = await stage.ask()
+        call = await stage.carrier.until_call()
+        await call.until(lambda call: call.answered_at is not None, "answered")
+        await stage.ended(transfer_id, State.FAILED, Reason.MEDIA_LOST, within_s=2)
+        await call.until(lambda call: not call.is_live, "hung up", timeout_s=1)
+        assert [log["detail"] for log in stage.logs if log["event"] == "stream_failed"] == ["connection_failed"]
 
 
 async def test_f9_phone_stops_ringing_though_its_request_is_not_found_and_no_callback_comes(

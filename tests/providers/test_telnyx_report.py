@@ -46,6 +46,22 @@ def test_every_event_has_its_neutral_word(event_type: str, status: CallStatus | 
 
 
 @pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("connection_failed", "connection_failed"),
+        (None, "unknown"),
+        ("", "unknown"),
+        ("wss://relay.example.com/t0k3n", "unknown"),
+        (41 * "a", "unknown"),
+    ],
+)
+def test_a_stream_that_failed_says_why_in_a_word(reason: str | None, told: str) -> None:
+    failed = report("streaming.failed", failure_reason=reason)
+    assert (failed.stream_failure, failed.status) == (told, None)
+    assert report("streaming.stopped", failure_reason=reason).stream_failure == ""
+
+
+@pytest.mark.parametrize(
     ("cause", "status"),
     [
         ("normal_clearing", CallStatus.COMPLETED),

@@ -118,6 +118,8 @@ def test_the_leg_of_the_websocket_says_nothing_of_the_phone(said: str, case: str
     assert (made.status, made.answered_by, made.code) == (None, None, "")
     assert made.call_id == (CALL_ID if OTHER_LEG[case]["headers"] else WEBSOCKET_ID)
     assert made.event_id != report(said).event_id
+    never_open = bool(OTHER_LEG[case]["headers"]) and said in {"failed", "rejected", "unanswered"}
+    assert made.stream_failure == (said if never_open else "")
 
 
 def test_t5_a_repeated_webhook_is_the_same_event_and_another_is_not() -> None:
