@@ -78,6 +78,11 @@ class AriAccount:
         """The stream is opened when the phone has been answered, and again when it broke."""
         return self._account.opens_stream_at_dial
 
+    @property
+    def tells_ringing(self) -> bool:
+        """As the account has it: Asterisk says when the phone's channel rings."""
+        return self._account.tells_ringing
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, if its call's events will be heard."""
         calls = self._calls

@@ -27,7 +27,8 @@ from relay.providers.control import (
     HttpReply,
     HttpRequest,
 )
-from relay.providers.hang_up_steps import HangsUpInSteps
+from relay.providers.hang_up_steps import HangsUpInSteps, KnowsWhatIsHungUp
+from relay.providers.settled_dials import SettlesDials
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
@@ -40,6 +41,7 @@ from relay.transfers.ports import (
     PhoneReport,
     Placed,
     Refused,
+    StreamFailed,
     TryLater,
     Unclear,
 )
@@ -76,6 +78,8 @@ _NEWS: Final[dict[CallStatus, PhoneNews]] = {
     CallStatus.BUSY: PhoneEnded(Reason.BUSY),
     CallStatus.NO_ANSWER: PhoneEnded(Reason.NO_ANSWER),
     CallStatus.REJECTED: PhoneEnded(Reason.REJECTED),
+    CallStatus.INVALID_NUMBER: PhoneEnded(Reason.INVALID_NUMBER),
+    CallStatus.UNAVAILABLE: PhoneEnded(Reason.PROVIDER_BUSY),
     CallStatus.CANCELED: PhoneEnded(Reason.NO_ANSWER),  # not by relay: somebody hung up at the carrier while it rang
     CallStatus.FAILED: PhoneEnded(Reason.REJECTED),
 }
@@ -114,6 +118,11 @@ class CarrierAccount:
         """As ``ports.Carrier.opens_stream_at_dial``."""
         return self._control.opens_stream == "dial"
 
+    @property
+    def tells_ringing(self) -> bool:
+        """As ``ports.Carrier.tells_ringing``."""
+        return self._control.tells_ringing
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial."""
         try:
@@ -129,7 +138,17 @@ class CarrierAccount:
             return TryLater(None, f"no connection to the carrier: {type(error).__name__}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Unclear(type(error).__name__, sent_s)
-        return _dial_answer(self._control.read_dial(reply), sent_s)
+        answer = _dial_answer(self._control.read_dial(reply), sent_s)
+        if isinstance(answer, Unclear) and isinstance(self._control, SettlesDials) and self._control.is_settled(reply):
+            return await self._settled(order, answer, reply)
+        return answer
+
+    async def _settled(self, order: DialOrder, unclear: Unclear, reply: HttpReply) -> DialAnswer:
+        """Whether an unclear dial has made a call, from a carrier that knows."""
+        found = await self.find_calls(order, sent_s=None)
+        if found is None:
+            return unclear
+        return Placed(found[0]) if found else Refused(Reason.PROVIDER_ERROR, str(reply.status), unclear.detail)
 
     async def hang_up(self, call_id: str) -> bool:
         """Ask once to end a call: in each of its states, where no single request ends it in all of them."""
@@ -138,11 +157,16 @@ class CarrierAccount:
             requests += self._control.hang_up_steps(call_id)
         try:
             for request in requests:
-                if self._control.read_hang_up(await self._send("hang_up", request)):
+                if self._is_over(call_id, await self._send("hang_up", request)):
                     return True
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
         return False
+
+    def _is_over(self, call_id: str, reply: HttpReply) -> bool:
+        if isinstance(self._control, KnowsWhatIsHungUp):
+            return self._control.read_hang_up_of(call_id, reply)
+        return self._control.read_hang_up(reply)
 
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """
@@ -229,6 +253,10 @@ def phone_reports(report: CallReport) -> list[PhoneReport]:
         detected = MachineDetected(report.answered_by is AnsweredBy.MACHINE)
         event_id = f"{report.event_id}/answered_by"
         reports.append(PhoneReport(report.call_id, detected, event_id, report.placed_id))
+    if report.stream_failure:
+        reports.append(
+            PhoneReport(report.call_id, StreamFailed(report.stream_failure), report.event_id, report.placed_id)
+        )
     if report.status is not None:
         news = _NEWS[report.status]
         if isinstance(news, PhoneEnded):

@@ -168,6 +168,10 @@ class Outcome:
 ANSWERED: Final = Outcome()
 BUSY: Final = Outcome(callee=Declines(sip_code=486))
 REJECTED: Final = Outcome(callee=Declines(status="failed", sip_code=603))
+NO_SUCH_NUMBER: Final = Outcome(callee=Declines(status="failed", sip_code=404))
+"""The carrier takes the dial, and finds out when it calls."""
+NO_LINE: Final = Outcome(callee=Declines(status="failed", sip_code=503))
+"""The carrier takes the dial, and a network has no line."""
 NO_ANSWER: Final = Outcome(callee=Rings())
 SILENT: Final = Outcome(callee=Rings(), delivery=Delivery(copies=0))
 INVALID_NUMBER: Final = Outcome(reply=Refuses())

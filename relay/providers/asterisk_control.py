@@ -69,6 +69,7 @@ class AsteriskControl:
     name = CARRIER
     opens_stream: Literal["answer", "dial"] = "answer"
     """Nobody asks for a document, but the stream is opened when the phone is answered, and again after it broke."""
+    tells_ringing = True
     can_say = False
     can_detect = False
 
@@ -139,6 +140,14 @@ class AsteriskControl:
         if reply.status == 429:  # a proxy's: Asterisk has none
             return CarrierBusy(retry_after_s(reply), detail)
         return CallRefused(Refusal.REJECTED, str(reply.status), detail)
+
+    def is_settled(self, reply: HttpReply) -> bool:
+        """
+        Whether it is ARI's own 500: so it answers, when it has tried, that an endpoint is unknown or not there.
+
+        See ``SettlesDials``: the order's channel is asked for by its id.
+        """
+        return reply.status == 500 and not reply_object(reply).keys().isdisjoint(("error", "message"))
 
     def hang_up(self, call_id: str) -> HttpRequest:
         """The request that ends a call, in every state."""

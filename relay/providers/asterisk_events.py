@@ -35,11 +35,22 @@ _STATES: Final = {
 }
 CAUSES: Final = {
     0: CallStatus.NO_ANSWER,  # main/dial.c says nothing when it has rung for long enough
+    1: CallStatus.INVALID_NUMBER,  # unallocated
     16: CallStatus.CANCELED,
     17: CallStatus.BUSY,
     18: CallStatus.NO_ANSWER,
     19: CallStatus.NO_ANSWER,
     21: CallStatus.REJECTED,
+    22: CallStatus.INVALID_NUMBER,  # changed
+    28: CallStatus.INVALID_NUMBER,  # of an invalid format
+    27: CallStatus.UNAVAILABLE,  # destination out of order
+    34: CallStatus.UNAVAILABLE,  # no circuit
+    38: CallStatus.UNAVAILABLE,  # network out of order
+    41: CallStatus.UNAVAILABLE,  # temporary failure
+    42: CallStatus.UNAVAILABLE,  # congestion
+    44: CallStatus.UNAVAILABLE,  # the circuit that was asked for is not there
+    47: CallStatus.UNAVAILABLE,  # resource unavailable
+    102: CallStatus.UNAVAILABLE,  # nobody said anything in time
 }
 """Q.850, of calls that nobody has answered; whatever else there is has failed."""
 

@@ -132,8 +132,13 @@ class CallStatus(StrEnum):
     BUSY = "busy"
     NO_ANSWER = "no_answer"
     REJECTED = "rejected"
+    INVALID_NUMBER = "invalid_number"
+    """There is no such number, or none that can be called."""
+    UNAVAILABLE = "unavailable"
+    """The carrier, or a network behind it, had no line or was out of order: it may go through another time."""
     CANCELED = "canceled"
     FAILED = "failed"
+    """And nobody knows why."""
 
 
 class AnsweredBy(StrEnum):
@@ -157,6 +162,8 @@ class CallReport:
     """The carrier's own code for a failure."""
     placed_id: str = ""
     """The id that the dial's answer had, where that is another than the call's own."""
+    stream_failure: str = ""
+    """Why the carrier has no media stream for the call, a word of its own; empty: it does not say that it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +187,11 @@ class CarrierControl(Protocol):
     """
     Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial
     (``CallOrder.media_url``). With "dial" there is no answer webhook and one stream only, and no document is asked for.
+    """
+    tells_ringing: bool
+    """
+    Whether it reports every phone that rings. Where it does not, the customer hears ringing from the moment on at which
+    the carrier has the call; the transfer is ``ringing`` only if a report says so all the same.
     """
     can_say: bool
     """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""

@@ -71,6 +71,7 @@ class ExotelControl:
 
     name = "exotel"
     opens_stream: Literal["answer", "dial"] = "dial"
+    tells_ringing = False
     can_say = False
     can_detect = False
 

@@ -1,11 +1,11 @@
-"""Ending a call that no single request ends in every state: for carriers that have one for each."""
+"""Ending a call that no single request ends in every state, and what the answers mean: for carriers that need it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from relay.providers.control import HttpRequest
+from relay.providers.control import HttpReply, HttpRequest
 
 
 @runtime_checkable
@@ -21,3 +21,11 @@ class HangsUpInSteps(Protocol):
         Raises:
             LocalProtocolError: ``call_id`` is none of this carrier.
         """
+
+
+@runtime_checkable
+class KnowsWhatIsHungUp(Protocol):
+    """What a ``CarrierControl`` has besides, if an answer to ``hang_up`` does not mean the same of every id."""
+
+    def read_hang_up_of(self, call_id: str, reply: HttpReply) -> bool:
+        """``read_hang_up``, of this call: asked in its place."""

@@ -69,6 +69,7 @@ class JambonzControl:
 
     name = "jambonz"
     opens_stream: Literal["answer", "dial"] = "answer"
+    tells_ringing = True
     can_say = True
     can_detect = True
 

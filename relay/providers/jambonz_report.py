@@ -9,6 +9,7 @@ from relay.errors import RemoteProtocolError
 from relay.providers.control import AnsweredBy, CallReport, CallStatus, Webhook
 from relay.providers.fields import Fields, read_message, shown
 from relay.providers.rest import short_code
+from relay.providers.sip_codes import refined
 
 CALL_ID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CALL_ID_TEXT: Final = "a UUID in lower case"
@@ -28,16 +29,6 @@ ENDS: Final = {
     "failed": CallStatus.FAILED,
 }
 STATUSES: Final = {**ALIVE, **ENDS}
-
-SIP_ENDS: Final = {
-    "408": CallStatus.NO_ANSWER,
-    "480": CallStatus.NO_ANSWER,
-    "486": CallStatus.BUSY,
-    "487": CallStatus.CANCELED,
-    "600": CallStatus.BUSY,
-    "603": CallStatus.REJECTED,
-}
-"""What ``sip_status`` makes of "failed", and of "busy", which jambonz says of a phone that declines too."""
 
 DETECTED: Final = {
     "amd_human_detected": AnsweredBy.HUMAN,
@@ -69,9 +60,7 @@ def call_report(webhook: Webhook) -> CallReport:
     said, sip_code = _text(fields, "call_status"), short_code(fields.values.get("sip_status"))
     status, code = STATUSES.get(said), ""
     if status in (CallStatus.BUSY, CallStatus.FAILED, CallStatus.NO_ANSWER):
-        code = sip_code
-        if status is not CallStatus.NO_ANSWER:  # of that, 487 says that jambonz cancelled it itself
-            status = SIP_ENDS.get(sip_code, status)
+        status, code = refined(status, sip_code), sip_code
     return CallReport(call_id, status, f"{call_id}/{said[:_PART_MAX_CHARS]}/{sip_code}", None, code)
 
 

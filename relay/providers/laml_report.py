@@ -11,6 +11,7 @@ from relay.providers.control import AnsweredBy, CallReport, CallStatus
 from relay.providers.fields import shown
 from relay.providers.forms import Form
 from relay.providers.rest import short_code
+from relay.providers.sip_codes import refined
 
 STATUSES: Final = {
     "queued": CallStatus.DIALING,
@@ -24,7 +25,6 @@ STATUSES: Final = {
     "canceled": CallStatus.CANCELED,
 }
 _FAILURES: Final = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
-_SIP_DECLINE: Final = "603"
 _PART_MAX_CHARS: Final = 32
 
 
@@ -59,8 +59,7 @@ def laml_report(dialect: LamlDialect, form: Form) -> CallReport:
     status, code = STATUSES.get(form.one("CallStatus")), short_code(form.one("ErrorCode"))
     if status in _FAILURES:
         sip_code = short_code(form.one(dialect.sip_code_key))
-        # There is no status for a phone that declines: it is "busy" or "failed".
-        status = CallStatus.REJECTED if sip_code == _SIP_DECLINE else status
+        status = refined(status, sip_code)
         code = code or sip_code
     return CallReport(call_id, status, _event_id(call_id, form), _answered_by(form.one("AnsweredBy")), code)
 

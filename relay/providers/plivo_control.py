@@ -59,6 +59,7 @@ class PlivoControl:
 
     name = "plivo"
     opens_stream: Literal["answer", "dial"] = "answer"
+    tells_ringing = True
     can_say = True
     can_detect = True
 
@@ -114,13 +115,21 @@ class PlivoControl:
         return self._account.delete(f"{self._account_url}/{kind}/{own_id}/")
 
     def read_hang_up(self, reply: HttpReply) -> bool:
-        """
-        Whether the call is over: ended, or not there. A 404 that is not in Plivo's form may be a proxy's.
-
-        A request that is not there may have become a call: then the call's first event names both.
-        """
+        """Whether a call is over: ended, or not there. A 404 that is not in Plivo's form may be a proxy's."""
         is_plivos = not reply_object(reply).keys().isdisjoint(("api_id", "error"))
         return 200 <= reply.status < 300 or (reply.status == 404 and is_plivos)
+
+    def read_hang_up_of(self, call_id: str, reply: HttpReply) -> bool:
+        """As ``read_hang_up``; but a request that is not there may have become a call, until an event says more."""
+        return self.read_hang_up(reply) and not (call_id.startswith(REQUEST) and reply.status == 404)
+
+    def hang_up_steps(self, call_id: str) -> Sequence[HttpRequest]:
+        """
+        Of a request that is not there: the one that ends the call it has become, should that have the request's UUID.
+
+        See ``HangsUpInSteps``.
+        """
+        return [self.hang_up(call_id.removeprefix(REQUEST))] if call_id.startswith(REQUEST) else []
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:  # noqa: ARG002 - a list has nothing of an order
         """None: Plivo lists the ids of all calls of an account, which may have other programs' calls besides."""

@@ -32,10 +32,9 @@ CAUSES: Final = {
     CallStatus.NO_ANSWER: ("3000", "6010"),
     CallStatus.BUSY: ("3010", "3100"),
     CallStatus.REJECTED: ("3020", "3040", "3110"),
-    CallStatus.FAILED: (
-        *("2000", "2010", "2020", "2030", "2040", "2050", "2060", "2070"),
-        *("3030", "3050", "3070", "3080", "3090", "3120", "3130", "3140"),
-    ),
+    CallStatus.INVALID_NUMBER: ("2000", "2010", "3050", "3120"),
+    CallStatus.UNAVAILABLE: ("3070", "3080", "3090"),
+    CallStatus.FAILED: ("2020", "2030", "2040", "2050", "2060", "2070", "3030", "3130", "3140"),
 }
 """The ``HangupCauseCode`` of calls that nobody answered, by what they mean."""
 CAUSE_NAMES: Final = {
@@ -43,6 +42,12 @@ CAUSE_NAMES: Final = {
     "NO_ANSWER": CallStatus.NO_ANSWER,
     "ORIGINATOR_CANCEL": CallStatus.CANCELED,
     "CALL_REJECTED": CallStatus.REJECTED,
+    "UNALLOCATED_NUMBER": CallStatus.INVALID_NUMBER,
+    "INVALID_NUMBER_FORMAT": CallStatus.INVALID_NUMBER,
+    "NORMAL_CIRCUIT_CONGESTION": CallStatus.UNAVAILABLE,
+    "NORMAL_TEMPORARY_FAILURE": CallStatus.UNAVAILABLE,
+    "NETWORK_OUT_OF_ORDER": CallStatus.UNAVAILABLE,
+    "SWITCH_CONGESTION": CallStatus.UNAVAILABLE,
 }
 """``HangupCause``, where there is no code: with one it may be of another leg of the call."""
 

@@ -83,6 +83,7 @@ class TelnyxControl:
 
     name = "telnyx"
     opens_stream: Literal["answer", "dial"] = "dial"
+    tells_ringing = False
     can_say = False
     can_detect = True
 

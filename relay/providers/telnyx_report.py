@@ -9,6 +9,7 @@ from relay.errors import RemoteProtocolError
 from relay.providers.control import AnsweredBy, CallReport, CallStatus
 from relay.providers.fields import Fields, read_message, shown
 from relay.providers.rest import short_code
+from relay.providers.sip_codes import refined
 
 CALL_ID: Final = re.compile("v[0-9]{1,2}:[A-Za-z0-9._~=-]{1,200}")  # nothing that means something in a URL's path
 CALL_ID_TEXT: Final = "v, digits, a colon and 1 to 200 letters, digits and . _ ~ = -"
@@ -26,16 +27,17 @@ HANGUP_CAUSES: Final = {
     "timeout": CallStatus.NO_ANSWER,
     "originator_cancel": CallStatus.CANCELED,
     "call_rejected": CallStatus.REJECTED,
-    "not_found": CallStatus.FAILED,
+    "not_found": CallStatus.INVALID_NUMBER,
     "unspecified": CallStatus.FAILED,
 }
+_STREAM_FAILED: Final = "streaming.failed"
+_REASON: Final = re.compile("[a-z_]{1,40}")
 _HANGUP: Final = "call.hangup"
 _DETECTIONS: Final = frozenset({"call.machine.detection.ended", "call.machine.premium.detection.ended"})
 _GREETINGS: Final = frozenset({"call.machine.greeting.ended", "call.machine.premium.greeting.ended"})
 _PEOPLE: Final = frozenset({"human", "human_residence", "human_business"})
 _MACHINES: Final = frozenset({"machine", "fax_detected"})
 _BEEP: Final = "beep_detected"
-_SIP_DECLINE: Final = "603"
 _EVENT_MAX_CHARS: Final = 64
 
 
@@ -55,7 +57,8 @@ def call_report(body: bytes) -> tuple[CallReport, str | None]:
     status, code = _hangup(payload) if event == _HANGUP else (EVENTS.get(event), "")
     names = event, data.text_or_none("id") or data.text_or_none("occurred_at") or ""
     event_id = "/".join((call_id, *(name[:_EVENT_MAX_CHARS] for name in names)))
-    report = CallReport(call_id, status, event_id, _answered_by(event, payload), code)
+    failure = _stream_failure(payload) if event == _STREAM_FAILED else ""
+    report = CallReport(call_id, status, event_id, _answered_by(event, payload), code, stream_failure=failure)
     return report, payload.text_or_none("client_state")
 
 
@@ -65,7 +68,13 @@ def _hangup(payload: Fields) -> tuple[CallStatus, str]:
     if status is CallStatus.COMPLETED:
         return status, ""
     sip_code = short_code(payload.values.get("sip_hangup_cause"))
-    return (CallStatus.REJECTED if sip_code == _SIP_DECLINE else status), sip_code
+    return refined(status, sip_code), sip_code
+
+
+def _stream_failure(payload: Fields) -> str:
+    """``connection_failed`` and the like; never a text, which might quote the stream's URL."""
+    reason = payload.text_or_none("failure_reason") or ""
+    return reason if _REASON.fullmatch(reason) else "unknown"
 
 
 def _answered_by(event: str, payload: Fields) -> AnsweredBy | None:

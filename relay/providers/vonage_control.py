@@ -72,6 +72,7 @@ class VonageControl:
 
     name = "vonage"
     opens_stream: Literal["answer", "dial"] = "answer"
+    tells_ringing = True
     can_say = True
     can_detect = True
 

@@ -9,6 +9,7 @@ from relay.errors import RemoteProtocolError
 from relay.providers.control import AnsweredBy, CallReport, CallStatus
 from relay.providers.fields import Fields, read_message, shown
 from relay.providers.rest import short_code
+from relay.providers.sip_codes import refined
 from relay.providers.vonage import CALL_ID_HEADER
 
 CALL_ID: Final = re.compile("[0-9A-Za-z][0-9A-Za-z-]{7,63}")  # nothing that means something in a URL's path
@@ -26,15 +27,23 @@ STATUSES: Final = {
     "cancelled": CallStatus.CANCELED,
     "failed": CallStatus.FAILED,
 }
+DETAILS: Final = {
+    "invalid_number": CallStatus.INVALID_NUMBER,
+    "number_out_of_service": CallStatus.INVALID_NUMBER,
+    "internal_error": CallStatus.UNAVAILABLE,
+}
+"""What ``detail`` makes of "rejected" and "failed"; all others of it leave them as they are."""
 _DETECTED: Final = {"human": AnsweredBy.HUMAN, "machine": AnsweredBy.MACHINE}
 _FAILURES: Final = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.REJECTED, CallStatus.FAILED})
 _WEBSOCKET: Final = ("ws://", "wss://")
+_STREAM_FAILURES: Final = {said: said for said in ("failed", "rejected", "unanswered")}
+"""What the leg of the WebSocket may be that was never open."""
 _PART_MAX_CHARS: Final = 32
 
 
 def call_report(body: bytes) -> CallReport:
     """
-    What the webhook says of the phone: nothing, if it is about the leg of the WebSocket.
+    What the webhook says of the phone; if it is about the leg of the WebSocket, only that there will be none.
 
     Raises:
         RemoteProtocolError: it is no JSON object, or names no call.
@@ -45,11 +54,23 @@ def call_report(body: bytes) -> CallReport:
     said = fields.text_or_none("status") or ""
     status = STATUSES.get(said) if is_phone else None
     answered_by = _DETECTED.get(said) if is_phone else None
-    code = short_code(fields.values.get("sip_code")) if status in _FAILURES else ""
+    code = ""
+    if status in _FAILURES:
+        code = short_code(fields.values.get("sip_code"))
+        status = _end(status, fields.text_or_none("detail") or "", code)
     leg = "phone" if is_phone else "websocket"
     parts = leg, *(fields.text_or_none(key) or "" for key in ("status", "sub_state", "timestamp"))
     event_id = "/".join((call_id, *(part[:_PART_MAX_CHARS] for part in parts)))
-    return CallReport(call_id, status, event_id, answered_by, code)
+    # Without our headers the event is of the leg's own uuid, which is no call of ours.
+    failure = _STREAM_FAILURES.get(said, "") if _has_header(fields) else ""
+    return CallReport(call_id, status, event_id, answered_by, code, stream_failure=failure)
+
+
+def _end(status: CallStatus, detail: str, sip_code: str) -> CallStatus:
+    """Why it failed or was rejected. A number that is none is "rejected", and so is a phone that declines."""
+    if status in (CallStatus.REJECTED, CallStatus.FAILED):
+        status = DETAILS.get(detail, status)
+    return refined(status, sip_code)
 
 
 def _is_websocket(fields: Fields) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from dataclasses import dataclass
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from relay.errors import StoreUnavailable
 from relay.transfers.clock import CallLater, Timer
+from relay.transfers.course_news import Asked, Close, Dialed, Expired, News
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
 from relay.transfers.phone_leg import PhoneLeg
@@ -25,11 +25,14 @@ from relay.transfers.ports import (
     MediaBack,
     MediaLost,
     MediaStarted,
+    PhoneAlive,
     PhoneAnswered,
     PhoneEnded,
     PhoneRang,
     PhoneReport,
+    Placed,
     Refused,
+    StreamFailed,
     TryLater,
     Unclear,
 )
@@ -59,52 +62,6 @@ class CourseSettings:
     """Let the customer hear that the phone rings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialed:
-    """The carrier's answer to the dial."""
-
-    answer: DialAnswer
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """
-    It is to end.
-
-    ``code`` is the carrier's own, if it has refused something; ``is_told``: an agent on the line has heard so already.
-    """
-
-    reason: Reason
-    code: str = ""
-    is_told: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The carrier asks where the media of an answered call goes; ``token`` becomes the answer, None: hang up."""
-
-    stream: int
-    call_id: str
-    placed_id: str
-    token: asyncio.Future[str | None] = field(compare=False)
-
-    def reply(self, token: str | None) -> None:
-        """Answer, if whoever asks still waits."""
-        if not self.token.done():
-            self.token.set_result(token)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Expired:
-    """What had to happen next did not, in time; counts only while it still has to. ``code`` as ``Close``'s."""
-
-    why: Callable[[], Reason]
-    code: str = ""
-
-
-News: TypeAlias = Dialed | Close | Asked | Expired | PhoneReport | BridgeEvent
-
-
 class Course:
     """
     Decides about one transfer, one thing after the other; the table of ``states`` says which of them count.
@@ -113,7 +70,7 @@ class Course:
         order: what was asked for.
         bridge: the transfer's.
         phone: the transfer's.
-        opens_stream_at_dial: as ``ports.Carrier`` has it.
+        opens_stream_at_dial, tells_ringing: as ``ports.Carrier`` has them.
         ledger: where it is written.
         tokens: of its media streams.
         tell: takes news of its own, later.
@@ -129,6 +86,7 @@ class Course:
         *,
         phone: PhoneLeg,
         opens_stream_at_dial: bool,
+        tells_ringing: bool,
         ledger: Ledger,
         tokens: MediaTokens,
         tell: Callable[[News], None],
@@ -140,6 +98,7 @@ class Course:
         self._bridge = bridge
         self._phone = phone
         self._opens_stream_at_dial = opens_stream_at_dial
+        self._tells_ringing = tells_ringing
         self._ledger = ledger
         self._tokens = tokens
         self._tell = tell
@@ -148,6 +107,7 @@ class Course:
         self._log = log
         self._deadline: tuple[Expired, Timer] | None = None
         self._is_admitted = order.accept is Accept.NONE
+        self._is_heard_ringing = False
         self._is_phone_over = False
         self.has_media = False
         """The carrier has a stream open: somebody is on the line, and hears it."""
@@ -205,6 +165,8 @@ class Course:
         if isinstance(answer, Unclear):
             self._log.warning("dial_unclear", detail=answer.detail)
         await self._write_placed()
+        if isinstance(answer, Placed) and answer.is_final:
+            self._taken()
         return None
 
     async def _on_report(self, report: PhoneReport) -> Close | None:
@@ -212,22 +174,51 @@ class Course:
             return None
         await self._write_placed()
         match report.news:
+            case PhoneAlive():
+                self._taken()
             case PhoneRang():
-                if await self._ledger.write(Event.RANG, event_id=report.event_id) and self._settings.ringback:
-                    self._bridge.ring()
+                if await self._ledger.write(Event.RANG, event_id=report.event_id):
+                    self._ring()
             case PhoneAnswered():
                 await self._answered(report.event_id)
             case MachineDetected(is_machine):
                 return self._on_detected(is_machine=is_machine)
-            case PhoneEnded(Reason.AGENT_HUNG_UP) if self._ledger.transfer.reconnecting:
-                return Close(Reason.MEDIA_LOST)  # with its stream the carrier has ended the call
-            case PhoneEnded(Reason.AGENT_HUNG_UP as reason, code) if self._state is State.JOINED:
-                if not self._is_phone_over:  # a callback that comes again makes it no longer
-                    self._is_phone_over = True
-                    self._expect(LAST_WORD_S, lambda: reason, code)
-            case PhoneEnded(reason, code):
-                return Close(reason, code)
+            case StreamFailed(detail):
+                return self._on_stream_failed(detail)
+            case PhoneEnded():
+                return self._on_ended(report.news)
         return None
+
+    def _on_stream_failed(self, detail: str) -> Close | None:
+        """Whoever has picked up hears nothing, and nothing will come. Of a stream that was there the bridge tells."""
+        self._log.warning("stream_failed", detail=detail)
+        return None if self.has_media else Close(Reason.MEDIA_LOST)
+
+    def _on_ended(self, ended: PhoneEnded) -> Close | None:
+        """The call is over; what the carrier takes for the agent's hanging up may have been something else."""
+        if ended.reason is not Reason.AGENT_HUNG_UP:
+            return Close(ended.reason, ended.code)
+        if self._state in (State.DIALING, State.RINGING):  # some carriers say "completed" of every end
+            return Close(Reason.NO_ANSWER, ended.code)
+        if self._ledger.transfer.reconnecting:
+            return Close(Reason.MEDIA_LOST)  # with its stream the carrier has ended the call
+        if self._state is not State.JOINED:
+            return Close(ended.reason, ended.code)
+        if not self._is_phone_over:  # a callback that comes again makes it no longer
+            self._is_phone_over = True
+            self._expect(LAST_WORD_S, lambda: ended.reason, ended.code)
+        return None
+
+    def _taken(self) -> None:
+        """The carrier has the call: it rings as far as anybody will ever know, where that is not told."""
+        if not self._tells_ringing and self._state is State.DIALING:
+            self._ring()
+
+    def _ring(self) -> None:
+        """Let the customer hear that it rings; from the first time on, as the tone has a beginning."""
+        if self._settings.ringback and not self._is_heard_ringing:
+            self._is_heard_ringing = True
+            self._bridge.ring()
 
     async def _on_asked(self, asked: Asked) -> Close | None:
         token = None

@@ -9,7 +9,8 @@ from typing import Any, Final
 import structlog
 
 from relay.transfers.clock import CallLater, pause
-from relay.transfers.course import Asked, Close, Course, CourseSettings, Dialed, News
+from relay.transfers.course import Course, CourseSettings
+from relay.transfers.course_news import Asked, Close, Dialed, News
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
 from relay.transfers.phone_leg import PhoneLeg
@@ -56,6 +57,7 @@ class LiveTransfer:
     ) -> None:
         self.order = order
         self._opens_stream_at_dial = carrier.opens_stream_at_dial
+        self._tells_ringing = carrier.tells_ringing
         self._settings = settings
         self._call_later = call_later
         self._log = structlog.get_logger().bind(transfer_id=transfer.transfer_id)
@@ -159,6 +161,7 @@ class LiveTransfer:
             bridge,
             phone=self.phone,
             opens_stream_at_dial=self._opens_stream_at_dial,
+            tells_ringing=self._tells_ringing,
             ledger=self._ledger,
             tokens=self._tokens,
             tell=self._news.put_nowait,

@@ -88,7 +88,7 @@ class Bridge(Protocol):
         """Take the carrier's connection, now this bridge's to close. A later one replaces an earlier one."""
 
     def ring(self) -> None:
-        """The phone rings: let the customer hear it, until the agent is heard."""
+        """The phone rings, or may ring: let the customer hear it, until the agent is heard."""
 
     def admit(self) -> None:
         """A person is on the phone: let agent and customer hear each other. Only needed if acquired with ``held``."""
@@ -184,6 +184,10 @@ class Carrier(Protocol):
         Such a carrier asks for no stream when the call is answered, and for no other when this one breaks.
         """
 
+    @property
+    def tells_ringing(self) -> bool:
+        """Whether ``PhoneRang`` comes for every phone that rings."""
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, once, bounded."""
 
@@ -227,6 +231,13 @@ class MachineDetected:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamFailed:
+    """The carrier could not open its media stream, or has lost it; it says so before anything else tells."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneEnded:
     """The call is over."""
 
@@ -234,7 +245,7 @@ class PhoneEnded:
     code: str = ""
 
 
-PhoneNews: TypeAlias = PhoneAlive | PhoneRang | PhoneAnswered | MachineDetected | PhoneEnded
+PhoneNews: TypeAlias = PhoneAlive | PhoneRang | PhoneAnswered | MachineDetected | StreamFailed | PhoneEnded
 
 
 @dataclass(frozen=True, slots=True)

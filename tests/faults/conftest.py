@@ -16,6 +16,7 @@ from relay.app import bridging, service
 from relay.app.bridging import WORKER
 from relay.bridge.settings import BridgeSettings
 from relay.dev.carrier_outcomes import ANSWERED, Script
+from relay.dev.carriers.dialect import Dialect
 from tests.app.valkey import running_valkey
 from tests.faults.held import Held, warm_up
 from tests.faults.stage import Stage
@@ -31,6 +32,7 @@ class SetStage(Protocol):
         self,
         script: Script = ANSWERED,
         *,
+        dialect: Dialect | None = None,
         rooms_origin: str | None = None,
         worker: Sequence[str] = WORKER,
         **settings: Any,

@@ -36,14 +36,14 @@ def loudest_dbfs(heard: Recording, hz: float) -> float:
     return max(levels)
 
 
-async def until_heard_in_room(person: Person, hz: float) -> None:
+async def until_heard_in_room(person: Person, hz: float, *, dbfs: float = SPOKEN_DBFS) -> None:
     """Return when a person has heard a voice for ``BLOCK_MS``, from now on and as loud as it is."""
     first = len(person.frames)
     frames = BLOCK_MS * 1_000_000 // FRAME_NS
 
     def is_heard() -> bool:
         latest = b"".join(pcm for _, pcm in person.frames[first:][-frames:])
-        return len(person.frames) - first >= frames and _is_spoken(latest, 16000, hz)
+        return len(person.frames) - first >= frames and _is_spoken(latest, 16000, hz, dbfs)
 
     await person.changes.until(is_heard, f"{hz} Hz heard by {person.name}", timeout_s=HEARD_S)
 
@@ -96,8 +96,8 @@ class Stopwatch:
         return (call.ended_at - self._began).total_seconds() * 1000
 
 
-def _is_spoken(pcm: bytes, rate_hz: float, hz: float) -> bool:
-    return abs(_level_dbfs(pcm, rate_hz, hz) - SPOKEN_DBFS) < 3  # two frames of five that came late, at the phone
+def _is_spoken(pcm: bytes, rate_hz: float, hz: float, dbfs: float = SPOKEN_DBFS) -> bool:
+    return abs(_level_dbfs(pcm, rate_hz, hz) - dbfs) < 3  # two frames of five that came late, at the phone
 
 
 def _levels_dbfs(heard: Recording, hz: float, block_ms: int) -> Iterator[float]:

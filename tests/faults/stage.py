@@ -15,6 +15,7 @@ from typing import IO, Any, NamedTuple, Self
 import aiohttp
 import structlog
 
+from relay.app.ari import AriAccount
 from relay.app.bridging import WORKER
 from relay.app.service import Service, running
 from relay.app.settings import Settings
@@ -24,6 +25,8 @@ from relay.client import RelayClient, TransferView
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_call import SimulatedCall
 from relay.dev.carrier_outcomes import ANSWERED, Script
+from relay.dev.carriers.asterisk import Asterisk
+from relay.dev.carriers.dialect import Dialect
 from relay.dev.person import Person
 from relay.dev.phone import HangUp, SimulatedPhone
 from relay.dev.room_server import RoomServer
@@ -70,6 +73,7 @@ class Stage:
     Args:
         store_url: a Redis or Valkey; each stage has keys of its own there.
         script: what happens to numbers that are dialled.
+        dialect: which carrier it is; Twilio unless given.
         rooms_origin: where relay looks for rooms, if not at the room server itself.
         worker: what is started for each bridge. None is kept ready, unless ``worker_spares`` says so.
         settings: in place of the service's own; they are not checked, so a bound may be shorter than it lets one set.
@@ -80,11 +84,12 @@ class Stage:
         store_url: str,
         script: Script = ANSWERED,
         *,
+        dialect: Dialect | None = None,
         rooms_origin: str | None = None,
         worker: Sequence[str] = WORKER,
         **settings: Any,
     ) -> None:
-        self.carrier = SimulatedCarrier(script=script)
+        self.carrier = SimulatedCarrier(script=script, dialect=dialect)
         self.rooms = RoomServer("127.0.0.1", 0)
         self.store_prefix = uuid.uuid4().hex
         self.transfer_ids: list[str] = []
@@ -191,20 +196,23 @@ class Stage:
         settings = Settings(**self._given()).model_copy(update=self._settings)
         serving = running(settings, worker=self._worker, worker_log=self._worker_log)
         self._service = await stack.enter_async_context(serving)
+        if isinstance(self.carrier.dialect, Asterisk):  # it is told in its own configuration where relay is
+            self.carrier.dialect.relay_url = self._service.base_url
+            account = self._service.services.coordinator._carriers[self.carrier.dialect.name]
+            assert isinstance(account, AriAccount)
+            await account.until_heard()  # the connection for that is held from here on
         return self._service.base_url
 
     def _given(self) -> dict[str, Any]:
         origin = self._rooms_origin or self.rooms.room_url("").removesuffix("/rooms/")
         assert self._settings.keys() <= Settings.model_fields.keys()
+        account = self.carrier.dialect.settings(self.carrier.api_url, FROM)
         return {
             "listen": "127.0.0.1:0",
             "redis_url": self._store_url,
             "redis_prefix": self.store_prefix,
             "local_rooms": origin,
-            "twilio_account_sid": self.carrier.account_sid,
-            "twilio_auth_token": self.carrier.auth_token,
-            "twilio_from": FROM,
-            "twilio_api_url": self.carrier.api_url,
+            **{name.removeprefix("RELAY_").lower(): value for name, value in account.items()},
             "destinations": {"billing": {"to": BILLING}},
             "allowed_numbers": ["+1415555"],
             "worker_spares": 0,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from relay.conformance.case import outcome
 from relay.errors import RemoteProtocolError
-from relay.providers import exotel_report, jambonz_report, plivo_report
+from relay.providers import exotel_report, jambonz_report, plivo_report, vonage_report
 from relay.providers.base import Capabilities
 from relay.providers.control import CallRefused
+from relay.providers.sip_codes import SIP_ENDS
 from relay.providers.twilio_report import STATUSES
 from tests.providers.all_cases import CASES, MODULES
 from tests.providers.all_requests import MODULES as REQUESTS
@@ -115,7 +116,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "exotel ends": partial(statuses, "`Status`", exotel_report.ENDS),
     "exotel events": partial(statuses, "`EventType`", exotel_report.EVENTS),
     "jambonz statuses": partial(statuses, "`call_status`", jambonz_report.STATUSES),
-    "jambonz sip statuses": partial(statuses, "`sip_status`", jambonz_report.SIP_ENDS),
+    "sip codes": partial(statuses, "SIP's code", SIP_ENDS),
+    "vonage details": partial(statuses, "`detail`", vonage_report.DETAILS),
     **{
         f"{carrier} statuses": partial(statuses_of, carrier)
         for carrier, module in REQUESTS.items()

@@ -41,12 +41,14 @@ SIP = {
     "failed": {
         **dict.fromkeys(("408", "480"), "no_answer"),
         **dict.fromkeys(("486", "600"), "busy"),
-        **dict.fromkeys(("404", "484", "500", "503", "604"), "failed"),
+        **dict.fromkeys(("404", "410", "484", "604"), "invalid_number"),
+        **dict.fromkeys(("500", "502", "503", "504"), "unavailable"),
+        **dict.fromkeys(("403", "488"), "failed"),
         "487": "canceled",
         "603": "rejected",
     },
     "busy": {"486": "busy", "600": "busy", "603": "rejected", "500": "busy"},
-    "no-answer": {"487": "no_answer", "480": "no_answer", "603": "no_answer"},  # it cancelled the call itself
+    "no-answer": {"487": "no_answer", "480": "no_answer", "503": "no_answer"},  # it cancelled the call itself
     "completed": {"200": "completed", "603": "completed"},
     "in-progress": {"200": "answered", "486": "answered"},
 }

@@ -23,6 +23,7 @@ from relay.providers.control import (
     HttpRequest,
     Webhook,
 )
+from relay.providers.hang_up_steps import HangsUpInSteps, KnowsWhatIsHungUp
 from relay.providers.plivo import PlivoAdapter
 from relay.providers.plivo_control import PlivoControl
 from tests.providers.plivo_requests import (
@@ -155,6 +156,20 @@ def test_no_reading_of_an_error_repeats_a_phone_number(status: int, field: str) 
 
 
 # --- Hanging up and finding calls ---
+
+
+def test_a_request_that_is_not_found_may_ring_as_a_call() -> None:
+    """Its call may have its UUID; that there is none says nothing either, as the call may have another."""
+    request = f"request:{REQUEST_ID}"
+    (step,) = control().hang_up_steps(request)
+    assert (step.method, step.url) == (typed().hang_up(REQUEST_ID).method, typed().hang_up(REQUEST_ID).url)
+    assert control().hang_up_steps(CALL_ID) == []
+    of = control().read_hang_up_of
+    assert isinstance(control(), KnowsWhatIsHungUp)
+    assert isinstance(control(), HangsUpInSteps)
+    assert [of(call_id, reply(404, ERROR)) for call_id in (request, CALL_ID)] == [False, True]
+    assert [of(call_id, reply(204, b"")) for call_id in (request, CALL_ID)] == [True, True]
+    assert not of(CALL_ID, reply(500, ERROR))
 
 
 @pytest.mark.parametrize(

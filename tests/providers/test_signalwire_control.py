@@ -175,6 +175,7 @@ def test_a_phone_that_declines_has_rejected_the_call() -> None:
     declined = typed().read_report(progress("busy", SipResultCode="603"))
     assert (declined.status, declined.code) == (CallStatus.REJECTED, "603")
     assert typed().read_report(progress("busy", SipResponseCode="603")).status is CallStatus.BUSY
+    assert typed().read_report(progress("failed", SipResultCode="404")).status is CallStatus.INVALID_NUMBER
 
 
 def test_a_machine_is_reported() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from relay.conformance.mutations import compact
 from relay.errors import RemoteProtocolError
 from relay.providers.control import AnsweredBy, CallReport, CallStatus
+from relay.providers.sip_codes import refined
 from relay.providers.telnyx_report import HANGUP_CAUSES, call_report
 from tests.providers.telnyx_requests import CALL_ID, EXCHANGES, STATUS_URL, control, event, signed
 
@@ -45,6 +46,22 @@ def test_every_event_has_its_neutral_word(event_type: str, status: CallStatus | 
 
 
 @pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("connection_failed", "connection_failed"),
+        (None, "unknown"),
+        ("", "unknown"),
+        ("wss://relay.example.com/t0k3n", "unknown"),
+        (41 * "a", "unknown"),
+    ],
+)
+def test_a_stream_that_failed_says_why_in_a_word(reason: str | None, told: str) -> None:
+    failed = report("streaming.failed", failure_reason=reason)
+    assert (failed.stream_failure, failed.status) == (told, None)
+    assert report("streaming.stopped", failure_reason=reason).stream_failure == ""
+
+
+@pytest.mark.parametrize(
     ("cause", "status"),
     [
         ("normal_clearing", CallStatus.COMPLETED),
@@ -54,7 +71,7 @@ def test_every_event_has_its_neutral_word(event_type: str, status: CallStatus | 
         ("timeout", CallStatus.NO_ANSWER),
         ("originator_cancel", CallStatus.CANCELED),
         ("call_rejected", CallStatus.REJECTED),
-        ("not_found", CallStatus.FAILED),
+        ("not_found", CallStatus.INVALID_NUMBER),
         ("unspecified", CallStatus.FAILED),
         ("invented", CallStatus.FAILED),
         (None, CallStatus.FAILED),
@@ -65,8 +82,8 @@ def test_every_cause_of_a_hang_up_has_its_neutral_word(cause: str | None, status
 
 
 @pytest.mark.parametrize("cause", HANGUP_CAUSES)
-@pytest.mark.parametrize("sip_code", ["486", "603"])
-def test_a_phone_that_declines_has_rejected_the_call(cause: str, sip_code: str) -> None:
+@pytest.mark.parametrize("sip_code", ["404", "503", "603"])
+def test_the_code_of_sip_says_more_than_the_cause(cause: str, sip_code: str) -> None:
     plain, with_sip = (
         report("call.hangup", hangup_cause=cause),
         report("call.hangup", hangup_cause=cause, sip_hangup_cause=sip_code),
@@ -74,7 +91,8 @@ def test_a_phone_that_declines_has_rejected_the_call(cause: str, sip_code: str) 
     if plain.status is CallStatus.COMPLETED:
         assert with_sip == plain
     else:
-        assert with_sip.status is (CallStatus.REJECTED if sip_code == "603" else plain.status)
+        assert plain.status is not None
+        assert with_sip.status is refined(plain.status, sip_code)
         assert (plain.code, with_sip.code) == ("", sip_code)
 
 

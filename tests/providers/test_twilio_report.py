@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from relay.errors import RemoteProtocolError
 from relay.providers.control import AnsweredBy, CallReport, CallStatus
 from relay.providers.forms import Form
+from relay.providers.sip_codes import refined
 from relay.providers.twilio_report import STATUSES, call_report
 from tests.providers.twilio_requests import CALL_ID, EXCHANGES
 
@@ -40,13 +41,14 @@ def test_every_status_has_its_neutral_word(said: str, status: CallStatus | None)
 
 
 @pytest.mark.parametrize("said", STATUSES)
-@pytest.mark.parametrize("sip_code", ["486", "603"])
-def test_a_phone_that_declines_has_rejected_the_call(said: str, sip_code: str) -> None:
+@pytest.mark.parametrize("sip_code", ["404", "486", "503", "603"])
+def test_the_code_of_sip_says_more_than_the_status(said: str, sip_code: str) -> None:
     plain, with_sip = report(CallStatus=said), report(CallStatus=said, SipResponseCode=sip_code)
     if said not in {"busy", "no-answer", "failed"}:
         assert with_sip == plain
     else:
-        assert with_sip.status is (CallStatus.REJECTED if sip_code == "603" else plain.status)
+        assert plain.status is not None
+        assert with_sip.status is refined(plain.status, sip_code)
         assert (plain.code, with_sip.code) == ("", sip_code)
 
 

@@ -80,6 +80,29 @@ def test_the_code_of_a_failure_is_that_of_sip() -> None:
     assert report("completed", sip_code=200).code == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "detail", "sip_code", "status"),
+    [
+        ("rejected", "invalid_number", None, "invalid_number"),
+        ("rejected", "declined", None, "rejected"),
+        ("rejected", "restricted", 404, "rejected"),
+        ("failed", "number_out_of_service", None, "invalid_number"),
+        ("failed", "internal_error", None, "unavailable"),
+        ("failed", "cannot_route", None, "failed"),
+        ("failed", "cannot_route", 404, "invalid_number"),
+        ("failed", "cannot_route", 503, "unavailable"),
+        ("failed", None, 603, "rejected"),
+        ("busy", "invalid_number", 404, "busy"),
+        ("unanswered", "timeout", 503, "no_answer"),
+        ("failed", "invented", None, "failed"),
+    ],
+)
+def test_detail_and_sips_code_say_why_it_failed(
+    said: str, detail: str | None, sip_code: int | None, status: str
+) -> None:
+    assert report(said, detail=detail, sip_code=sip_code).status == status
+
+
 OTHER_LEG: dict[str, dict[str, Any]] = {
     "its number is our URL": {"to": MEDIA_URL, "headers": None},
     "or one without TLS": {"to": "ws://127.0.0.1/", "headers": None},
@@ -95,6 +118,8 @@ def test_the_leg_of_the_websocket_says_nothing_of_the_phone(said: str, case: str
     assert (made.status, made.answered_by, made.code) == (None, None, "")
     assert made.call_id == (CALL_ID if OTHER_LEG[case]["headers"] else WEBSOCKET_ID)
     assert made.event_id != report(said).event_id
+    never_open = bool(OTHER_LEG[case]["headers"]) and said in {"failed", "rejected", "unanswered"}
+    assert made.stream_failure == (said if never_open else "")
 
 
 def test_t5_a_repeated_webhook_is_the_same_event_and_another_is_not() -> None:

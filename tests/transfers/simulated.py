@@ -35,7 +35,8 @@ class SimulatedCarrier:
 
     def __init__(self) -> None:
         self.opens_stream_at_dial = False
-        """A test may set it before it asks for a transfer."""
+        self.tells_ringing = True
+        """A test may set them before it asks for a transfer."""
         self.dials: list[DialOrder] = []
         self.hang_ups: list[str] = []
         self.sought: list[float | None] = []

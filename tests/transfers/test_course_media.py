@@ -8,6 +8,7 @@ import pytest
 
 from relay.transfers.coordinator import CoordinatorSettings
 from relay.transfers.course import LAST_WORD_S, CourseSettings
+from relay.transfers.phone_leg import REDIAL_S
 from relay.transfers.ports import (
     BothHeard,
     BridgeEnded,
@@ -15,14 +16,19 @@ from relay.transfers.ports import (
     MediaBack,
     MediaLost,
     MediaStarted,
+    PhoneAlive,
     PhoneEnded,
     PhoneRang,
+    Placed,
+    Refused,
     RoomJoined,
+    TryLater,
+    Unclear,
 )
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept
 from relay.transfers.states import Event, State
-from tests.transfers.coordinated import came_to, coordinated
+from tests.transfers.coordinated import came_to, coordinated, turn
 
 # The media
 
@@ -245,6 +251,58 @@ async def test_the_customer_hears_that_it_rings_once(store_url: str, ringback: b
         await case.report(transfer_id, PhoneRang(), event_id="again")
         await case.coordinator.cancel(transfer_id)
         assert case.bridge(transfer_id).rings == int(ringback)
+
+
+@pytest.mark.parametrize("ringback", [True, False])
+@pytest.mark.parametrize("answer", [Placed("CA1"), Unclear("504"), Placed("request:1", is_final=False)], ids=str)
+async def test_the_customer_hears_ringing_from_a_carrier_that_never_tells_as_soon_as_it_has_the_call(
+    store_url: str,
+    answer: Placed | Unclear,
+    ringback: bool,  # noqa: FBT001
+) -> None:
+    """By the dial's answer, or by the first word of a call whose dial was not answered for good; it is no state."""
+    settings = CoordinatorSettings(course=CourseSettings(ringback=ringback))
+    async with coordinated(store_url, settings) as case:
+        case.carrier.tells_ringing = False
+        case.carrier.script(answer, makes=None if isinstance(answer, Placed) else "CA1")
+        transfer_id = await case.begin()
+        bridge = case.bridge(transfer_id)
+        await turn(40)
+        is_known = answer == Placed("CA1")
+        assert bridge.rings == int(ringback and is_known)
+        case.carrier.alive.setdefault("CA1", case.carrier.dials[0])
+        for event_id in ("first", "again"):
+            await case.report(
+                transfer_id, PhoneAlive(), call_id="CA1", event_id=event_id, placed_id=getattr(answer, "call_id", "")
+            )
+        await turn(40)
+        assert bridge.rings == int(ringback)
+        assert case.latest[transfer_id].state is State.DIALING
+        await case.report(transfer_id, PhoneRang(), call_id="CA1")
+        await case.until_state(transfer_id, State.RINGING)
+        assert bridge.rings == int(ringback)
+        case.carrier.alive.pop("request:1", None)
+        await case.coordinator.cancel(transfer_id)
+
+
+async def test_the_customer_hears_no_ringing_before_a_carrier_that_tells_of_it_says_so(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.begin()
+        await case.report(transfer_id, PhoneAlive())
+        await turn(40)
+        assert case.bridge(transfer_id).rings == 0
+        await case.coordinator.cancel(transfer_id)
+
+
+async def test_a_carrier_that_is_busy_or_refuses_lets_nobody_hear_ringing(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        case.carrier.tells_ringing = False
+        case.carrier.script(TryLater(None, "429"))
+        case.carrier.script(Refused(Reason.REJECTED, "403", "refused"))
+        transfer_id = await case.begin()
+        await case.clock.pass_pause(REDIAL_S[0])
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.REJECTED)
+        assert case.bridge(transfer_id).rings == 0
 
 
 async def test_what_the_agent_is_told_first_takes_its_time_before_the_stream_is_missed(store_url: str) -> None:

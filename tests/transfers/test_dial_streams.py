@@ -13,6 +13,7 @@ from relay.transfers.ports import (
     PhoneEnded,
     PhoneRang,
     Placed,
+    StreamFailed,
     Unclear,
 )
 from relay.transfers.reasons import Reason
@@ -79,6 +80,31 @@ async def test_a_call_that_is_reported_answered_and_gets_no_stream_fails(store_u
         case.clock.advance(10.0)
         assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.MEDIA_TIMEOUT)
         await case.carrier.until(lambda carrier: carrier.hang_ups == ["CA1"])
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_f14_a_stream_that_cannot_be_opened_ends_the_call_at_once(store_url: str, *, answers: bool) -> None:
+    """The agent has picked up, and would hear nothing until the deadline; the carrier may say this first."""
+    async with coordinated(store_url) as case:
+        transfer_id, _ = await dialled(case)
+        if answers:
+            await case.report(transfer_id, PhoneAnswered())
+            await case.until_state(transfer_id, State.ANSWERED)
+        await case.report(transfer_id, StreamFailed("connection_failed"))
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.MEDIA_LOST)
+        await case.carrier.until(lambda carrier: carrier.hang_ups == ["CA1"])
+        assert case.clock.now_s == 0
+        assert [log["detail"] for log in case.logs if log["event"] == "stream_failed"] == ["connection_failed"]
+
+
+async def test_f14_a_carriers_word_of_a_stream_that_is_there_ends_nothing(store_url: str) -> None:
+    """When it breaks the bridge knows, who hears it."""
+    async with coordinated(store_url) as case:
+        transfer_id = await joined(case)
+        await case.report(transfer_id, StreamFailed("connection_failed"))
+        await turn(40)
+        assert case.latest[transfer_id].state is State.JOINED
+        await case.coordinator.cancel(transfer_id)
 
 
 async def test_press_1_is_asked_for_over_the_stream_as_ever(store_url: str) -> None:

@@ -41,9 +41,13 @@ _CAUSES: Final = {  # by Twilio's status: Q.850
     "canceled": (16, "Normal Clearing"),
     "busy": (17, "User busy"),
     "no-answer": (19, "User alerting, no answer"),
-    "failed": (1, "Unallocated (unassigned) number"),
+    "failed": (31, "Normal, unspecified"),
 }
-_REJECTED: Final = (21, "Call Rejected")
+_FAILED: Final = {  # by SIP's code
+    404: (1, "Unallocated (unassigned) number"),
+    503: (34, "Circuit/channel congestion"),
+    603: (21, "Call Rejected"),
+}
 
 
 class Asterisk:
@@ -55,7 +59,7 @@ class Asterisk:
 
     name = "asterisk"
     title = "Asterisk"
-    traits = Traits(tells_invalid_number=False, says=False, detects=False)
+    traits = Traits(refuses_numbers=False, says=False, detects=False)
     close_ends_call = False
     may_refuse_media = False
     opens_on_demand = True
@@ -110,7 +114,7 @@ class Asterisk:
             case "answered":
                 said = [event_json("ChannelStateChange", call.sid, "Up"), event_json("StasisStart", call.sid, "Up")]
             case _:
-                cause, text = _REJECTED if call.sip_code == 603 else _CAUSES[status]
+                cause, text = _FAILED.get(call.sip_code or 0, _CAUSES[status])
                 state = "Down" if call.answered_at is None else "Up"
                 said = [event_json("ChannelDestroyed", call.sid, state, cause=cause, cause_txt=text)]
                 self._application.forget(call.sid)

@@ -19,8 +19,8 @@ class Traits:
 
     Args:
         tells_ringing: relay learns that it rings.
-        tells_rejection: relay learns that a call was rejected, and not only that it failed.
-        tells_invalid_number: a dial that is refused because of the number says so.
+        tells_why: relay learns why a call has failed, and not only that it has.
+        refuses_numbers: a dial of a number that is none is refused; else that is told of its call.
         stops_ringing: a call that rings can be ended by the relay.
         says: it can speak a text before the stream.
         detects: it finds out, if asked to, whether a machine picked up.
@@ -28,8 +28,8 @@ class Traits:
     """
 
     tells_ringing: bool = True
-    tells_rejection: bool = True
-    tells_invalid_number: bool = True
+    tells_why: bool = True
+    refuses_numbers: bool = True
     stops_ringing: bool = True
     says: bool = True
     detects: bool = True

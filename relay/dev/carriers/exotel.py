@@ -73,8 +73,8 @@ class Exotel:
     title = "Exotel"
     traits = Traits(
         tells_ringing=False,
-        tells_rejection=False,
-        tells_invalid_number=False,
+        tells_why=False,
+        refuses_numbers=False,
         stops_ringing=False,
         says=False,
         detects=False,

@@ -80,7 +80,7 @@ class Jambonz:
 
     name = "jambonz"
     title = "jambonz"
-    traits = Traits(tells_invalid_number=False)
+    traits = Traits(refuses_numbers=False)
     close_ends_call = True
     may_refuse_media = False
     opens_on_demand = False

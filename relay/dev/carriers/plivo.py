@@ -59,9 +59,13 @@ _ENDS: Final = {  # by Twilio's status: CallStatus, HangupCause, HangupCauseName
     "busy": ("busy", "USER_BUSY", "Busy Line", "3010"),
     "no-answer": ("no-answer", "NO_ANSWER", "No Answer", "3000"),
     "canceled": ("cancel", "ORIGINATOR_CANCEL", "Cancelled", "1000"),
-    "failed": ("failed", "UNALLOCATED_NUMBER", "Destination Out Of Service", "2000"),
+    "failed": ("failed", "NORMAL_UNSPECIFIED", "Unknown", "0"),
 }
-_REJECTED: Final = ("failed", "CALL_REJECTED", "Rejected", "3010")
+_FAILED: Final = {  # by SIP's code
+    404: ("failed", "UNALLOCATED_NUMBER", "Unallocated number", "3050"),
+    503: ("failed", "NORMAL_CIRCUIT_CONGESTION", "Network congestion from carrier", "3090"),
+    603: ("failed", "CALL_REJECTED", "Rejected", "3020"),
+}
 _SOURCES: Final = {EndedBy.RELAY: "API Request", EndedBy.AGENT: "Callee"}
 _STREAM_EVENTS: Final = {"opened": "StartStream", "closed": "StopStream", "failed": "DroppedStream"}
 
@@ -72,13 +76,15 @@ class Plivo:
 
     Args:
         account, secret: Auth ID and Auth Token.
+        forgets_requests: a request is not found any longer when its phone rings, and the call has its UUID. What Plivo
+            does its pages do not say.
         signs_upgrade_as: how the URL that a media stream's upgrade is signed for begins, ``wss`` or ``https``: which it
             is with Plivo itself its pages do not say. None: as the document has it.
     """
 
     name = "plivo"
     title = "Plivo"
-    traits = Traits(tells_invalid_number=False)
+    traits = Traits(refuses_numbers=False)
     close_ends_call = True
     may_refuse_media = False
     opens_on_demand = False
@@ -86,7 +92,15 @@ class Plivo:
     subprotocols: tuple[str, ...] = ()
     signing_key = ""
 
-    def __init__(self, account: str = AUTH_ID, secret: str = AUTH_TOKEN, *, signs_upgrade_as: str | None = None) -> None:
+    def __init__(
+        self,
+        account: str = AUTH_ID,
+        secret: str = AUTH_TOKEN,
+        *,
+        forgets_requests: bool = False,
+        signs_upgrade_as: str | None = None,
+    ) -> None:
+        self._forgets_requests = forgets_requests
         self.account = account
         self.secret = secret
         self._signs_upgrade_as = signs_upgrade_as
@@ -122,7 +136,8 @@ class Plivo:
 
     def new_ids(self, order: Order) -> CallIds:
         """One that the dial is answered with, and the call's own."""
-        return CallIds(str(uuid4()), str(uuid4()))
+        request = str(uuid4())
+        return CallIds(request if self._forgets_requests else str(uuid4()), request)
 
     def form(self, call: SimulatedCall, status: str) -> dict[str, str]:
         """What all webhooks have; numbers are without +."""
@@ -145,7 +160,7 @@ class Plivo:
         form = self.form(call, status)
         if event == "ringing":
             return Message(url, form | {"Event": "Ring"}, status=status)
-        said, cause, name, code = _REJECTED if call.sip_code == 603 else _ENDS[status]
+        said, cause, name, code = _FAILED.get(call.sip_code or 0, _ENDS[status])
         form |= {"Event": "Hangup", "CallStatus": said, "Duration": str(call.duration_s or 0)}
         form |= {"BillDuration": str(60 * -(-(call.duration_s or 0) // 60)), "HangupCause": cause}
         form |= {"HangupCauseName": name, "HangupCauseCode": code}
@@ -198,7 +213,8 @@ class Plivo:
             placed = request.match_info["request"]
             call = next((call for call in rest.account.calls if call.ids.placed == placed), None)
             # Of one that was answered Plivo's pages say nothing: it may be that nothing is found.
-            if call is None or not call.is_live or call.answered_at is not None:
+            is_forgotten = self._forgets_requests and call is not None and call.status == "ringing"
+            if call is None or not call.is_live or call.answered_at is not None or is_forgotten:
                 return _error(404, "not found")
             call.hang_up(EndedBy.RELAY)
             return web.Response(status=204)

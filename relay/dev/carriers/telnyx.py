@@ -79,9 +79,9 @@ _CAUSES: Final = {  # by Twilio's status: hangup_cause, sip_hangup_cause
     "busy": ("user_busy", "486"),
     "no-answer": ("timeout", "487"),
     "canceled": ("originator_cancel", "487"),
-    "failed": ("not_found", "404"),
+    "failed": ("unspecified", "403"),
 }
-_REJECTED: Final = ("call_rejected", "603")
+_FAILED: Final = {404: ("not_found", "404"), 503: ("unspecified", "503"), 603: ("call_rejected", "603")}
 _SOURCES: Final = {EndedBy.RELAY: "caller", EndedBy.AGENT: "callee"}
 _STREAM_EVENTS: Final = {"opened": "streaming.started", "closed": "streaming.stopped", "failed": "streaming.failed"}
 
@@ -150,7 +150,7 @@ class Telnyx:
             return self._event(call, "call.answered", {"state": "answered"}, status)
         if event != "completed":
             return None
-        cause, sip_code = _REJECTED if call.sip_code == 603 else _CAUSES[status]
+        cause, sip_code = _FAILED.get(call.sip_code or 0, _CAUSES[status])
         if call.hung_up_by is EndedBy.TIME_LIMIT:
             cause = "time_limit"
         source = "unknown" if call.hung_up_by is None else _SOURCES.get(call.hung_up_by, "unknown")

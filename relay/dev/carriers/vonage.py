@@ -47,6 +47,11 @@ _KNOWN: Final = (
     "length_timer",
 )
 _STATUSES: Final = {"queued": "started", "initiated": "started", "in-progress": "answered", "canceled": "cancelled"}
+_FAILED: Final[Mapping[int, Mapping[str, Any]]] = {  # by SIP's code
+    404: {"status": "rejected", "detail": "invalid_number"},
+    503: {"status": "failed", "detail": "internal_error", "sip_code": 503},
+    603: {"status": "rejected", "detail": "declined"},
+}
 _STREAM_STATUSES: Final = {"opened": "answered", "closed": "disconnected", "failed": "failed"}
 
 
@@ -115,8 +120,8 @@ class Vonage:
         if not (url := call.order.url_of(event)):
             return None
         content: dict[str, Any] = self.form(call, status)
-        if call.sip_code == 603:
-            content |= {"status": "rejected", "detail": "declined"}
+        if failed := _FAILED.get(call.sip_code or 0):
+            content |= failed
         elif status == "no-answer":
             content |= {"status": "unanswered", "detail": "timeout"}
         elif status == "failed":

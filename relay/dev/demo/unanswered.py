@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from relay.client import Reason, State
-from relay.dev.carrier_outcomes import BUSY, INVALID_NUMBER, NO_ANSWER, REJECTED, Answers, Outcome
+from relay.dev.carrier_outcomes import BUSY, INVALID_NUMBER, NO_ANSWER, NO_SUCH_NUMBER, REJECTED, Answers, Outcome
 from relay.dev.demo.evidence import Direction
 from relay.dev.demo.expectations import Expectation, dials, ends, passes, phone_hung_up, streams, unheard
 from relay.dev.demo.scenario import Scenario
@@ -36,13 +36,6 @@ KEPT_APART: Final[tuple[Expectation, ...]] = (
     unheard(Direction.ROOM_TO_AGENT),
 )
 
-NETWORK_REJECTS: Final = Scenario(
-    name="rejected",
-    line="the network rejects the call (SIP 603)",
-    outcome=REJECTED,
-    steps=(bot_asks(), bot_hears_why),
-    expects=(ends(State.FAILED, Reason.REJECTED), dials()),
-)
 CARRIER_REFUSES: Final = Scenario(
     name="invalid-number",
     line="the carrier refuses the number (HTTP 400, code 21211): nothing is dialled",
@@ -88,16 +81,9 @@ def _rings_on(scenario: Scenario, reason: Reason, why: str) -> Scenario:
     )
 
 
-def _told_less(scenario: Scenario, reason: Reason) -> Scenario:
-    """With a carrier that does not tell why it came to no call."""
-    return replace(
-        scenario,
-        line=f"{scenario.line.partition(':')[0]}: this carrier does not say why",
-        expects=tuple(
-            ends(State.FAILED, reason) if number == 0 else expectation
-            for number, expectation in enumerate(scenario.expects)
-        ),
-    )
+def _number_fails(line: str, reason: Reason) -> Scenario:
+    """With a carrier that takes the dial of a number that is none."""
+    return replace(CARRIER_REFUSES, line=line, outcome=NO_SUCH_NUMBER, expects=(ends(State.FAILED, reason), dials()))
 
 
 UNANSWERED: Final = (
@@ -119,13 +105,26 @@ UNANSWERED: Final = (
             dials(),
         ),
     ),
-    replace(
-        NETWORK_REJECTS,
-        without=MappingProxyType({"tells_rejection": _told_less(NETWORK_REJECTS, Reason.PROVIDER_ERROR)}),
+    Scenario(
+        name="rejected",
+        line="the network rejects the call (SIP 603)",
+        outcome=REJECTED,
+        steps=(bot_asks(), bot_hears_why),
+        expects=(ends(State.FAILED, Reason.REJECTED), dials()),
     ),
     replace(
         CARRIER_REFUSES,
-        without=MappingProxyType({"tells_invalid_number": _told_less(CARRIER_REFUSES, Reason.REJECTED)}),
+        without=MappingProxyType(
+            {
+                "tells_why": _number_fails(
+                    "the number does not exist: the call fails, and this carrier does not say why", Reason.REJECTED
+                ),
+                "refuses_numbers": _number_fails(
+                    "the number does not exist: this carrier takes the dial, and says so of the call",
+                    Reason.INVALID_NUMBER,
+                ),
+            }
+        ),
     ),
     Scenario(
         name="declined",

@@ -38,7 +38,7 @@ class Case:
         call_id: in the answer to the dial.
         document: what opens a stream; empty: the dial does.
         word: what a webhook says of the call, in the carrier's words.
-        answered, busy, no_answer, rejected, canceled: the words of whole calls, in order.
+        answered, busy, no_answer, rejected, unknown, no_line, canceled: the words of whole calls, in order.
         proof: the header that webhooks are signed in; empty: none.
     """
 
@@ -53,6 +53,8 @@ class Case:
     busy: tuple[str, ...]
     no_answer: tuple[str, ...]
     rejected: tuple[str, ...]
+    unknown: tuple[str, ...]
+    no_line: tuple[str, ...]
     canceled: tuple[str, ...]
     human: str = ""
     proof: str = ""
@@ -109,6 +111,8 @@ PLIVO = Case(
     busy=("ringing", "busy/USER_BUSY"),
     no_answer=("ringing", "no-answer/NO_ANSWER"),
     rejected=("failed/CALL_REJECTED",),
+    unknown=("failed/UNALLOCATED_NUMBER",),
+    no_line=("failed/NORMAL_CIRCUIT_CONGESTION",),
     canceled=("ringing", "cancel/ORIGINATOR_CANCEL"),
     human="false",
     proof="X-Plivo-Signature-V3",
@@ -144,6 +148,8 @@ SIGNALWIRE = Case(
     busy=("initiated", "ringing", "busy"),
     no_answer=("initiated", "ringing", "no-answer"),
     rejected=("initiated", "failed"),
+    unknown=("initiated", "failed"),
+    no_line=("initiated", "failed"),
     canceled=("initiated", "ringing", "canceled"),
     proof="X-SignalWire-Signature",
     upgrade={"Authorization": "Bearer t0k3n"},
@@ -183,6 +189,8 @@ TELNYX = Case(
     busy=("call.initiated", "call.hangup/user_busy"),
     no_answer=("call.initiated", "call.hangup/timeout"),
     rejected=("call.initiated", "call.hangup/call_rejected"),
+    unknown=("call.initiated", "call.hangup/not_found"),
+    no_line=("call.initiated", "call.hangup/unspecified"),
     canceled=("call.initiated", "call.hangup/originator_cancel"),
     proof="telnyx-signature-ed25519",
     upgrade={"x-telnyx-streaming-auth-token": "t0k3n"},
@@ -224,6 +232,8 @@ VONAGE = Case(
     busy=("started", "ringing", "busy"),
     no_answer=("started", "ringing", "unanswered/timeout"),
     rejected=("started", "rejected/declined"),
+    unknown=("started", "rejected/invalid_number"),
+    no_line=("started", "failed/internal_error"),
     canceled=("started", "ringing", "cancelled"),
     proof="Authorization",
     upgrade={"Authorization": "Bearer t0k3n"},
@@ -252,6 +262,8 @@ EXOTEL = Case(
     busy=("terminal/busy",),
     no_answer=("terminal/no-answer",),
     rejected=("terminal/failed",),
+    unknown=("terminal/failed",),
+    no_line=("terminal/failed",),
     canceled=("terminal/canceled",),
     upgrade={"Authorization": "Basic cmVsYXl1c2VyOnMzY3JldA=="},
     placed_status=200,
@@ -294,6 +306,8 @@ JAMBONZ = Case(
     busy=("trying/100", "ringing/180", "busy/486"),
     no_answer=("trying/100", "ringing/180", "no-answer/480"),
     rejected=("trying/100", "failed/603"),
+    unknown=("trying/100", "failed/404"),
+    no_line=("trying/100", "failed/503"),
     canceled=("trying/100", "ringing/180", "no-answer/487"),
     proof="Jambonz-Signature",
     subprotocols=(SUBPROTOCOL,),

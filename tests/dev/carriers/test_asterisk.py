@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from relay.dev.carrier import SimulatedCarrier
-from relay.dev.carrier_outcomes import ANSWERED, BUSY, NO_ANSWER, REJECTED, Script
+from relay.dev.carrier_outcomes import ANSWERED, BUSY, NO_ANSWER, NO_LINE, NO_SUCH_NUMBER, REJECTED, Script
 from relay.dev.carriers.asterisk import MEDIA_PASSWORD, MEDIA_USER, PASSWORD, USER, Asterisk
 from tests.dev.carriers.cases import basic
 from tests.dev.carriers.stand_in import StandIn
@@ -122,7 +122,7 @@ def test_a_stream_that_ends_leaves_the_call_and_another_can_be_asked_for(run: Ru
     played(run, ANSWERED, scenario)
 
 
-@pytest.mark.parametrize(("script", "cause"), [(BUSY, 17), (REJECTED, 21)])
+@pytest.mark.parametrize(("script", "cause"), [(BUSY, 17), (REJECTED, 21), (NO_SUCH_NUMBER, 1), (NO_LINE, 34)])
 def test_a_call_that_nobody_answers_has_its_cause(run: Run, script: Script, cause: int) -> None:
     async def scenario(carrier: SimulatedCarrier, ari: Ari) -> None:
         await ari.ask("POST", "channels", **DIAL)

@@ -14,6 +14,8 @@ from relay.dev.carrier_outcomes import (
     BUSY,
     INVALID_NUMBER,
     NO_ANSWER,
+    NO_LINE,
+    NO_SUCH_NUMBER,
     REJECTED,
     Answers,
     LosesReply,
@@ -103,8 +105,11 @@ def test_every_webhook_has_the_proof_of_the_carrier(run: Run, case: Case) -> Non
     played(run, case, ANSWERED, scenario)
 
 
+ENDS = {"busy": BUSY, "no_answer": NO_ANSWER, "rejected": REJECTED, "unknown": NO_SUCH_NUMBER, "no_line": NO_LINE}
+
+
 @every
-@pytest.mark.parametrize("end", ["busy", "no_answer", "rejected"])
+@pytest.mark.parametrize("end", ENDS)
 def test_a_call_that_nobody_answers_ends_in_the_carriers_words(run: Run, case: Case, end: str) -> None:
     async def scenario(carrier: SimulatedCarrier, here: StandIn) -> None:
         await dial(case, here)
@@ -116,8 +121,7 @@ def test_a_call_that_nobody_answers_ends_in_the_carriers_words(run: Run, case: C
         await carrier.until_idle()
         assert words(case, here) == [*getattr(case, end)]
 
-    script = {"busy": BUSY, "no_answer": NO_ANSWER, "rejected": REJECTED}[end]
-    played(run, case, script, scenario)
+    played(run, case, ENDS[end], scenario)
 
 
 @every

@@ -48,6 +48,6 @@ def test_a_scenario_is_another_with_a_carrier_that_lacks_a_trait(scenario: Scena
 
 def test_there_is_a_carrier_that_lacks_each_trait() -> None:
     lacked = {trait for _, trait in VARIANTS}
-    assert lacked == {"reopens", "tells_rejection", "tells_invalid_number", "stops_ringing"}
+    assert lacked == {"reopens", "tells_why", "refuses_numbers", "stops_ringing"}
     traits = [make().traits for make in CARRIERS.values()]
     assert all(any(not getattr(each, trait) for each in traits) for trait in lacked)
