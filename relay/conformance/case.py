@@ -228,7 +228,7 @@ class Case:
         return self.of(MarkReached)[0].with_text(first.name, name)
 
 
-def expect(case: Case, what: str, got: object, expected: object) -> None:
+def expect(case: object, what: str, got: object, expected: object) -> None:
     """
     Let through what is as expected.
 

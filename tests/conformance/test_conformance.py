@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.conformance import CHECKS, Case
+from relay.conformance import CHECKS, CONTROL_CHECKS, Case, ControlCase
 from tests.conformance.broken import BROKEN
-from tests.conformance.made_up import ACME, BINARY_ACME
+from tests.conformance.broken_controls import BROKEN_CONTROLS
+from tests.conformance.made_up import ACME, ACME_CONTROL, BINARY_ACME
 
 BY_NAME = {check.__name__: check for check in CHECKS}
+CONTROL_BY_NAME = {check.__name__: check for check in CONTROL_CHECKS}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -24,6 +26,18 @@ def test_a_broken_one_fails(check: Callable[[Case], None]) -> None:
         check(BROKEN[check.__name__])
 
 
+@pytest.mark.parametrize("check", CONTROL_CHECKS, ids=lambda check: check.__name__)
+def test_a_made_up_control_passes(check: Callable[[ControlCase], None]) -> None:
+    check(ACME_CONTROL)
+
+
+@pytest.mark.parametrize("check", CONTROL_CHECKS, ids=lambda check: check.__name__)
+def test_a_broken_control_fails(check: Callable[[ControlCase], None]) -> None:
+    with pytest.raises(AssertionError, match=r"expected .*, got"):
+        check(BROKEN_CONTROLS[check.__name__])
+
+
 def test_each_check_has_one_that_it_finds_and_says_what_it_promises() -> None:
     assert set(BROKEN) == set(BY_NAME)
-    assert [name for name, check in BY_NAME.items() if not check.__doc__] == []
+    assert set(BROKEN_CONTROLS) == set(CONTROL_BY_NAME)
+    assert [name for name, check in (BY_NAME | CONTROL_BY_NAME).items() if not check.__doc__] == []
