@@ -91,7 +91,18 @@ class TrimsSilence(AcmeAdapter):
         ]
 
 
-@found_by("native_path_takes_nothing_that_the_adapter_refuses", "native_path_reads_a_changed_place_as_the_adapter_does")
+@found_by("native_path_takes_nothing_that_the_adapter_refuses")
+class RefusesTheSecond(AcmeAdapter):
+    """Which is found in what is drawn, however little is tried."""
+
+    def parse(self, message: bytes | str) -> list[Event]:
+        events = super().parse(message)
+        if any(isinstance(each, AudioReceived) and each.sequence == 2 for each in events):
+            raise refusal(self.name)
+        return events
+
+
+@found_by("native_path_reads_a_changed_place_as_the_adapter_does")
 class ExpectsLess(AcmeAdapter):
     def parse(self, message: bytes | str) -> list[Event]:
         events = super().parse(message)
