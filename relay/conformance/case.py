@@ -159,12 +159,14 @@ class Case:
             carrier has as many cases as it has shapes: one for each format, or way of writing names.
         steps: one for each message from the carrier, and one for each command, in the session's order.
         variant: tells a carrier's cases apart.
+        numbers_audio: its messages of audio to the carrier are numbered: there can be no ``media_out``.
     """
 
     new_adapter: Callable[[], MediaAdapter]
     session: Sequence[Recorded]
     steps: Sequence[Step]
     variant: str = ""
+    numbers_audio: bool = False
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.new_adapter().name, self.variant)))

@@ -9,7 +9,7 @@ import orjson
 from relay._codec import Field, MediaTemplate
 from relay.conformance import Case
 from relay.errors import LocalProtocolError, RemoteProtocolError
-from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStopped
+from relay.providers.base import AudioReceived, DtmfReceived, Event, FrameRule, MarkReached, StreamStopped
 from relay.providers.fields import MESSAGE_MAX_BYTES
 from relay.providers.stream import StreamOrder
 from tests.conformance.made_up import ACME, BINARY_ACME, AcmeAdapter, BinaryAcmeAdapter, refusal
@@ -114,6 +114,29 @@ class ExpectsLess(AcmeAdapter):
 class WritesOtherwise(AcmeAdapter):
     def encode_audio(self, payload: bytes) -> bytes:
         return super().encode_audio(payload)[:-1] + b',"n":1}'
+
+
+class HasNoTemplate(AcmeAdapter):
+    """Which the bridge would take for one whose messages are numbered."""
+
+    def parse(self, message: bytes | str) -> list[Event]:
+        events = super().parse(message)
+        self.media_out = None
+        return events
+
+
+class SendsLongMessagesOtherwise(WritesOtherwise):
+    """A message has 20 frames or more: one that is tried with fewer is never compared."""
+
+    capabilities = replace(AcmeAdapter.capabilities, frames_to_carrier=FrameRule(3200, 3200, 16_000))
+
+
+class TakesNoWholeFrames(AcmeAdapter):
+    capabilities = replace(AcmeAdapter.capabilities, frames_to_carrier=FrameRule(100, 100, 100))
+
+
+OUT_BROKEN = [HasNoTemplate, SendsLongMessagesOtherwise, TakesNoWholeFrames]
+"""What ``any_audio_goes_out_the_same_by_both_ways`` finds as well."""
 
 
 @found_by("binary_audio_needs_an_open_stream", case=BINARY_ACME)

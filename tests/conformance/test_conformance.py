@@ -1,13 +1,14 @@
 """The suite itself: what does not exist passes it, and no check of it passes everybody."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from relay.conformance import CHECKS, CONTROL_CHECKS, Case, ControlCase
-from tests.conformance.broken import BROKEN
+from tests.conformance.broken import BROKEN, OUT_BROKEN, HasNoTemplate
 from tests.conformance.broken_controls import BROKEN_CONTROLS
-from tests.conformance.made_up import ACME, ACME_CONTROL, BINARY_ACME
+from tests.conformance.made_up import ACME, ACME_CONTROL, BINARY_ACME, AcmeAdapter
 
 BY_NAME = {check.__name__: check for check in CHECKS}
 CONTROL_BY_NAME = {check.__name__: check for check in CONTROL_CHECKS}
@@ -24,6 +25,19 @@ def test_a_broken_one_fails(check: Callable[[Case], None]) -> None:
     error = RecursionError if "deep_but" in check.__name__ else AssertionError
     with pytest.raises(error, match=r"expected .*, got|recursion"):
         check(BROKEN[check.__name__])
+
+
+@pytest.mark.parametrize("adapter", OUT_BROKEN)
+def test_a_check_of_what_goes_out_looks_at_it(adapter: type[AcmeAdapter]) -> None:
+    with pytest.raises(AssertionError, match=r"expected .*, got"):
+        BY_NAME["any_audio_goes_out_the_same_by_both_ways"](replace(ACME, new_adapter=adapter))
+
+
+def test_a_check_of_what_goes_out_needs_no_template_of_what_is_numbered() -> None:
+    check = BY_NAME["any_audio_goes_out_the_same_by_both_ways"]
+    check(replace(ACME, new_adapter=HasNoTemplate, numbers_audio=True))
+    with pytest.raises(AssertionError, match="media_out of an open stream is a template: expected False, got True"):
+        check(replace(ACME, numbers_audio=True))
 
 
 @pytest.mark.parametrize("check", CONTROL_CHECKS, ids=lambda check: check.__name__)
