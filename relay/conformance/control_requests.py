@@ -101,10 +101,18 @@ def order_that_may_not_go_into_a_request_is_refused(case: ControlCase) -> None:
 
 
 def hang_up_can_be_sent_of_the_carriers_own_calls_only(case: ControlCase) -> None:
-    """An id becomes part of a URL."""
+    """An id becomes part of a URL. Where it only asks, closing the stream has to end the call."""
     control = case.new_control()
+    ends_by_closing = control.media_adapter().capabilities.close_ends_call
     for call_id in case.call_ids:
-        expect_request(case, "the hang-up", control.hang_up(call_id))
+        request = control.hang_up(call_id)
+        expect_request(case, "the hang-up", request)
+        expect(
+            case,
+            "the hang-up ends the call, or its stream does",
+            request.method != "GET" or ends_by_closing,
+            expected=True,
+        )
     for call_id in BAD_CALL_IDS:
         expect_refused(case, f"a hang-up of {call_id[:9]!r}", partial(control.hang_up, call_id))
 

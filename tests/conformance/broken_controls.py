@@ -163,3 +163,24 @@ class LeadsNowhere(AcmeControl):
         self, media_url: str, *, then_url: str | None, say: str | None = None, call_id: str = ""
     ) -> Document:
         return super().stream_document(media_url.replace("wss", "ws"), then_url=then_url, say=say, call_id=call_id)
+
+
+class OnlyAsks(AcmeControl):
+    """As Exotel's: closing the stream ends the call, and its details say so."""
+
+    def hang_up(self, call_id: str) -> HttpRequest:
+        return replace(super().hang_up(call_id), method="GET")
+
+
+class OnlyAsksInVain(OnlyAsks):
+    def media_adapter(self) -> Any:
+        adapter = super().media_adapter()
+        adapter.capabilities = replace(adapter.capabilities, close_ends_call=False)
+        return adapter
+
+
+def _case(control: type[AcmeControl]) -> ControlCase:
+    return replace(ACME_CONTROL, new_control=lambda: control(api_key="key-of-rest", secret=ACME_CONTROL.secrets[1]))
+
+
+ONLY_ASKS, ONLY_ASKS_IN_VAIN = _case(OnlyAsks), _case(OnlyAsksInVain)
