@@ -118,8 +118,13 @@ class NotOurs:
     """A message to the carrier for which adapters have no command: it is passed over."""
 
 
-Step: TypeAlias = Sequence[Event] | Play | Mark | Clear | NotOurs
-"""The events that a message from the carrier brings, or the command that makes those to it."""
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The carrier closes the WebSocket without a word: no message, and the last step."""
+
+
+Step: TypeAlias = Sequence[Event] | Play | Mark | Clear | NotOurs | Closed
+"""The events that a message from the carrier brings, or the command that makes those to it, or the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +162,19 @@ class Case:
         new_adapter: makes an adapter for one stream: the class itself.
         session: of one call, in order, with three frames of audio or more in each direction's own message shape. A
             carrier has as many cases as it has shapes: one for each format, or way of writing names.
-        steps: one for each message from the carrier, and one for each command, in the session's order.
+        steps: one for each message from the carrier, and one for each command, in the session's order; ``Closed`` at
+            the end where no message says it.
         variant: tells a carrier's cases apart.
+        subprotocols: those that its upgrade offers.
+        numbers_audio: its messages of audio to the carrier are numbered: there can be no ``media_out``.
     """
 
     new_adapter: Callable[[], MediaAdapter]
     session: Sequence[Recorded]
     steps: Sequence[Step]
     variant: str = ""
+    subprotocols: Sequence[str] = ()
+    numbers_audio: bool = False
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.new_adapter().name, self.variant)))
@@ -177,7 +187,7 @@ class Case:
     @property
     def said(self) -> list[list[Event]]:
         """The events of each of them."""
-        return [list(step) for step in self.steps if not isinstance(step, Play | Mark | Clear | NotOurs)]
+        return [list(step) for step in self.steps if isinstance(step, Sequence)]
 
     def of(self, kind: type[Event]) -> list[Message]:
         """Those that bring an event of this kind."""
@@ -228,7 +238,7 @@ class Case:
         return self.of(MarkReached)[0].with_text(first.name, name)
 
 
-def expect(case: Case, what: str, got: object, expected: object) -> None:
+def expect(case: object, what: str, got: object, expected: object) -> None:
     """
     Let through what is as expected.
 
@@ -256,6 +266,14 @@ def _cut(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}... ({len(text)} characters)"
 
 
-def read_case(new_adapter: Callable[[], MediaAdapter], path: Path, steps: Sequence[Step], *, variant: str = "") -> Case:
+def read_case(
+    new_adapter: Callable[[], MediaAdapter],
+    path: Path,
+    steps: Sequence[Step],
+    *,
+    variant: str = "",
+    subprotocols: Sequence[str] = (),
+) -> Case:
     """A case whose session is in a file."""
-    return Case(new_adapter=new_adapter, session=read_session(path.read_text()), steps=steps, variant=variant)
+    session = read_session(path.read_text())
+    return Case(new_adapter=new_adapter, session=session, steps=steps, variant=variant, subprotocols=subprotocols)

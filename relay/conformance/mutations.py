@@ -1,13 +1,18 @@
-"""Ways to break a message: every place in it, every type that JSON has, and bytes changed at random."""
+"""Ways to break a message or a webhook: every place in it, every type that JSON has, and bytes changed at random."""
 
 from __future__ import annotations
 
 import copy
 import json
+import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from hypothesis import strategies as st
+
+from relay.providers.control import Webhook
+from relay.providers.forms import parse_form
 
 Place: TypeAlias = tuple[str | int, ...]
 
@@ -95,3 +100,62 @@ def _disturbed_value(draw: st.DrawFn, message: Any) -> bytes:
         drop = bool(place) and draw(st.booleans())
         message = dropped(message, place) if drop else replaced(message, place, draw(st.sampled_from(VALUES)))
     return compact(message)
+
+
+FORGERIES: Final = 1000
+"""Of one webhook."""
+
+
+def with_a_byte_changed(data: bytes, choose: random.Random) -> bytes:
+    """With one other byte somewhere."""
+    place = choose.randrange(len(data))
+    other = choose.choice([each for each in range(256) if each != data[place]])
+    return data[:place] + bytes([other]) + data[place + 1 :]
+
+
+def with_a_char_changed(text: str, choose: random.Random) -> str:
+    """By a byte of its UTF-8, whatever comes of it."""
+    return with_a_byte_changed(text.encode(), choose).decode("latin-1")
+
+
+def tampered(original: Webhook, parts: Sequence[str], choose: random.Random) -> Webhook:
+    """
+    With a byte changed of one of these parts: ``url``, ``body``, or a header by its name. Of what is empty, none is.
+
+    It may say the same, written in another way: see ``says_the_same``.
+    """
+    values = {**original.headers, "url": original.url, "body": original.body}
+    part = choose.choice([each for each in parts if values[each]])
+    match part:
+        case "url":
+            return replace(original, url=with_a_char_changed(original.url, choose))
+        case "body":
+            return replace(original, body=with_a_byte_changed(original.body, choose))
+    headers = {**original.headers, part: with_a_char_changed(original.headers[part], choose)}
+    return replace(original, headers=headers)
+
+
+def says_the_same(one: Webhook, other: Webhook) -> bool:
+    """
+    Whether they differ only in how they are written.
+
+    An escape in the other case, %2b for %2B, is another byte and no other form; "basic" is "Basic" (RFC 7235, 2.1).
+    """
+    if (one.url, _credentials(one)) != (other.url, _credentials(other)):
+        return False
+    try:
+        return one.body == other.body or parse_form(one.body) == parse_form(other.body)
+    except ValueError:
+        return False
+
+
+def _credentials(webhook: Webhook) -> dict[str, str]:
+    scheme, space, rest = webhook.headers.get("authorization", "").partition(" ")
+    return {**webhook.headers, "authorization": scheme.lower() + space + rest}
+
+
+def forgeries(original: Webhook, parts: Sequence[str], seed: str) -> list[Webhook]:
+    """A thousand, but for the few that say the same: as many for each part, by chance."""
+    choose = random.Random(seed)  # noqa: S311  # the same ones each time
+    made = (tampered(original, parts, choose) for _ in range(FORGERIES))
+    return [each for each in made if not says_the_same(each, original)]

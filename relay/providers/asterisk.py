@@ -61,6 +61,8 @@ class AsteriskAdapter(BinaryAudio):
         frames_to_carrier=FrameRule(160, 160, _AUDIO_MAX_BYTES),
         close_ends_call=False,  # it ends the media's channel, not the phone's
         subprotocol="media",
+        says_when_full=True,
+        tells_faults=True,
     )
 
     def __init__(self) -> None:

@@ -140,6 +140,10 @@ class Capabilities:
     """Closing the media WebSocket ends the phone call, if nothing follows in the answer document."""
     subprotocol: str | None = None
     """The WebSocket subprotocol (RFC 6455, 1.9) that must be selected, if the carrier offers it."""
+    says_when_full: bool = False
+    """It says when its buffer is full, and when it takes audio again: ``FlowChanged``."""
+    tells_faults: bool = False
+    """It says what went wrong with a message of ours, or at its own side: ``CarrierFault``."""
 
 
 class MediaAdapter(Protocol):

@@ -90,7 +90,8 @@ class LamlControl:
             if isinstance(call_id, str) and self.dialect.call_id.fullmatch(call_id):
                 return CallPlaced(call_id)
             return CallUnclear(f"HTTP {reply.status} without a call's id")
-        return read_refusal(reply, self._code(reply), invalid=_INVALID_NUMBER, busy=_BUSY)
+        code = self._code(reply)
+        return read_refusal(reply, code, is_invalid=code in _INVALID_NUMBER, busy=_BUSY)
 
     def hang_up(self, call_id: str) -> HttpRequest:
         """The request that ends a call: ``completed`` does so in every state, ``canceled`` only before the answer."""

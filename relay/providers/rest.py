@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from relay.errors import LocalProtocolError
+from relay.providers.basic_auth import authorization
 from relay.providers.control import (
     CallOrder,
     CallRefused,
@@ -36,7 +36,7 @@ class RestAccount:
     """Requests with an account's name and password (RFC 7617), which are in no repr."""
 
     def __init__(self, user: str, password: str) -> None:
-        self._authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._authorization = authorization(user, password)
 
     def get(self, url: str) -> HttpRequest:
         """A request for what is at ``url``."""
@@ -134,24 +134,23 @@ def check_order(carrier: str, order: CallOrder, *, ring_timeout_max_s: int) -> N
         raise LocalProtocolError(carrier, "max_duration_s", expected="at least 1 s", got=f"{order.max_duration_s} s")
 
 
-def read_refusal(
-    reply: HttpReply, code: str, *, invalid: Collection[str] = (), busy: Collection[str] = ()
-) -> DialReply:
+def read_refusal(reply: HttpReply, code: str, *, is_invalid: bool = False, busy: Collection[str] = ()) -> DialReply:
     """
     What an answer to a dial means that is no success. There is surely no call after a 4xx, and only then.
 
     Args:
         reply: the answer.
-        code: the carrier's own in it; it may be shown, so it is none of its texts, which quote phone numbers.
-        invalid: the codes of numbers that cannot be called.
-        busy: the codes of a carrier that may take the same dial later.
+        code: the carrier's own in it, or the status; it may be shown, so it is none of its texts, which quote phone
+            numbers.
+        is_invalid: what is wrong is the number that was dialled.
+        busy: the codes of a carrier that may take the same dial later, whatever their status.
     """
     detail = f"HTTP {reply.status}, error {code}"
     if not 400 <= reply.status < 500 or reply.status == 408:  # Request Timeout: who knows what of it was read
         return CallUnclear(detail)
     if reply.status == 429 or code in busy:
         return CarrierBusy(retry_after_s(reply), detail)
-    return CallRefused(Refusal.INVALID_NUMBER if code in invalid else Refusal.REJECTED, code, detail)
+    return CallRefused(Refusal.INVALID_NUMBER if is_invalid else Refusal.REJECTED, code, detail)
 
 
 def reply_object(reply: HttpReply) -> Mapping[str, Any]:
@@ -173,23 +172,3 @@ def retry_after_s(reply: HttpReply) -> float | None:
     """When the reply says it is worth trying again; None if it does not, or names a date."""
     value = reply.headers.get("retry-after", "").strip()
     return float(value) if _RETRY_AFTER.fullmatch(value) else None
-
-
-def dial_failure(
-    reply: HttpReply, code: str, *, invalid_number: bool = False, busy_codes: Collection[str] = ()
-) -> DialReply:
-    """
-    What an answer that places no call means. There is surely no call after a 4xx, and only then.
-
-    Args:
-        reply: its status is not 2xx.
-        code: the carrier's own, or the status.
-        invalid_number: what is wrong is the number that was dialled.
-        busy_codes: codes that mean "not now", whatever their status.
-    """
-    detail = f"HTTP {reply.status}, error {code}"  # not the carrier's text, which quotes phone numbers
-    if not 400 <= reply.status < 500 or reply.status == 408:  # Request Timeout: who knows what of it was read
-        return CallUnclear(detail)
-    if reply.status == 429 or code in busy_codes:
-        return CarrierBusy(retry_after_s(reply), detail)
-    return CallRefused(Refusal.INVALID_NUMBER if invalid_number else Refusal.REJECTED, code, detail)

@@ -50,6 +50,7 @@ class TelnyxAdapter(JsonStream):
         ordered=False,
         frames_to_carrier=_frame_rule(_FORMATS["PCMU"][0]),
         close_ends_call=False,
+        tells_faults=True,
     )
     readers: ClassVar = {"media": read_audio, "dtmf": read_dtmf, "mark": read_mark, "error": _fault}
 

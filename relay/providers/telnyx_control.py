@@ -36,7 +36,7 @@ from relay.providers.rest import (
     check_media_url,
     check_order,
     check_url,
-    dial_failure,
+    read_refusal,
     reply_object,
     short_code,
 )
@@ -159,7 +159,7 @@ class TelnyxControl:
         if code in _UNCLEAR:
             return CallUnclear(f"HTTP {reply.status}, error {code}")
         is_invalid = code in _INVALID_NUMBER and _pointer(reply) != "/from"
-        return dial_failure(reply, code, invalid_number=is_invalid, busy_codes=_BUSY)
+        return read_refusal(reply, code, is_invalid=is_invalid, busy=_BUSY)
 
     def hang_up(self, call_id: str) -> HttpRequest:
         """The request that ends a call."""

@@ -30,7 +30,7 @@ from relay.providers.control import (
 )
 from relay.providers.fields import shown
 from relay.providers.json_web_token import read_hs256, rsa_key, sign_rs256
-from relay.providers.rest import bearer_request, check_media_url, check_order, check_url, dial_failure, reply_object
+from relay.providers.rest import bearer_request, check_media_url, check_order, check_url, read_refusal, reply_object
 from relay.providers.vonage import CALL_ID_HEADER, VonageAdapter
 from relay.providers.vonage_report import CALL_ID, CALL_ID_TEXT, call_report
 from relay.providers.xml_document import xml_text
@@ -133,7 +133,7 @@ class VonageControl:
                 return CallPlaced(call_id)
             return CallUnclear(f"HTTP {reply.status} without a call's id")
         is_invalid = reply.status == 400 and any(map(_OF_TO.match, _invalid_parameters(reply)))
-        return dial_failure(reply, str(reply.status), invalid_number=is_invalid)  # Vonage has no codes of its own
+        return read_refusal(reply, str(reply.status), is_invalid=is_invalid)  # Vonage has no codes of its own
 
     def hang_up(self, call_id: str) -> HttpRequest:
         """The request that ends a call."""

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from relay._codec import Field, MediaTemplate
-from relay.conformance import Case
+from relay.conformance import Case, Closed, Mark
 from relay.errors import LocalProtocolError, RemoteProtocolError
-from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStopped
+from relay.providers.base import AudioReceived, DtmfReceived, Event, FrameRule, MarkReached, StreamStopped
 from relay.providers.fields import MESSAGE_MAX_BYTES
 from relay.providers.stream import StreamOrder
 from tests.conformance.made_up import ACME, BINARY_ACME, AcmeAdapter, BinaryAcmeAdapter, refusal
@@ -91,7 +91,18 @@ class TrimsSilence(AcmeAdapter):
         ]
 
 
-@found_by("native_path_takes_nothing_that_the_adapter_refuses", "native_path_reads_a_changed_place_as_the_adapter_does")
+@found_by("native_path_takes_nothing_that_the_adapter_refuses")
+class RefusesTheSecond(AcmeAdapter):
+    """Which is found in what is drawn, however little is tried."""
+
+    def parse(self, message: bytes | str) -> list[Event]:
+        events = super().parse(message)
+        if any(isinstance(each, AudioReceived) and each.sequence == 2 for each in events):
+            raise refusal(self.name)
+        return events
+
+
+@found_by("native_path_reads_a_changed_place_as_the_adapter_does")
 class ExpectsLess(AcmeAdapter):
     def parse(self, message: bytes | str) -> list[Event]:
         events = super().parse(message)
@@ -103,6 +114,29 @@ class ExpectsLess(AcmeAdapter):
 class WritesOtherwise(AcmeAdapter):
     def encode_audio(self, payload: bytes) -> bytes:
         return super().encode_audio(payload)[:-1] + b',"n":1}'
+
+
+class HasNoTemplate(AcmeAdapter):
+    """Which the bridge would take for one whose messages are numbered."""
+
+    def parse(self, message: bytes | str) -> list[Event]:
+        events = super().parse(message)
+        self.media_out = None
+        return events
+
+
+class SendsLongMessagesOtherwise(WritesOtherwise):
+    """A message has 20 frames or more: one that is tried with fewer is never compared."""
+
+    capabilities = replace(AcmeAdapter.capabilities, frames_to_carrier=FrameRule(3200, 3200, 16_000))
+
+
+class TakesNoWholeFrames(AcmeAdapter):
+    capabilities = replace(AcmeAdapter.capabilities, frames_to_carrier=FrameRule(100, 100, 100))
+
+
+OUT_BROKEN = [HasNoTemplate, SendsLongMessagesOtherwise, TakesNoWholeFrames]
+"""What ``any_audio_goes_out_the_same_by_both_ways`` finds as well."""
 
 
 @found_by("binary_audio_needs_an_open_stream", case=BINARY_ACME)
@@ -208,3 +242,48 @@ class ShowsAll(AcmeAdapter):
             return super().parse(message)
         except RemoteProtocolError as error:
             raise LocalProtocolError(self.name, "message", expected="", got=repr(orjson.loads(message))) from error
+
+
+def lying(**capabilities: Any) -> Case:
+    """Who does the same as before, and says that it can something else."""
+    lie = replace(AcmeAdapter.capabilities, **capabilities)
+    return replace(ACME, new_adapter=type("Lies", (AcmeAdapter,), {"capabilities": lie}))
+
+
+LIES: list[tuple[str, Case]] = [
+    ("capabilities_are_of_their_kinds", lying(marks_after_clear="never")),
+    ("capabilities_are_of_their_kinds", lying(dtmf_sent=False)),
+    ("capabilities_are_of_their_kinds", lying(close_ends_call="perhaps")),
+    ("capabilities_are_of_their_kinds", lying(ordered=1)),
+    ("capabilities_are_of_their_kinds", lying(marks=False)),
+    ("audio_is_out_of_order_where_it_may_be", lying(ordered=False)),
+    ("marks_out_at_a_clear_come_back_or_not", lying(marks_after_clear="returned")),
+    ("session_shows_what_only_some_carriers_say", lying(says_when_full=True)),
+    ("session_shows_what_only_some_carriers_say", lying(tells_faults=True)),
+    ("subprotocol_is_one_that_the_carrier_offers", lying(subprotocol="acme.v1")),
+    ("subprotocol_is_one_that_the_carrier_offers", replace(ACME, subprotocols=["acme.v1"])),
+    ("subprotocol_is_one_that_the_carrier_offers", replace(lying(subprotocol="a b"), subprotocols=["a b"])),
+    ("stream_ends_once", replace(ACME, steps=[*ACME.steps, Closed()])),
+    ("stream_ends_once", replace(ACME, session=ACME.session[:-1], steps=ACME.steps[:-1])),
+    ("stream_ends_once", replace(ACME, session=ACME.session[:-1], steps=[Closed(), *ACME.steps[:-1]])),
+]
+BROKEN.update(LIES)
+
+
+def _late() -> Case:
+    """What is said to come in order, and has not."""
+    session, steps = list(ACME.session), list(ACME.steps)
+    session[1], session[2], steps[1], steps[2] = session[2], session[1], steps[2], steps[1]
+    return replace(ACME, session=session, steps=steps)
+
+
+LIES.append(("audio_is_out_of_order_where_it_may_be", _late()))
+
+
+def _without_a_mark_at_the_clear() -> Case:
+    """Nobody can see what would become of it."""
+    session = [each for each in ACME.session if b"m2" not in each.message.data]
+    return replace(ACME, session=session, steps=[step for step in ACME.steps if step != Mark("m2")])
+
+
+LIES.append(("marks_out_at_a_clear_come_back_or_not", _without_a_mark_at_the_clear()))

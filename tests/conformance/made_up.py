@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from relay.conformance import Case, Clear, Mark, Play, read_session
+from relay.conformance import Case, Clear, ControlCase, Mark, Play, read_session
 from relay.errors import RemoteProtocolError
 from relay.media.format import AudioFormat
 from relay.providers.base import (
@@ -23,30 +23,41 @@ from relay.providers.base import (
 from relay.providers.binary_audio import BinaryAudio
 from relay.providers.fields import read_message
 from relay.providers.json_stream import JsonStream
+from relay.providers.plivo_control import PlivoControl
 from relay.providers.stream import check_mark_name
 from tests.providers.samples import base64
 
 PAGE = Path(__file__).parents[2] / "docs/adding-a-carrier.md"
 
 
-def _of_the_page() -> dict[str, Any]:
-    [example] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    code, _, _ = example.partition("\nfor check in CHECKS:")
-    names: dict[str, Any] = {}
-    exec(compile(code, PAGE.name, "exec"), names)  # noqa: S102  # our own page
-    return names
+def _of_the_page() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The names of its media side, and those of its control side, which imports the other's adapter."""
+    examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    media, control = (re.sub(r"\nfor check in \w+:\n.*", "", each) for each in (examples[0], "".join(examples[1:])))
+    media_names: dict[str, Any] = {}
+    exec(compile(media, PAGE.name, "exec"), media_names)  # noqa: S102  # our own page
+    control_names: dict[str, Any] = {"AcmeAdapter": media_names["AcmeAdapter"]}
+    control = control.replace("from acme_relay import AcmeAdapter\n", "")
+    exec(compile(control, PAGE.name, "exec"), control_names)  # noqa: S102
+    return media_names, control_names
 
 
-_NAMES = _of_the_page()
+_NAMES, _CONTROL_NAMES = _of_the_page()
 ACME: Case = _NAMES["ACME"]
+ACME_CONTROL: ControlCase = _CONTROL_NAMES["ACME_CONTROL"]
 
 if TYPE_CHECKING:
 
     class AcmeAdapter(JsonStream):
         """As the page has it."""
 
+    class AcmeControl(PlivoControl):
+        """As the page has it; to mypy, some control whose methods are not abstract."""
+
+        def __init__(self, *, api_key: str, secret: str) -> None: ...
+
 else:
-    AcmeAdapter = _NAMES["AcmeAdapter"]
+    AcmeAdapter, AcmeControl = _NAMES["AcmeAdapter"], _CONTROL_NAMES["AcmeControl"]
 
 
 class BinaryAcmeAdapter(BinaryAudio):

@@ -164,11 +164,15 @@ def calls(checkout: Checkout) -> Path:
 
 
 def steps(calls: Path) -> list[str]:
-    """Return what was run since the last time; of pip, "install" is with requirements, "build" with relay itself."""
+    """
+    Return what was run since the last time; of pip, "install" is with requirements, "alone" with those of the group of
+    that name, "build" with relay itself.
+    """
     commands = [line for line in calls.read_text().splitlines() if not line.startswith(" ")]
     calls.write_text("")
     pips = {True: "build", False: "install"}
-    return [pips[line.endswith(" .")] if line.startswith("pip ") else line.split()[0] for line in commands]
+    named = [line.replace("pip ", "alone ") if " --target .venv/alone " in line else line for line in commands]
+    return [pips[line.endswith(" .")] if line.startswith("pip ") else line.split()[0] for line in named]
 
 
 def steps_of_test(checkout: Checkout, calls: Path) -> list[str]:
@@ -188,7 +192,7 @@ def steps_of_demo(checkout: Checkout, calls: Path) -> list[str]:
 
 
 def test_second_run_only_runs_pytest(checkout: Checkout, calls: Path) -> None:
-    assert steps_of_test(checkout, calls) == ["install", "build", "pytest"]
+    assert steps_of_test(checkout, calls) == ["install", "alone", "build", "pytest"]
     assert steps_of_test(checkout, calls) == ["pytest"]
 
 
@@ -198,7 +202,7 @@ def test_changed_source_is_built_again(checkout: Checkout, calls: Path, name: st
     steps_of_test(checkout, calls)
     with (checkout.root / name).open("a") as source:
         source.write("\n")
-    assert steps_of_test(checkout, calls) == ["install", "build", "pytest"]
+    assert steps_of_test(checkout, calls) == ["install", "alone", "build", "pytest"]
 
 
 @pytest.mark.parametrize(("script", "extras"), [("demo", []), ("test", ["test", "dev"])])
@@ -208,6 +212,7 @@ def test_no_more_is_installed_than_is_asked_for(
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())
     parts = [config["build-system"]["requires"], config["project"]["dependencies"]]
     parts += [config["project"]["optional-dependencies"][name] for name in extras]
+    parts += [config["dependency-groups"]["alone"]] if "test" in extras else []
     assert checkout.run("-x", script=script, CC="cc").returncode == 0
     given = [line.strip() for line in calls.read_text().splitlines() if line.startswith(" ")]
     assert given == [requirement for part in parts for requirement in part]
@@ -215,7 +220,7 @@ def test_no_more_is_installed_than_is_asked_for(
 
 def test_what_the_demo_has_installed_the_tests_do_not_build_again(checkout: Checkout, calls: Path) -> None:
     assert steps_of_demo(checkout, calls) == ["install", "build", "relay"]
-    assert steps_of_test(checkout, calls) == ["install", "pytest"]
+    assert steps_of_test(checkout, calls) == ["install", "alone", "pytest"]
     assert steps_of_test(checkout, calls) == ["pytest"]
 
 
@@ -231,7 +236,7 @@ def test_extras_may_need_something_else_when_the_demo_has_built_a_changed_projec
     with (checkout.root / "pyproject.toml").open("a") as project:
         project.write("\n")
     assert steps_of_demo(checkout, calls) == ["install", "build", "relay"]
-    assert steps_of_test(checkout, calls) == ["install", "pytest"]
+    assert steps_of_test(checkout, calls) == ["install", "alone", "pytest"]
 
 
 def test_extras_that_could_not_be_installed_do_not_spoil_the_demo(checkout: Checkout, calls: Path) -> None:
@@ -239,7 +244,19 @@ def test_extras_that_could_not_be_installed_do_not_spoil_the_demo(checkout: Chec
     assert checkout.run("-x", CC="cc", PIP_FAILS="1").returncode == 1
     assert steps(calls) == ["install"]
     assert steps_of_demo(checkout, calls) == ["relay"]
-    assert steps_of_test(checkout, calls) == ["install", "pytest"]
+    assert steps_of_test(checkout, calls) == ["install", "alone", "pytest"]
+
+
+def test_what_is_alone_is_installed_without_what_it_asks_for_and_in_place_of_what_was_there(
+    checkout: Checkout, calls: Path
+) -> None:
+    old = checkout.root / ".venv" / "alone" / "old.py"
+    old.parent.mkdir()
+    old.touch()
+    assert checkout.run("-x", CC="cc").returncode == 0
+    [line] = [line for line in calls.read_text().splitlines() if " --target " in line]
+    assert "install --no-deps --target .venv/alone -r /dev/" in line
+    assert not old.exists()
 
 
 def test_unknown_extra(checkout: Checkout, calls: Path) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from relay.conformance import Case, Clear, Mark, NotOurs, Play, read_case, read_session
+from relay.conformance import Case, Clear, Closed, Mark, NotOurs, Play, read_case, read_session
 from relay.conformance.mutations import compact
 from relay.media.format import AudioFormat
 from relay.providers.asterisk import AsteriskAdapter
@@ -50,9 +50,12 @@ def json_session(name: str, audio: AudioFormat, silence: bytes) -> Case:
             [FlowChanged(paused=False)],
             [CarrierFault("Unable to parse JSON command")],
             Play(silence),
+            Mark("m2"),
             Clear(),
             NotOurs(),  # HANGUP
+            Closed(),
         ],
+        subprotocols=["media"],
         variant=f"json {name}",
     )
 
@@ -74,10 +77,13 @@ PLAIN = read_case(
         [FlowChanged(paused=True)],
         [FlowChanged(paused=False)],
         [CarrierFault("MARK_MEDIA not supported in passthrough mode")],
+        Mark("m2"),
         Clear(),
         NotOurs(),  # HANGUP
+        Closed(),
     ],
     variant="plain",
+    subprotocols=["media"],
 )
 CASES = [JSON, PLAIN, json_session("slin16", AudioFormat("l16le", 16000), bytes(640))]
 

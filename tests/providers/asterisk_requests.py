@@ -4,6 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from relay.conformance import ControlCase
 from relay.providers.asterisk_control import AsteriskControl
 from relay.providers.control import (
     CallOrder,
@@ -15,6 +16,7 @@ from relay.providers.control import (
     HttpReply,
     HttpRequest,
     Refusal,
+    Webhook,
 )
 from tests.providers.samples import SAMPLES
 
@@ -120,3 +122,20 @@ DIAL_ANSWERS: dict[str, tuple[HttpReply, DialReply]] = {
     "3xx": (reply(307), CallUnclear("HTTP 307")),
     "5xx": (reply(500, {"message": "Allocation failed"}), CallUnclear("HTTP 500")),
 }
+
+
+def upgrade(authorization: str = "Basic cmVsYXktbWVkaWE6bTNkaWE=") -> Webhook:
+    """With the name and the password of the tests' websocket_client.conf, unless they are others."""
+    return Webhook("GET", MEDIA_URL, {"authorization": authorization})
+
+
+CONTROL = ControlCase(
+    new_control=lambda: control(ari_url="https://asterisk.example.com:8089/ari"),
+    order=call_order(),
+    dial_answers=DIAL_ANSWERS,
+    webhooks={},  # what happens to calls is said over a WebSocket that relay opens
+    covers=[],
+    upgrade=lambda _: upgrade(),
+    upgrade_covers=["authorization"],
+    secrets=[ACCOUNT["ari_password"], ACCOUNT["media_password"]],
+)

@@ -35,6 +35,8 @@ ROWS: dict[str, Callable[[Capabilities], object]] = {
     "one message of audio to it": lambda can: can.frames_to_carrier,
     "closing the WebSocket ends the call": lambda can: can.close_ends_call,
     "WebSocket subprotocol": lambda can: can.subprotocol,
+    "says when its buffer is full": lambda can: can.says_when_full,
+    "says what went wrong": lambda can: can.tells_faults,
 }
 
 

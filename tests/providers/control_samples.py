@@ -1,11 +1,10 @@
 """Recorded requests and vectors of carriers' control sides, and what tests do to any of them."""
 
 import json
-import random
+from dataclasses import replace
 from typing import Any
 
-from relay.providers.control import HttpReply
-from tests.providers.forgeries import with_a_byte_changed
+from relay.providers.control import HttpReply, Webhook
 from tests.providers.samples import SAMPLES
 
 
@@ -30,6 +29,5 @@ def recorded_reply(exchange: Any) -> HttpReply:
     return reply(response["status"], response.get("body", b""))
 
 
-def with_a_char_changed(text: str, choose: random.Random) -> str:
-    """By a byte of its UTF-8, whatever comes of it."""
-    return with_a_byte_changed(text.encode(), choose).decode("latin-1")
+def with_header(original: Webhook, name: str, value: str) -> Webhook:
+    return replace(original, headers={**original.headers, name: value})

@@ -52,7 +52,7 @@ def _camel_case() -> Case:
         Clear(),
         [StreamStopped("stopped")],
     ]
-    return Case(new_adapter=ExotelAdapter, session=session, steps=steps, variant="camel case")
+    return Case(new_adapter=ExotelAdapter, session=session, steps=steps, variant="camel case", numbers_audio=True)
 
 
 EXOTEL, EXOTEL_CAMEL = _snake_case(8000), _camel_case()

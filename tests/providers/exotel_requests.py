@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from relay.conformance import ControlCase
 from relay.providers.control import (
+    AnsweredBy,
     CallOrder,
     CallPlaced,
     CallRefused,
+    CallReport,
+    CallStatus,
     CallUnclear,
     CarrierBusy,
     DialReply,
@@ -133,3 +137,22 @@ CALLBACKS = {
     "multipart": multipart_callback(TERMINAL),
 }
 """One callback in each of the types."""
+
+
+def upgrade(authorization: str | None = "Basic cmVsYXk6czNjcmV0", url: str = MEDIA_URL) -> Webhook:
+    """With the name and the password of the tests' account, unless it is another."""
+    return Webhook("GET", url, {} if authorization is None else {"authorization": authorization})
+
+
+_COMPLETED = CallReport(CALL_ID, CallStatus.COMPLETED, f"{CALL_ID}/terminal/completed/human", AnsweredBy.HUMAN)
+
+CONTROL = ControlCase(
+    new_control=control,
+    order=call_order(media_url=f"wss://relay.example.com/carriers/exotel/tr_1/media/{'aB3_-' * 8}xyz"),
+    dial_answers=DIAL_ANSWERS,
+    webhooks={kind: (webhook, _COMPLETED) for kind, webhook in CALLBACKS.items()},
+    covers=["url"],
+    upgrade=lambda _: upgrade(),
+    upgrade_covers=["authorization"],
+    secrets=[API_TOKEN, "s3cret"],
+)

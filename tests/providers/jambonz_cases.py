@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from relay.conformance import Case, Clear, Mark, NotOurs, Play, read_session
+from relay.conformance import Case, Clear, Closed, Mark, NotOurs, Play, read_session
 from relay.conformance.mutations import compact
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted
@@ -35,7 +35,9 @@ def session(rate_hz: int) -> Case:
             Clear(),
             [MarkReached("m2")],
             NotOurs(),  # disconnect
+            Closed(),
         ],
+        subprotocols=["audio.drachtio.org"],
         variant=f"{rate_hz} Hz",
     )
 

@@ -4,10 +4,14 @@ import hmac
 import json
 from typing import Any
 
+from relay.conformance import ControlCase
 from relay.providers.control import (
+    AnsweredBy,
     CallOrder,
     CallPlaced,
     CallRefused,
+    CallReport,
+    CallStatus,
     CallUnclear,
     CarrierBusy,
     DialReply,
@@ -99,3 +103,34 @@ def recorded_hook(name: str) -> Webhook:
 
 DETECTION = {**EXCHANGES["call_hook"]["request"]["body"], "type": "amd_machine_detected", "reason": "long greeting"}
 """A detection hook: what is known of the call, and the event (lib/tasks/task.js, performHook)."""
+
+
+def upgrade(authorization: str = "Basic cmVsYXk6czNjcmV0") -> Webhook:
+    """With the credentials of these tests' stream, unless they are others."""
+    return Webhook("GET", MEDIA_URL, {"authorization": authorization})
+
+
+CONTROL = ControlCase(
+    new_control=control,
+    order=call_order(),
+    dial_answers=DIAL_ANSWERS,
+    webhooks={
+        "answer": (
+            recorded_hook("call_hook"),
+            CallReport(CALL_ID, CallStatus.ANSWERED, f"{CALL_ID}/in-progress/200"),
+        ),
+        "status": (
+            recorded_hook("call_status"),
+            CallReport(CALL_ID, CallStatus.COMPLETED, f"{CALL_ID}/completed/200"),
+        ),
+        "detection": (
+            hook(DETECTION),
+            CallReport(CALL_ID, None, f"{CALL_ID}/amd_machine_detected", AnsweredBy.MACHINE),
+        ),
+    },
+    covers=["body", "jambonz-signature"],
+    upgrade=lambda _: upgrade(),
+    upgrade_covers=["authorization"],
+    secrets=["apikey", SECRET, "s3cret"],
+    good_for_s=300,
+)

@@ -8,10 +8,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from relay.conformance import ControlCase
 from relay.providers.control import (
+    AnsweredBy,
     CallOrder,
     CallPlaced,
     CallRefused,
+    CallReport,
+    CallStatus,
     CallUnclear,
     CarrierBusy,
     DialReply,
@@ -128,3 +132,41 @@ def upgrade(url: str, signed_url: str, *, key: str = AUTH_TOKEN, header: str = S
 
 def form_of(fields: Iterable[tuple[str, str]]) -> bytes:
     return urlencode(list(fields)).encode()
+
+
+MEDIA_URL = "wss://relay.example.com/carriers/plivo/tr_1/media/t0k3n"
+_PLACED = f"request:{REQUEST_ID}"
+
+CONTROL = ControlCase(
+    new_control=control,
+    order=call_order(),
+    dial_answers=DIAL_ANSWERS,
+    webhooks={
+        "answer": (
+            recorded_webhook("answer_webhook"),
+            CallReport(CALL_ID, CallStatus.ANSWERED, f"{CALL_ID}/StartApp/in-progress/", placed_id=_PLACED),
+        ),
+        "ring": (
+            recorded_webhook("ring_callback"),
+            CallReport(CALL_ID, CallStatus.RINGING, f"{CALL_ID}/Ring/ringing/", placed_id=_PLACED),
+        ),
+        "hangup": (
+            recorded_webhook("hangup_callback"),
+            CallReport(CALL_ID, CallStatus.COMPLETED, f"{CALL_ID}/Hangup/completed/", placed_id=_PLACED),
+        ),
+        "detection": (
+            recorded_webhook("amd_callback"),
+            CallReport(
+                CALL_ID,
+                CallStatus.ANSWERED,
+                f"{CALL_ID}/MachineDetection/in-progress/true",
+                AnsweredBy.MACHINE,
+                placed_id=_PLACED,
+            ),
+        ),
+    },
+    covers=["url", "body", SIGNATURE, NONCE_HEADER],
+    upgrade=lambda _: upgrade(MEDIA_URL, MEDIA_URL),
+    upgrade_covers=["url", SIGNATURE, NONCE_HEADER],
+    secrets=[AUTH_TOKEN],
+)

@@ -6,10 +6,14 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.etree.ElementTree import fromstring
 
+from relay.conformance import ControlCase
 from relay.providers.control import (
+    AnsweredBy,
     CallOrder,
     CallPlaced,
     CallRefused,
+    CallReport,
+    CallStatus,
     CallUnclear,
     CarrierBusy,
     CarrierControl,
@@ -96,3 +100,32 @@ def token_of(carrier: CarrierControl) -> str:
     """What an upgrade of this process has to show."""
     document = carrier.stream_document(MEDIA_URL, then_url=None)
     return fromstring(document.body)[0][0].attrib["authBearerToken"]  # noqa: S314  # our own document
+
+
+def upgrade(shown: str) -> Webhook:
+    return Webhook("GET", MEDIA_URL, {"authorization": shown})
+
+
+CONTROL = ControlCase(
+    new_control=control,
+    order=call_order(),
+    dial_answers=DIAL_ANSWERS,
+    webhooks={
+        "status": (
+            progress("completed", SequenceNumber="3"),
+            CallReport(CALL_ID, CallStatus.COMPLETED, f"{CALL_ID}/completed/3/"),
+        ),
+        "answer": (
+            progress("in-progress"),
+            CallReport(CALL_ID, CallStatus.ANSWERED, f"{CALL_ID}/in-progress//"),
+        ),
+        "detection": (
+            progress("", AnsweredBy="human"),
+            CallReport(CALL_ID, None, f"{CALL_ID}///human", AnsweredBy.HUMAN),
+        ),
+    },
+    covers=["url", "body", SIGNATURE],
+    upgrade=lambda made: upgrade(f"Bearer {token_of(made)}"),
+    upgrade_covers=["authorization"],
+    secrets=[API_TOKEN, SIGNING_KEY],
+)

@@ -27,11 +27,12 @@ def started(audio: AudioFormat) -> list[Event]:
 
 
 def _case(audio: AudioFormat, words: dict[str, str], silence: bytes) -> Case:
-    session = changed_sample("telnyx_session.json", words, {MULAW_SILENCE: silence})
+    session = read_session(changed_sample("telnyx_session.json", words, {MULAW_SILENCE: silence}))
+    session[3], session[4] = session[4], session[3]  # they may come in any order
     steps: list[Step] = [
         [],  # connected
         started(audio),
-        *([AudioReceived(silence, sequence, 20 * sequence)] for sequence in (1, 2, 3)),
+        *([AudioReceived(silence, sequence, 20 * sequence)] for sequence in (1, 3, 2)),
         Play(silence),
         Mark("m1"),
         [DtmfReceived("1")],
@@ -43,7 +44,7 @@ def _case(audio: AudioFormat, words: dict[str, str], silence: bytes) -> Case:
         [CarrierFault("malformed_frame")],
         [StreamStopped()],
     ]
-    return Case(new_adapter=TelnyxAdapter, session=read_session(session), steps=steps, variant=str(audio))
+    return Case(new_adapter=TelnyxAdapter, session=session, steps=steps, variant=str(audio))
 
 
 TELNYX = _case(AudioFormat("pcmu", 8000), {}, MULAW_SILENCE)

@@ -6,11 +6,15 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from relay.conformance import ControlCase
 from relay.conformance.mutations import compact
 from relay.providers.control import (
+    AnsweredBy,
     CallOrder,
     CallPlaced,
     CallRefused,
+    CallReport,
+    CallStatus,
     CallUnclear,
     CarrierBusy,
     DialReply,
@@ -108,3 +112,33 @@ STATUSES = {f"`{event}`": status for event, status in EVENTS.items()} | {
     f"`call.hangup`, `{cause}`": status for cause, status in HANGUP_CAUSES.items()
 }
 """What an event says of the call; docs/carriers.md shows it."""
+
+
+def upgrade(token: str | None = STREAM_TOKEN) -> Webhook:
+    return Webhook("GET", MEDIA_URL, {} if token is None else {STREAM_HEADER: token})
+
+
+CONTROL = ControlCase(
+    new_control=control,
+    order=call_order(media_url=f"wss://relay.example.com/carriers/telnyx/tr_1/media/{'aB3_-' * 8}xyz"),
+    dial_answers=DIAL_ANSWERS,
+    webhooks={
+        "answered": (
+            event("call.answered"),
+            CallReport(CALL_ID, CallStatus.ANSWERED, f"{CALL_ID}/call.answered/e-1"),
+        ),
+        "hangup": (
+            event("call.hangup", hangup_cause="user_busy", sip_hangup_cause="486"),
+            CallReport(CALL_ID, CallStatus.BUSY, f"{CALL_ID}/call.hangup/e-1", code="486"),
+        ),
+        "detection": (
+            event("call.machine.premium.detection.ended", result="machine"),
+            CallReport(CALL_ID, None, f"{CALL_ID}/call.machine.premium.detection.ended/e-1", AnsweredBy.MACHINE),
+        ),
+    },
+    covers=["body", SIGNATURE, TIMESTAMP],
+    upgrade=lambda _: upgrade(),
+    upgrade_covers=[STREAM_HEADER],
+    secrets=[API_KEY, STREAM_TOKEN],
+    good_for_s=300,
+)

@@ -1,6 +1,9 @@
-"""What jambonz signed, when, and nothing else: the recorded vectors, a thousand changed bytes, and upgrades."""
+"""
+What jambonz signed, when, and nothing else: the recorded vectors, and what is garbage to jambonz alone.
 
-import random
+A thousand changed bytes are in test_control_conformance.py.
+"""
+
 from base64 import b64encode
 from dataclasses import replace
 from typing import Any
@@ -9,8 +12,6 @@ import pytest
 
 from relay.providers.control import Webhook
 from relay.providers.jambonz_control import SIGNATURE_MAX_AGE_S
-from tests.providers.control_samples import with_a_char_changed
-from tests.providers.forgeries import with_a_byte_changed
 from tests.providers.jambonz_requests import (
     DETECTION,
     MEDIA_URL,
@@ -21,10 +22,10 @@ from tests.providers.jambonz_requests import (
     hook,
     recorded_hook,
     signature,
+    upgrade,
 )
 
 SIGNATURE = "jambonz-signature"
-MUTATIONS = 1000
 ANOTHER = "another"
 SIGNED = {
     "answer": recorded_hook("call_hook"),
@@ -56,19 +57,6 @@ def test_the_recorded_vector_is_what_these_tests_sign() -> None:
 
 
 # --- Forgeries ---
-
-
-@pytest.mark.parametrize("kind", SIGNED)
-@pytest.mark.parametrize("where", ["signature", "body"])
-def test_t3_a_changed_byte_is_refused(kind: str, where: str) -> None:
-    original, choose = SIGNED[kind], random.Random(kind + where)
-    assert control().verify(original)
-    if where == "body":
-        forged = [replace(original, body=with_a_byte_changed(original.body, choose)) for _ in range(MUTATIONS)]
-    else:
-        header = original.headers[SIGNATURE]
-        forged = [with_signature(original, with_a_char_changed(header, choose)) for _ in range(MUTATIONS)]
-    assert [each for each in forged if control().verify(each)] == []
 
 
 @pytest.mark.parametrize("kind", SIGNED)
@@ -140,19 +128,12 @@ def test_t4_neither_url_nor_headers_change_the_verdict() -> None:
 # --- Upgrades ---
 
 
-def upgrade(authorization: str) -> Webhook:
-    return Webhook("GET", MEDIA_URL, {"authorization": authorization})
-
-
 def test_t3_the_credentials_of_the_stream_verb_open_it_and_no_others_do() -> None:
     good = "Basic " + b64encode(b"relay:s3cret").decode()
     assert control().verify_upgrade(upgrade(good))
     assert not control().verify_upgrade(Webhook("GET", MEDIA_URL, {}))
     assert not control(stream_password=ANOTHER).verify_upgrade(upgrade(good))
     assert not control(stream_password=None).verify_upgrade(upgrade(good))
-    choose = random.Random("upgrade")
-    forged = [good[:6] + with_a_char_changed(good[6:], choose) for _ in range(MUTATIONS)]
-    assert [each for each in forged if control().verify_upgrade(upgrade(each))] == []
 
 
 def test_t3_a_hooks_signature_opens_no_stream() -> None:

@@ -74,7 +74,7 @@ def test_t21_an_id_is_a_uuid_and_nothing_more(text: str) -> None:
 )
 def test_f5_f7_only_a_4xx_says_that_there_is_no_call(status: int, code: str, meaning: DialReply) -> None:
     answer = reply(status, {}, retry_after="4")
-    assert read_refusal(answer, code, invalid=("2",), busy=("3",)) == meaning
+    assert read_refusal(answer, code, is_invalid=code == "2", busy=("3",)) == meaning
 
 
 @pytest.mark.parametrize("number", ["+14155550123", "+12", "+123456789012345"])

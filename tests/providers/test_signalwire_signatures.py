@@ -1,14 +1,20 @@
-"""What SignalWire signed, or shows, and nothing else: the recorded vectors, and a thousand changed bytes."""
+"""
+What SignalWire signed, or shows, and nothing else: the recorded vectors, and what is garbage to SignalWire alone.
 
+A thousand changed bytes are in test_control_conformance.py.
+"""
+
+import importlib
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.providers.control import Webhook
 from relay.providers.forms import parse_form
-from tests.providers.forgeries import forgeries
 from tests.providers.signalwire_requests import (
     MEDIA_URL,
     SIGNATURE,
@@ -18,9 +24,13 @@ from tests.providers.signalwire_requests import (
     control,
     progress,
     token_of,
+    upgrade,
     webhook,
 )
 from tests.providers.twilio_requests import FORM_TYPE, sdk_signature
+
+ALONE = Path(sys.prefix) / "alone"
+"""Where scripts/setup installs what asks for versions that nothing else can have."""
 
 
 @pytest.mark.parametrize("header", [SIGNATURE, TWILIO_SIGNATURE])
@@ -39,23 +49,12 @@ def test_t3_json_is_not_taken_as_relay_asks_for_none(vector: Any) -> None:
     assert not control(vector["secret"]).verify(received)
 
 
-def upgrade(shown: str) -> Webhook:
-    return Webhook("GET", MEDIA_URL, {"authorization": shown})
-
-
 ONE = control()
 SIGNED: dict[str, tuple[Callable[[Webhook], bool], Webhook, str]] = {
     "status": (ONE.verify, progress("completed", SequenceNumber="3"), SIGNATURE),
     "answer": (ONE.verify, progress("in-progress"), SIGNATURE),
     "detection": (ONE.verify, progress("", AnsweredBy="human"), SIGNATURE),
 }
-
-
-@pytest.mark.parametrize("kind", SIGNED)
-def test_t3_a_changed_byte_is_refused(kind: str) -> None:
-    verify, original, header = SIGNED[kind]
-    assert verify(original)
-    assert [each for each in forgeries(original, [header], kind) if verify(each)] == []
 
 
 @pytest.mark.parametrize("kind", SIGNED)
@@ -115,15 +114,12 @@ def test_t1_a_signature_does_not_open_a_stream() -> None:
     assert not ONE.verify_upgrade(Webhook("GET", MEDIA_URL, headers))
 
 
-def test_t1_a_changed_byte_of_the_token_is_refused() -> None:
-    """The URL is from the configuration, and the scheme's case does not matter."""
-    changed = forgeries(upgrade(f"Bearer {token_of(ONE)}"), ["authorization"], "upgrade")
-    taken = [each for each in changed if ONE.verify_upgrade(each)]
-    assert {each.headers["authorization"].lower() for each in taken} == {f"bearer {token_of(ONE)}"}
-
-
-def test_what_relay_takes_is_what_the_sdk_validates() -> None:
-    sdk = pytest.importorskip("signalwire.request_validator", reason="signalwire, the SDK, is not installed")
+def test_what_relay_takes_is_what_the_sdk_validates(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not ALONE.is_dir():
+        pytest.skip("signalwire, the SDK, is not installed: scripts/setup test puts it where nothing else is found")
+    with monkeypatch.context() as only_here:
+        only_here.syspath_prepend(ALONE)
+        sdk: Any = importlib.import_module("signalwire.request_validator")
     for received in (progress("completed"), progress("busy", SipResultCode="486", CallerName="Zoë & co")):
         fields = dict(parse_form(received.body).fields)
         validate = sdk.RequestValidator(SIGNING_KEY).validate

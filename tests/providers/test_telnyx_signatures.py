@@ -1,28 +1,30 @@
-"""What Telnyx signed and nothing else: the recorded vectors, a thousand changed bytes, time, and the stream's token."""
+"""
+What Telnyx signed and nothing else: the recorded vectors, garbage of Telnyx's kinds, time, and the stream's token.
 
-import random
+A thousand changed bytes are in test_control_conformance.py.
+"""
+
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relay.providers.control import Webhook
-from tests.providers.forgeries import mutated, with_a_byte_changed, with_header, without_header
+from tests.providers.control_samples import with_header
 from tests.providers.telnyx_requests import (
     AT_S,
     MEDIA_URL,
     PUBLIC_KEY,
     SIGNATURE,
-    STREAM_HEADER,
     STREAM_TOKEN,
     TIMESTAMP,
     VECTORS,
     control,
     event,
     signed,
+    upgrade,
 )
 
-MUTATIONS = 1000
 SIGNED = {
     "answered": event("call.answered"),
     "hangup": event("call.hangup", hangup_cause="normal_clearing"),
@@ -42,14 +44,6 @@ def test_t3_every_recorded_vector_has_its_verdict(vector: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", SIGNED)
-def test_t3_a_changed_byte_is_refused(kind: str) -> None:
-    original, choose = SIGNED[kind], random.Random(kind)
-    assert control().verify(original)
-    forgeries = [mutated(original, choose, headers=[SIGNATURE, TIMESTAMP]) for _ in range(MUTATIONS)]
-    assert [each for each in forgeries if control().verify(each)] == []
-
-
-@pytest.mark.parametrize("kind", SIGNED)
 @pytest.mark.parametrize(
     "signature",
     ["", " ", "=", "A" * 88, "é" * 88, "\ud800", "\x00", "a" * 100_000, "{0}, {0}", "{0} ", "{0}\n", "{0}="],
@@ -62,11 +56,6 @@ def test_t3_garbage_for_a_signature_is_refused(kind: str, signature: str) -> Non
 @pytest.mark.parametrize("timestamp", ["", "0", "+{0}", "{0}.0", " {0}", "{0}\n", "{0},{0}", "9" * 5000, "é", "\u0661"])
 def test_t3_garbage_for_a_time_is_refused(timestamp: str) -> None:
     assert not control().verify(with_header(SIGNED["answered"], TIMESTAMP, timestamp.format(AT_S)))
-
-
-@pytest.mark.parametrize("name", [SIGNATURE, TIMESTAMP])
-def test_t3_a_missing_header_is_refused(name: str) -> None:
-    assert not control().verify(without_header(SIGNED["answered"], name))
 
 
 @pytest.mark.parametrize(
@@ -82,23 +71,7 @@ def test_t3_another_key_signs_nothing() -> None:
     assert PUBLIC_KEY != "A" * 42 + "E="
 
 
-@pytest.mark.parametrize("header", ["host", "x-forwarded-host", "x-forwarded-proto", "forwarded", "origin"])
-def test_t4_no_other_header_changes_the_verdict(header: str) -> None:
-    assert control().verify(with_header(SIGNED["answered"], header, "evil.example"))
-
-
 # --- The stream ---
-
-
-def upgrade(token: str | None = STREAM_TOKEN) -> Webhook:
-    return Webhook("GET", MEDIA_URL, {} if token is None else {STREAM_HEADER: token})
-
-
-def test_t1_an_upgrade_has_the_token_of_the_dial() -> None:
-    assert control().verify_upgrade(upgrade())
-    choose = random.Random(1)
-    forged = {with_a_byte_changed(STREAM_TOKEN.encode(), choose).decode("latin-1") for _ in range(MUTATIONS)}
-    assert [token for token in forged if control().verify_upgrade(upgrade(token))] == []
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
-"""What Vonage signed and nothing else: the recorded vectors, a thousand changed bytes, time, and the stream's token."""
+"""
+What Vonage signed and nothing else: the recorded vectors, garbage of Vonage's kinds, time, and the stream's token.
 
-import random
+A thousand changed bytes are in test_control_conformance.py.
+"""
+
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relay.providers.control import Webhook
-from tests.providers.forgeries import mutated, with_a_byte_changed, with_header, without_header
+from tests.providers.control_samples import with_header
 from tests.providers.vonage_requests import (
     AT_S,
     MEDIA_URL,
@@ -21,7 +24,6 @@ from tests.providers.vonage_requests import (
     signed,
 )
 
-MUTATIONS = 1000
 AUTHORIZATION = "authorization"
 SIGNED = {
     "answer": recorded_webhook("answer_webhook"),
@@ -58,14 +60,6 @@ def test_no_recorded_vector_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("kind", SIGNED)
-def test_t3_a_changed_byte_is_refused(kind: str) -> None:
-    original, choose = SIGNED[kind], random.Random(kind)
-    assert control().verify(original)
-    forgeries = [mutated(original, choose, headers=[AUTHORIZATION]) for _ in range(MUTATIONS)]
-    assert [each for each in forgeries if control().verify(each)] == []
-
-
-@pytest.mark.parametrize("kind", SIGNED)
 @pytest.mark.parametrize(
     "authorization",
     [
@@ -77,11 +71,6 @@ def test_t3_garbage_for_a_signature_is_refused(kind: str, authorization: str) ->
     original = SIGNED[kind]
     token = original.headers[AUTHORIZATION].removeprefix("Bearer ")
     assert not control().verify(with_header(original, AUTHORIZATION, authorization.format(token)))
-
-
-@pytest.mark.parametrize("kind", SIGNED)
-def test_t3_a_missing_signature_is_refused(kind: str) -> None:
-    assert not control().verify(without_header(SIGNED[kind], AUTHORIZATION))
 
 
 @pytest.mark.parametrize(
@@ -129,23 +118,11 @@ def test_t5_a_signature_is_good_for_five_minutes(late_s: float, is_taken: bool) 
     assert control().verify(replace(SIGNED["status"], received_s=AT_S + late_s)) is is_taken
 
 
-@pytest.mark.parametrize("header", ["host", "x-forwarded-host", "x-forwarded-proto", "forwarded", "origin"])
-def test_t4_no_other_header_changes_the_verdict(header: str) -> None:
-    assert control().verify(with_header(SIGNED["status"], header, "evil.example"))
-
-
 # --- The stream ---
 
 
 def upgrade(authorization: str | None = f"Bearer {STREAM_TOKEN}") -> Webhook:
     return Webhook("GET", MEDIA_URL, {} if authorization is None else {AUTHORIZATION: authorization})
-
-
-def test_t1_an_upgrade_has_the_token_of_the_document() -> None:
-    assert control().verify_upgrade(upgrade())
-    choose, true = random.Random(1), f"Bearer {STREAM_TOKEN}".encode()
-    forged = {with_a_byte_changed(true, choose).decode("latin-1") for _ in range(MUTATIONS)}
-    assert [each for each in forged if control().verify_upgrade(upgrade(each))] == []
 
 
 @pytest.mark.parametrize("authorization", [None, "", "é", "\ud800", STREAM_TOKEN, f"bearer {STREAM_TOKEN}"])

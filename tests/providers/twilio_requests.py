@@ -8,10 +8,14 @@ from urllib.parse import urlencode
 
 from twilio.request_validator import RequestValidator
 
+from relay.conformance import ControlCase
 from relay.providers.control import (
+    AnsweredBy,
     CallOrder,
     CallPlaced,
     CallRefused,
+    CallReport,
+    CallStatus,
     CallUnclear,
     CarrierBusy,
     DialReply,
@@ -129,3 +133,36 @@ def webhook(url: str, pairs: Iterable[tuple[str, str]], signature: str | None = 
 def recorded_webhook(name: str) -> Webhook:
     request = EXCHANGES[name]["request"]
     return webhook(request["url"], request["body"].items())
+
+
+MEDIA_URL = "wss://relay.example.com/carriers/twilio/tr_1/media/t0k3n"
+SIGNATURE = "x-twilio-signature"
+
+
+def upgrade(url: str = MEDIA_URL, signed_url: str = MEDIA_URL) -> Webhook:
+    return Webhook("GET", url, {SIGNATURE: sdk_signature(signed_url)})
+
+
+CONTROL = ControlCase(
+    new_control=control,
+    order=call_order(),
+    dial_answers=DIAL_ANSWERS,
+    webhooks={
+        "answer": (
+            recorded_webhook("answer_webhook"),
+            CallReport(CALL_ID, CallStatus.ANSWERED, f"{CALL_ID}/in-progress//"),
+        ),
+        "status": (
+            recorded_webhook("status_completed"),
+            CallReport(CALL_ID, CallStatus.COMPLETED, f"{CALL_ID}/completed/3/"),
+        ),
+        "detection": (
+            recorded_webhook("amd_async"),
+            CallReport(CALL_ID, None, f"{CALL_ID}///machine_start", AnsweredBy.MACHINE),
+        ),
+    },
+    covers=["url", "body", SIGNATURE],
+    upgrade=lambda _: upgrade(),
+    upgrade_covers=["url", SIGNATURE],
+    secrets=[AUTH_TOKEN],
+)

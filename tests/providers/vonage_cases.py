@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from relay.conformance import Case, Clear, Mark, Play, read_session
+from relay.conformance import Case, Clear, Closed, Mark, Play, read_session
 from relay.conformance.mutations import compact
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted
@@ -34,6 +34,7 @@ def session(rate_hz: int) -> Case:
             Play(silence),
             Clear(),
             [],
+            Closed(),
         ],
         variant=f"{rate_hz} Hz",
     )

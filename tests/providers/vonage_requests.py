@@ -9,11 +9,15 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from relay.conformance import ControlCase
 from relay.conformance.mutations import compact
 from relay.providers.control import (
+    AnsweredBy,
     CallOrder,
     CallPlaced,
     CallRefused,
+    CallReport,
+    CallStatus,
     CallUnclear,
     CarrierBusy,
     DialReply,
@@ -139,3 +143,26 @@ DIAL_ANSWERS: dict[str, tuple[HttpReply, DialReply]] = {
 
 STATUSES = {f"`{said}`": status for said, status in _STATUSES.items()}
 """What an event says of the call; docs/carriers.md shows it."""
+
+
+CONTROL = ControlCase(
+    new_control=control,
+    order=call_order(),
+    dial_answers=DIAL_ANSWERS,
+    webhooks={
+        "answer": (recorded_webhook("answer_webhook"), CallReport(CALL_ID, None, f"{CALL_ID}/phone///")),
+        "status": (
+            recorded_webhook("event_answered"),
+            CallReport(CALL_ID, CallStatus.ANSWERED, f"{CALL_ID}/phone/answered//2026-01-01T00:00:01.000Z"),
+        ),
+        "detection": (
+            recorded_webhook("event_machine"),
+            CallReport(CALL_ID, None, f"{CALL_ID}/phone/machine//2026-01-01T00:00:03.000Z", AnsweredBy.MACHINE),
+        ),
+    },
+    covers=["body", "authorization"],
+    upgrade=lambda _: Webhook("GET", MEDIA_URL, {"authorization": f"Bearer {STREAM_TOKEN}"}),
+    upgrade_covers=["authorization"],
+    secrets=[SECRET, STREAM_TOKEN, pem()],
+    good_for_s=300,
+)
