@@ -194,7 +194,7 @@ class AriCalls:
 
     async def _on_media(self, call_id: str) -> None:
         call = self._calls.get(call_id)
-        if call is not None and not call.is_joined:
+        if call is not None and call.has_media and not call.is_joined:  # without: it is another relay's
             join = self._control.join_media(call_id, is_first=not call.is_bridged)
             call.is_joined = await self._do(call_id, "join_media", join)
             call.is_bridged = call.is_bridged or call.is_joined
@@ -215,13 +215,13 @@ class AriCalls:
             await self._end_media(event.call_id)
 
     async def _open_media(self, call_id: str, call: _Call) -> None:
-        """Ask for the next stream as a carrier's webhook does; a call that nobody wants any longer is hung up."""
+        """Ask for the next stream as a carrier's webhook does; the coordinator ends a call that nobody wants."""
         stream, call.streams = call.streams, call.streams + 1
-        grant = None
-        if stream <= STREAMS_MAX:
-            grant = await self._coordinator.answer(call_id, self._control.name, stream=stream, call_id=call_id)
-        if grant is None:
+        if stream > STREAMS_MAX:
             await self._ask("hang_up", self._control.hang_up(call_id))
+            return
+        grant = await self._coordinator.answer(call_id, self._control.name, stream=stream, call_id=call_id)
+        if grant is None:
             return
         call.has_media = True
         media_url = self._urls.media(self._control.name, call_id, grant.token)

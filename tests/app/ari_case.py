@@ -73,6 +73,13 @@ class Case:
         await self.until_state(call_id, State.JOINED)
         return call_id
 
+    async def another_node_s(self, call_id: str = STRANGER) -> str:
+        """A transfer that goes on at another relay, with the same store."""
+        store = self.services.store
+        await store.leases.renew("n2")
+        await store.create(Transfer.of(order_for(provider="asterisk"), call_id, owner="n2"))
+        return call_id
+
     def token(self, call_id: str) -> str:
         """The last that Asterisk was given for a call's media."""
         asked = [each for each in self.ari.asked("POST", "channels/externalMedia") if call_id in each["channelId"]]

@@ -13,7 +13,7 @@ from relay.transfers.states import State
 from tests.app.ari_case import STRANGER, Case, run_case
 from tests.app.served import listening
 from tests.app.simulated_ari import MEDIA_PASSWORD, MEDIA_USER
-from tests.providers.asterisk_requests import MEDIA_PATH
+from tests.providers.asterisk_requests import MEDIA_PATH, event
 from tests.threats.raw import UPGRADE
 
 # --- A call ---
@@ -75,6 +75,22 @@ def test_a_phone_that_answers_when_nobody_wants_it_is_hung_up(store_url: str) ->
         await case.ari.answer(STRANGER)
         await case.until_nothing_left()
         assert case.ari.asked("POST", "channels/externalMedia") == []
+
+    run_case(scenario, store_url)
+
+
+def test_the_call_of_another_relay_that_is_alive_is_left_to_it(store_url: str) -> None:
+    """Two relays must not listen to one application; those that do must not end each other's calls at once."""
+
+    async def scenario(case: Case) -> None:
+        call_id = await case.another_node_s()
+        case.ari.channels[f"{call_id}-media"] = "Up"
+        await case.ari.answer(call_id)
+        await case.ari.say(event("StasisStart", f"{call_id}-media", args=[]))
+        await case.answered(room_url="https://example.daily.co/other")  # what was said before has been read, and done
+        assert len(case.logged("callback_of_another_node")) >= 1
+        assert [(method, path) for method, path, _ in case.ari.requests if call_id in path] == []
+        del case.ari.channels[call_id], case.ari.channels[f"{call_id}-media"]
 
     run_case(scenario, store_url)
 
