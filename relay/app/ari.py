@@ -139,7 +139,7 @@ class AriAccount:
             )
         async with socket:
             if not await calls.catch_up():
-                raise _NotHeard("it did not list its channels and bridges")
+                raise _NotHeard("it did not list our application, its channels and its bridges")
             self._heard.set()
             self._failures = 0
             self._log.info("ari_heard")

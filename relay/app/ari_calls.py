@@ -23,6 +23,7 @@ from relay.providers.asterisk_events import (
     PhoneReady,
     Replaced,
     is_up,
+    read_application,
     read_channels,
     read_empty_bridges,
     state_report,
@@ -116,19 +117,24 @@ class AriCalls:
         """
         Ask what has happened while nobody listened; False: Asterisk did not say.
 
-        A call that is not there any longer is over; one that has been answered is given its media. What was left of
-        calls that are no more, by a relay that is no more, is ended.
+        A call that is not there any longer is over; one that has been answered is given its media. One that nobody
+        here knows is the coordinator's to end, if our application has dialled it. What was left of calls that are no
+        more, by a relay that is no more, is ended.
         """
         before = {call_id: call for call_id, call in self._calls.items() if call.is_there}
         had_media = {call_id for call_id, call in before.items() if call.has_media and call_id not in self._turns}
+        application = await self._ask("look_up_application", self._control.look_up_application())
         bridges = await self._ask("list_bridges", self._control.list_bridges())
         channels = await self._ask("list_channels", self._control.list_channels())
+        own = None if application is None else read_application(application)
         empty = None if bridges is None else read_empty_bridges(bridges)
         there = None if channels is None else read_channels(channels)
-        if empty is None or there is None:
+        if own is None or empty is None or there is None:
             return False
         for call_id, call in before.items():
             self._see(call_id, call, there, had_media=call_id in had_media)
+        for call_id in own & there.phones.keys() - self._calls.keys():
+            self.take(PhoneChanged(state_report(call_id, there.phones[call_id])))
         left = {call_id for call_id in empty | there.media if TRANSFER_ID.fullmatch(call_id)}
         for call_id in left - there.phones.keys() - before.keys():
             self._in_turn(call_id, partial(self._end_media, call_id))
@@ -211,7 +217,7 @@ class AriCalls:
     async def _on_gone(self, event: PhoneGone) -> None:
         call = self._calls.pop(event.call_id, _Call())
         await self._report(event.report(was_answered=call.was_answered))
-        if call.streams:
+        if call.streams or call.was_answered or is_up(event.state):  # perhaps by a relay that is no more
             await self._end_media(event.call_id)
 
     async def _open_media(self, call_id: str, call: _Call) -> None:

@@ -204,6 +204,10 @@ class AsteriskControl:
         query = encode_form([("app", self._app), ("subscribeAll", "false")])
         return HttpRequest("GET", f"ws{self._url[4:]}/events?{query}", {"Authorization": self._authorization})
 
+    def look_up_application(self) -> HttpRequest:
+        """The request for our application, which knows its channels; ``list_channels`` has their states."""
+        return self._get(f"applications/{self._app}")
+
     def list_channels(self) -> HttpRequest:
         """The request for all channels of Asterisk."""
         return self._get("channels")

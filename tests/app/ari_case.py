@@ -73,10 +73,11 @@ class Case:
         await self.until_state(call_id, State.JOINED)
         return call_id
 
-    async def another_node_s(self, call_id: str = STRANGER) -> str:
-        """A transfer that goes on at another relay, with the same store."""
+    async def another_node_s(self, call_id: str = STRANGER, *, is_alive: bool = True) -> str:
+        """A transfer that another relay has begun, with the same store."""
         store = self.services.store
-        await store.leases.renew("n2")
+        if is_alive:
+            await store.leases.renew("n2")
         await store.create(Transfer.of(order_for(provider="asterisk"), call_id, owner="n2"))
         return call_id
 

@@ -210,6 +210,7 @@ def test_events_are_those_of_the_application_alone() -> None:
 
 def test_all_channels_and_bridges_can_be_asked_for() -> None:
     assert control().list_channels() == HttpRequest("GET", f"{ARI_URL}/channels", BASIC)
+    assert control().look_up_application() == HttpRequest("GET", f"{ARI_URL}/applications/relay", BASIC)
     assert control().list_bridges() == HttpRequest("GET", f"{ARI_URL}/bridges", BASIC)
 
 

@@ -82,6 +82,7 @@ class AriApplication:
         self._rest, self._state_of = rest, state_of
         return [
             web.get("/ari/events", self._events),
+            web.get("/ari/applications/{app}", self._look_up_application),
             web.get("/ari/channels", self._list_channels),
             web.post("/ari/channels/externalMedia", self._open_media),
             web.get("/ari/channels/{call}", self._look_up),
@@ -103,6 +104,12 @@ class AriApplication:
         async for _ in socket:
             pass
         return socket
+
+    async def _look_up_application(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["app"] != self.name:
+            return _error(404, "Application not found")
+        content = {"name": self.name, "channel_ids": sorted(self._ids), "bridge_ids": [], "endpoint_ids": []}
+        return web.json_response(content)
 
     async def _list_channels(self, _: web.Request) -> web.StreamResponse:
         calls = [channel_json(call.sid, self._state_of(call)) for call in self._rest.account.calls if call.is_live]
