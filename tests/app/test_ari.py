@@ -193,6 +193,19 @@ def test_an_asterisk_that_does_not_list_its_channels_is_not_heard(store_url: str
     run_case(scenario, store_url, is_heard=False)
 
 
+def test_an_asterisk_with_thousands_of_others_channels_is_heard(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.channels |= {f"1767225601.{each}": "Up" for each in range(5000)}
+        case.ari.of_others |= set(case.ari.channels)
+        await case.ari.go_deaf()
+        await case.ari.until_asked("GET", "channels", count=2)
+        await case.account.until_heard()
+        assert len(case.ari.asked("GET", "channels")) == 2
+        case.ari.channels.clear()
+
+    run_case(scenario, store_url)
+
+
 def test_f32_events_that_come_again_change_nothing(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         call_id = await case.joined()
