@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Final, Protocol
 
 import structlog
@@ -35,7 +36,7 @@ from relay.transfers.record import TRANSFER_ID
 STREAMS_MAX: Final = 999
 """A stream that breaks so often is no call any longer."""
 REOPEN_S: Final = 0.5
-"""The pause after media that could not be opened; media that broke are opened again at once."""
+"""The pause after media that could not be opened or joined; media that broke are opened again at once."""
 
 
 class Ask(Protocol):
@@ -204,6 +205,43 @@ class AriCalls:
             join = self._control.join_media(call_id, is_first=not call.is_bridged)
             call.is_joined = await self._do(call_id, "join_media", join)
             call.is_bridged = call.is_bridged or call.is_joined
+            if not call.is_joined:
+                self._later(call_id, partial(self._join_again, call_id, call.streams))
+
+    async def _join_again(self, call_id: str, streams: int) -> None:
+        """Try what has failed once more, while there are the same media: perhaps there was no bridge."""
+        if self._is_apart(call_id, streams):
+            await self._ask("open_bridge", self._control.open_bridge(call_id))
+            await self._on_media(call_id)
+
+    async def _open_again(self, call_id: str, streams: int) -> None:
+        """
+        The media's channel was not to be had, or the answer was lost: then it may be there.
+
+        If it is, its end is asked for, and comes as ``MediaGone``.
+        """
+        if not self._is_apart(call_id, streams):
+            return
+        reply = await self._ask("end_media", self._control.end_media(call_id)[0])
+        if reply is None or not self._control.read_hang_up(reply):
+            self._later(call_id, partial(self._open_again, call_id, streams))
+        elif reply.status == HTTPStatus.NOT_FOUND:
+            await self._reopen(call_id, self._calls[call_id])
+
+    def _is_apart(self, call_id: str, streams: int) -> bool:
+        """Whether a call still waits to be joined with the last of so many streams."""
+        call = self._calls.get(call_id)
+        return call is not None and call.has_media and not call.is_joined and call.streams == streams
+
+    def _later(self, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
+        """Do it in its turn after a pause, in which others' may come."""
+        waiting = asyncio.create_task(self._pause(call_id, do))
+        self._begun.add(waiting)
+        waiting.add_done_callback(self._begun.discard)
+
+    async def _pause(self, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(REOPEN_S)
+        self._in_turn(call_id, do)
 
     async def _on_media_gone(self, call_id: str) -> None:
         """It broke, or could not be opened, or the transfer has ended: the coordinator knows."""
@@ -211,8 +249,11 @@ class AriCalls:
         if call is not None and call.has_media:
             if not call.is_joined:
                 await asyncio.sleep(REOPEN_S)
-            call.has_media = call.is_joined = False
-            await self._open_media(call_id, call)
+            await self._reopen(call_id, call)
+
+    async def _reopen(self, call_id: str, call: _Call) -> None:
+        call.has_media = call.is_joined = False
+        await self._open_media(call_id, call)
 
     async def _on_gone(self, event: PhoneGone) -> None:
         call = self._calls.pop(event.call_id, _Call())
@@ -231,16 +272,16 @@ class AriCalls:
             return
         call.has_media = True
         media_url = self._urls.media(self._control.name, call_id, grant.token)
-        bridge, media = self._control.open_media(call_id, media_url)
-        await self._ask("open_bridge", bridge)  # there may be one: joining it shows whether there is
-        await self._do(call_id, "open_media", media)
+        await self._ask("open_bridge", self._control.open_bridge(call_id))  # joining it shows whether there is one
+        if not await self._do(call_id, "open_media", self._control.open_media(call_id, media_url)):
+            self._later(call_id, partial(self._open_again, call_id, call.streams))
 
     async def _end_media(self, call_id: str) -> None:
         for request in self._control.end_media(call_id):
             await self._ask("end_media", request)
 
     async def _do(self, call_id: str, operation: str, request: HttpRequest) -> bool:
-        """Send what a call cannot do without, and say whether it is done; else the transfer's deadlines end it."""
+        """Send what a call cannot do without, and say whether it is done."""
         reply = await self._ask(operation, request)
         is_done = reply is not None and 200 <= reply.status < 300
         if not is_done:

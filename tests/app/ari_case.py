@@ -63,8 +63,12 @@ class Case:
         """A transfer whose phone has been answered, and is in one bridge with its media."""
         call_id = await self.dialled(**order)
         await self.ari.answer(call_id)
-        await self.ari.until(lambda ari: ari.bridges.get(f"{call_id}-bridge") == [call_id, f"{call_id}-media"])
+        await self.until_together(call_id)
         return call_id
+
+    async def until_together(self, call_id: str) -> None:
+        """The call is in one bridge with its media."""
+        await self.ari.until(lambda ari: ari.bridges.get(f"{call_id}-bridge") == [call_id, f"{call_id}-media"])
 
     async def joined(self, **order: Any) -> str:
         call_id = await self.answered(**order)
