@@ -173,10 +173,39 @@ def test_wrong_credentials_are_named_and_break_nothing(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         await case.ari.until(lambda ari: len(ari.asked("GET", "events")) >= 3, "tries")
         assert {line["detail"] for line in case.logged("ari_not_heard")} == {"HTTP 401"}
-        call_id = await case.request(ring_timeout_s=0.5)
-        assert (await case.until_state(call_id, State.FAILED)).reason is Reason.PROVIDER_BUSY
+        failed = await case.until_state(await case.request(), State.FAILED)
+        assert (failed.reason, failed.provider_code) == (Reason.PROVIDER_ERROR, "401")
 
     run_case(scenario, store_url, is_heard=False, ari_password="wrong")  # noqa: S106
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_settings_that_are_wrong_fail_a_transfer_at_once_until_they_are_mended(store_url: str, status: int) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.statuses["events"] = status
+        await case.ari.go_deaf()
+        await case.ari.until_asked("GET", "events", count=3)
+        failed = await case.until_state(await case.request(), State.FAILED)
+        assert (failed.reason, failed.provider_code) == (Reason.PROVIDER_ERROR, str(status))
+        case.ari.statuses.clear()
+        await case.account.until_heard()
+        await case.answered()
+
+    run_case(scenario, store_url)
+
+
+def test_an_asterisk_that_is_away_is_dialled_when_it_is_back(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.statuses["events"] = 401
+        await case.ari.go_deaf()
+        await case.ari.until_asked("GET", "events", count=3)
+        case.ari.statuses["events"] = 503
+        await case.ari.until_asked("GET", "events", count=5)
+        call_id = await case.request()
+        case.ari.statuses.clear()
+        await case.ari.until(lambda ari: call_id in ari.channels, "a dial")
+
+    run_case(scenario, store_url)
 
 
 def test_an_asterisk_that_does_not_list_its_channels_is_not_heard(store_url: str) -> None:
