@@ -70,6 +70,11 @@ class AriApplication:
         """A channel of media is no more."""
         self._media.pop(media_id, None)
         self.forget(media_id)
+        self._rest.account.noticed()
+
+    def left_over(self) -> list[str]:
+        """Channels of media and bridges that nobody has ended."""
+        return [*(f"channel {each}" for each in self._media), *(f"bridge {each}" for each in self._bridges)]
 
     async def say(self, lines: bytes) -> None:
         """Tell who listens, an event a line; nobody may."""
@@ -164,6 +169,7 @@ class AriApplication:
     async def _end_bridge(self, request: web.Request) -> web.StreamResponse:
         if self._bridges.pop(request.match_info["bridge"], None) is None:
             return _error(404, "Bridge not found")
+        self._rest.account.noticed()
         return web.Response(status=204)
 
     async def _join(self, request: web.Request) -> web.StreamResponse:
