@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
@@ -17,7 +18,8 @@ from relay.errors import RemoteProtocolError
 from relay.providers.asterisk_control import AsteriskControl
 from relay.providers.asterisk_events import Replaced, read_event
 from relay.transfers.coordinator import Coordinator
-from relay.transfers.ports import DialAnswer, DialOrder, Placed, TryLater
+from relay.transfers.ports import DialAnswer, DialOrder, Placed, Refused, TryLater
+from relay.transfers.reasons import Reason
 
 RECONNECT_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Pauses before events that are not heard any longer are listened to again; the last one for ever."""
@@ -25,6 +27,10 @@ HEARTBEAT_S: Final = 10.0
 """So often Asterisk is pinged; what does not answer within half of it is no connection."""
 EVENT_MAX_BYTES: Final = 1 << 20
 """A longer message ends the connection. Events have some kilobytes."""
+
+
+WRONG_STATUSES: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+"""Answers to the WebSocket that say that the settings are wrong: the user, the password, or the URL."""
 
 
 class _NotHeard(Exception):
@@ -35,7 +41,8 @@ class AriAccount:
     """
     One account of one Asterisk, as ``transfers.ports.Carrier`` promises, within ``listening``.
 
-    It dials only while events are heard: Asterisk ends a call that is answered when nobody listens.
+    It dials only while events are heard: Asterisk ends a call that is answered when nobody listens. Where they are not
+    because of what somebody has to mend, dials are refused; else they may be tried again.
 
     Args:
         control: makes the requests and reads the replies.
@@ -60,6 +67,7 @@ class AriAccount:
         self._urls = urls
         self._reconnect_s = reconnect_s
         self._failures = 0
+        self._fault: Refused | None = None
         self._calls: AriCalls | None = None
         self._heard = asyncio.Event()
         self._log = structlog.get_logger()
@@ -87,7 +95,7 @@ class AriAccount:
         """Send one dial, if its call's events will be heard."""
         calls = self._calls
         if not self.is_heard or calls is None:
-            return TryLater(None, "Asterisk's events are not heard")
+            return self._fault or TryLater(None, "Asterisk's events are not heard")
         calls.dialling(order.transfer_id)
         answer = await self._account.dial(order)
         calls.dialled(order.transfer_id, is_there=isinstance(answer, Placed))
@@ -116,6 +124,7 @@ class AriAccount:
 
     async def _listen(self, calls: AriCalls) -> None:
         while True:
+            fault = None
             try:
                 await self._hear(calls)
                 detail = "closed"
@@ -123,6 +132,11 @@ class AriAccount:
                 detail = str(error)
             except aiohttp.WSServerHandshakeError as error:
                 detail = f"HTTP {error.status}"
+                if error.status in WRONG_STATUSES:
+                    fault = _refused(str(error.status), detail)
+            except aiohttp.ClientConnectorCertificateError as error:
+                detail = type(error).__name__
+                fault = _refused("", "expected a certificate that this system trusts, got another")
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 detail = type(error).__name__
             except Exception as error:  # noqa: BLE001 - whatever a defect broke, calls must be heard of again
@@ -130,6 +144,7 @@ class AriAccount:
                 detail = type(error).__name__
             finally:
                 self._heard.clear()
+            self._fault = fault
             again_in_s = self._reconnect_s[min(self._failures, len(self._reconnect_s) - 1)]
             self._failures += 1
             self._log.warning("ari_not_heard", detail=detail, again_in_s=again_in_s)
@@ -144,7 +159,7 @@ class AriAccount:
             )
         async with socket:
             if not await calls.catch_up():
-                raise _NotHeard("it did not list its channels and bridges")
+                raise _NotHeard("it did not list our application, its channels and its bridges")
             self._heard.set()
             self._failures = 0
             self._log.info("ari_heard")
@@ -163,3 +178,7 @@ class AriAccount:
             raise _NotHeard("another client listens to this application: each relay needs one of its own")
         if event is not None:
             calls.take(event)
+
+
+def _refused(code: str, detail: str) -> Refused:
+    return Refused(Reason.PROVIDER_ERROR, code, f"Asterisk's events are not heard: {detail}")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Final, Protocol
 
 import structlog
@@ -23,6 +24,7 @@ from relay.providers.asterisk_events import (
     PhoneReady,
     Replaced,
     is_up,
+    read_application,
     read_channels,
     read_empty_bridges,
     state_report,
@@ -34,7 +36,7 @@ from relay.transfers.record import TRANSFER_ID
 STREAMS_MAX: Final = 999
 """A stream that breaks so often is no call any longer."""
 REOPEN_S: Final = 0.5
-"""The pause after media that could not be opened; media that broke are opened again at once."""
+"""The pause after media that could not be opened or joined; media that broke are opened again at once."""
 
 
 class Ask(Protocol):
@@ -116,19 +118,24 @@ class AriCalls:
         """
         Ask what has happened while nobody listened; False: Asterisk did not say.
 
-        A call that is not there any longer is over; one that has been answered is given its media. What was left of
-        calls that are no more, by a relay that is no more, is ended.
+        A call that is not there any longer is over; one that has been answered is given its media. One that nobody
+        here knows is the coordinator's to end, if our application has dialled it. What was left of calls that are no
+        more, by a relay that is no more, is ended.
         """
         before = {call_id: call for call_id, call in self._calls.items() if call.is_there}
         had_media = {call_id for call_id, call in before.items() if call.has_media and call_id not in self._turns}
+        application = await self._ask("look_up_application", self._control.look_up_application())
         bridges = await self._ask("list_bridges", self._control.list_bridges())
         channels = await self._ask("list_channels", self._control.list_channels())
+        own = None if application is None else read_application(application)
         empty = None if bridges is None else read_empty_bridges(bridges)
         there = None if channels is None else read_channels(channels)
-        if empty is None or there is None:
+        if own is None or empty is None or there is None:
             return False
         for call_id, call in before.items():
             self._see(call_id, call, there, had_media=call_id in had_media)
+        for call_id in own & there.phones.keys() - self._calls.keys():
+            self.take(PhoneChanged(state_report(call_id, there.phones[call_id])))
         left = {call_id for call_id in empty | there.media if TRANSFER_ID.fullmatch(call_id)}
         for call_id in left - there.phones.keys() - before.keys():
             self._in_turn(call_id, partial(self._end_media, call_id))
@@ -194,10 +201,47 @@ class AriCalls:
 
     async def _on_media(self, call_id: str) -> None:
         call = self._calls.get(call_id)
-        if call is not None and not call.is_joined:
+        if call is not None and call.has_media and not call.is_joined:  # without: it is another relay's
             join = self._control.join_media(call_id, is_first=not call.is_bridged)
             call.is_joined = await self._do(call_id, "join_media", join)
             call.is_bridged = call.is_bridged or call.is_joined
+            if not call.is_joined:
+                self._later(call_id, partial(self._join_again, call_id, call.streams))
+
+    async def _join_again(self, call_id: str, streams: int) -> None:
+        """Try what has failed once more, while there are the same media: perhaps there was no bridge."""
+        if self._is_apart(call_id, streams):
+            await self._ask("open_bridge", self._control.open_bridge(call_id))
+            await self._on_media(call_id)
+
+    async def _open_again(self, call_id: str, streams: int) -> None:
+        """
+        The media's channel was not to be had, or the answer was lost: then it may be there.
+
+        If it is, its end is asked for, and comes as ``MediaGone``.
+        """
+        if not self._is_apart(call_id, streams):
+            return
+        reply = await self._ask("end_media", self._control.end_media(call_id)[0])
+        if reply is None or not self._control.read_hang_up(reply):
+            self._later(call_id, partial(self._open_again, call_id, streams))
+        elif reply.status == HTTPStatus.NOT_FOUND:
+            await self._reopen(call_id, self._calls[call_id])
+
+    def _is_apart(self, call_id: str, streams: int) -> bool:
+        """Whether a call still waits to be joined with the last of so many streams."""
+        call = self._calls.get(call_id)
+        return call is not None and call.has_media and not call.is_joined and call.streams == streams
+
+    def _later(self, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
+        """Do it in its turn after a pause, in which others' may come."""
+        waiting = asyncio.create_task(self._pause(call_id, do))
+        self._begun.add(waiting)
+        waiting.add_done_callback(self._begun.discard)
+
+    async def _pause(self, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(REOPEN_S)
+        self._in_turn(call_id, do)
 
     async def _on_media_gone(self, call_id: str) -> None:
         """It broke, or could not be opened, or the transfer has ended: the coordinator knows."""
@@ -205,36 +249,39 @@ class AriCalls:
         if call is not None and call.has_media:
             if not call.is_joined:
                 await asyncio.sleep(REOPEN_S)
-            call.has_media = call.is_joined = False
-            await self._open_media(call_id, call)
+            await self._reopen(call_id, call)
+
+    async def _reopen(self, call_id: str, call: _Call) -> None:
+        call.has_media = call.is_joined = False
+        await self._open_media(call_id, call)
 
     async def _on_gone(self, event: PhoneGone) -> None:
         call = self._calls.pop(event.call_id, _Call())
         await self._report(event.report(was_answered=call.was_answered))
-        if call.streams:
+        if call.streams or call.was_answered or is_up(event.state):  # perhaps by a relay that is no more
             await self._end_media(event.call_id)
 
     async def _open_media(self, call_id: str, call: _Call) -> None:
-        """Ask for the next stream as a carrier's webhook does; a call that nobody wants any longer is hung up."""
+        """Ask for the next stream as a carrier's webhook does; the coordinator ends a call that nobody wants."""
         stream, call.streams = call.streams, call.streams + 1
-        grant = None
-        if stream <= STREAMS_MAX:
-            grant = await self._coordinator.answer(call_id, self._control.name, stream=stream, call_id=call_id)
-        if grant is None:
+        if stream > STREAMS_MAX:
             await self._ask("hang_up", self._control.hang_up(call_id))
+            return
+        grant = await self._coordinator.answer(call_id, self._control.name, stream=stream, call_id=call_id)
+        if grant is None:
             return
         call.has_media = True
         media_url = self._urls.media(self._control.name, call_id, grant.token)
-        bridge, media = self._control.open_media(call_id, media_url)
-        await self._ask("open_bridge", bridge)  # there may be one: joining it shows whether there is
-        await self._do(call_id, "open_media", media)
+        await self._ask("open_bridge", self._control.open_bridge(call_id))  # joining it shows whether there is one
+        if not await self._do(call_id, "open_media", self._control.open_media(call_id, media_url)):
+            self._later(call_id, partial(self._open_again, call_id, call.streams))
 
     async def _end_media(self, call_id: str) -> None:
         for request in self._control.end_media(call_id):
             await self._ask("end_media", request)
 
     async def _do(self, call_id: str, operation: str, request: HttpRequest) -> bool:
-        """Send what a call cannot do without, and say whether it is done; else the transfer's deadlines end it."""
+        """Send what a call cannot do without, and say whether it is done."""
         reply = await self._ask(operation, request)
         is_done = reply is not None and 200 <= reply.status < 300
         if not is_done:

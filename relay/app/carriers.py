@@ -60,6 +60,8 @@ DURATION_MAX_S: Final = 24 * 3600
 """Carriers let no call be longer."""
 REPLY_MAX_BYTES: Final = 1 << 20
 """A list of fifty calls has a tenth of it."""
+LONG_REPLY_MAX_BYTES: Final = 32 << 20
+"""Of what has no bound of its own: Asterisk lists all its channels, of half a kilobyte each, whosever they are."""
 CONNECT_TIMEOUT_S: Final = 5.0
 OLDER_S: Final = 5.0
 """
@@ -190,7 +192,7 @@ class CarrierAccount:
     async def ask(self, operation: str, request: HttpRequest) -> HttpReply | None:
         """Send what only this carrier knows; None: it was not answered."""
         try:
-            return await self._send(operation, request)
+            return await self._send(operation, request, reply_max_bytes=LONG_REPLY_MAX_BYTES)
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
 
@@ -214,7 +216,7 @@ class CarrierAccount:
             media_url=self._urls.media(name, transfer_id, token) if token is not None else None,
         )
 
-    async def _send(self, operation: str, request: HttpRequest) -> HttpReply:
+    async def _send(self, operation: str, request: HttpRequest, *, reply_max_bytes: int = REPLY_MAX_BYTES) -> HttpReply:
         started_s = time.monotonic()
         outcome = "failed"
         try:
@@ -226,7 +228,7 @@ class CarrierAccount:
                 allow_redirects=False,
                 timeout=self._timeout,
             ) as response:
-                body = await _start_of(response.content)
+                body = await _start_of(response.content, reply_max_bytes)
                 outcome = f"{response.status // 100}xx"
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return HttpReply(response.status, headers, body)
@@ -265,14 +267,14 @@ def phone_reports(report: CallReport) -> list[PhoneReport]:
     return reports
 
 
-async def _start_of(content: aiohttp.StreamReader) -> bytes:
+async def _start_of(content: aiohttp.StreamReader, max_bytes: int) -> bytes:
     """The whole body, but for what is too much of it."""
     body = bytearray()
     async for piece in content.iter_any():
         body += piece
-        if len(body) >= REPLY_MAX_BYTES:
+        if len(body) >= max_bytes:
             break
-    return bytes(body[:REPLY_MAX_BYTES])
+    return bytes(body[:max_bytes])
 
 
 def _dial_answer(reply: DialReply, sent_s: float) -> DialAnswer:

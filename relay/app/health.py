@@ -28,7 +28,7 @@ class Readiness(BaseModel):
     parts: dict[str, bool] = Field(
         description="`store`: it answers. `open`: the service is not shutting down. `loop`, `cpu`, `memory`, "
         "`descriptors`: there is enough of it for one more transfer. `workers`: processes for it can be started. "
-        "`rooms`: they let go of calls that are over."
+        "`rooms`: they let go of calls that are over. `asterisk`: where it is the only carrier, its events are heard."
     )
 
 
@@ -53,6 +53,8 @@ def health_router(services: Services) -> APIRouter:
         parts |= {shortage.value: shortage not in short_of for shortage in Shortage}
         if services.bridging is not None:
             parts |= {"workers": services.bridging.is_able, "rooms": services.bridging.lets_go}
+        if services.asterisk is not None:
+            parts["asterisk"] = services.asterisk.is_heard
         is_ready = all(parts.values())
         status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(Readiness(ready=is_ready, parts=parts).model_dump(), status)

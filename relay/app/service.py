@@ -256,10 +256,10 @@ async def _assemble(
         settings=_coordinator_settings(settings),
         on_change=metrics.changed,
     )
-    for carrier in carriers.values():
-        if isinstance(carrier, AriAccount):
-            await stack.enter_async_context(carrier.listening(coordinator))
-            _watch_asterisk(metrics, carrier)
+    asterisk = carriers.get(AsteriskControl.name)
+    if isinstance(asterisk, AriAccount):
+        await stack.enter_async_context(asterisk.listening(coordinator))
+        _watch_asterisk(metrics, asterisk)
     metrics.watch("relay_transfers_live", "Transfers that hold a bridge", lambda: coordinator.live_count)
     metrics.watch("relay_store_available", "Whether the store answers", lambda: store.is_available)
     metrics.watch("relay_log_lines_lost", "Lines of the service's own log that were not taken", lambda: LogLines.lost)
@@ -274,6 +274,7 @@ async def _assemble(
         metrics=metrics,
         admission=admission,
         bridging=bridges,
+        asterisk=asterisk if isinstance(asterisk, AriAccount) and len(carriers) == 1 else None,
     )
 
 

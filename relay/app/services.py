@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relay.app.admission import Admission
+from relay.app.ari import AriAccount
 from relay.app.bridging import Bridging
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.metrics import Metrics
@@ -34,3 +35,5 @@ class Services:
     """Whether there is room for one more; without readings there is."""
     bridging: Bridging | None = None
     """What carries calls, where that is workers."""
+    asterisk: AriAccount | None = None
+    """Where it is the only carrier: nothing can be dialled unless it is heard."""

@@ -244,7 +244,7 @@ class AgentLeg:
         if self.room_to_agent is None:
             return
         if paused:
-            self.room_to_agent.outbox.pause(now_ns)
+            self.room_to_agent.carrier_full(now_ns)
         else:
             self.room_to_agent.outbox.resume(now_ns)
 

@@ -110,6 +110,18 @@ class RoomToAgent:
                 self._connection.send_message(message)
             self.clears += 1
 
+    def carrier_full(self, now_ns: int) -> None:
+        """
+        Write nothing more until the carrier is ready again, and drop what fills it, where that can be done.
+
+        All that would be heard seconds too late, and for the rest of the call.
+        """
+        if self.outbox.paused_since_ns is None:
+            self.outbox.pause(now_ns)
+            if self._adapter.capabilities.clear:
+                self._faults.note("carrier_buffer_cleared", "the carrier says that it is full")
+                self.clear()
+
     def say_last(self, sound: bytes) -> None:
         """Let the agent hear ``sound``, and silence up to a whole message, in place of what has not been heard yet."""
         self.clear()

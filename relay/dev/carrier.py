@@ -9,7 +9,7 @@ listens on 127.0.0.1 unless told otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -22,7 +22,7 @@ from relay.dev.carrier_order import Order
 from relay.dev.carrier_outcomes import ANSWERED, Outcome, Script, outcome_of
 from relay.dev.carrier_rest import application
 from relay.dev.carrier_webhooks import Origins, Sender, Webhook
-from relay.dev.carriers.dialect import Dialect
+from relay.dev.carriers.dialect import Dialect, KeepsThings
 from relay.dev.carriers.twilio import ACCOUNT_SID, AUTH_TOKEN, Twilio
 from relay.dev.until import Changes
 
@@ -93,6 +93,11 @@ class SimulatedCarrier:
     def live_calls(self) -> list[SimulatedCall]:
         """Calls that have not ended."""
         return [call for call in self.calls if call.is_live]
+
+    @property
+    def left_over(self) -> Sequence[str]:
+        """What there is now beside calls that a relay has made and must remove: only some carriers have it."""
+        return self.dialect.left_over() if isinstance(self.dialect, KeepsThings) else ()
 
     @property
     def dials(self) -> int:

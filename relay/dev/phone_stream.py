@@ -45,6 +45,8 @@ class CarrierStream:
         self._gathered = bytearray()
         self._riding: list[str] = []  # marks that wait for audio to go with
         self._frame_count = 0
+        self._message_count = 0
+        self._overtaken: bytes | None = None
         self._withheld = False
         self._mislabelled = 0
         self._other_sid = ""
@@ -137,7 +139,17 @@ class CarrierStream:
             return
         message = self._wire.media(bytes(self._gathered), stream_sid=sid)
         self._gathered.clear()
-        self._send_audio(message, delay_ns=round(delay_ms * 1e6), written=self._written)
+        for each in self._in_turn(message):
+            self._send_audio(each, delay_ns=round(delay_ms * 1e6), written=self._written)
+
+    def _in_turn(self, message: bytes) -> list[bytes]:
+        """What goes out now: a message, none as the next one overtakes it, or the next one and then it."""
+        self._message_count += 1
+        if self._wire.swaps_every and self._message_count % self._wire.swaps_every == 0:
+            self._overtaken = message
+            return []
+        overtaken, self._overtaken = self._overtaken, None
+        return [message] if overtaken is None else [message, overtaken]
 
     def receive(self, message: str | bytes) -> None:
         """Do what a message of the relay asks for; bytes are a binary one."""
@@ -160,6 +172,7 @@ class CarrierStream:
                     self._return(self._running.mark(name, now_ns))
                 self._riding.clear()
                 self._return(self._running.push(pcm, now_ns))
+                self._tell_queue()
             case Mark(name):
                 self._return(self._running.advance(now_ns))
                 if self._wire.marks_ride and self._running.waiting_samples:
@@ -185,7 +198,12 @@ class CarrierStream:
             self.send_frame()
         self._set_alarm()
         self._return(self._running.advance(now_ns))
+        self._tell_queue()
         self.changes.changed()
+
+    def _tell_queue(self) -> None:
+        if told := self._wire.queued(self._running.waiting_samples):
+            self._send(told)
 
     def _set_alarm(self) -> None:
         due_ns = self._running.clock.tick_ns(self._frame_count + 1)

@@ -79,6 +79,8 @@ class PhoneWire(Protocol):
     """Marks that ``clear`` overtakes are returned as those that were played."""
     marks_ride: bool
     """A mark goes with the next audio: it is returned when that is played, or at once when nothing waits."""
+    swaps_every: int
+    """Of so many messages of audio the last one comes behind the one after it; 0: all come in order."""
 
     def connected(self) -> bytes:
         """The first message."""
@@ -97,6 +99,9 @@ class PhoneWire(Protocol):
 
     def cleared(self, names: Sequence[str]) -> Sequence[bytes]:
         """What is told after a clear; ``names`` are those of the marks that it dropped."""
+
+    def queued(self, samples: int) -> bytes:
+        """What is told when so many samples of the relay's audio wait to be played."""
 
     def stop(self) -> bytes:
         """The last message."""
@@ -121,6 +126,7 @@ class Wire:
     message_frames = 1
     marks_survive_clear = True
     marks_ride = False
+    swaps_every = 0
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -167,6 +173,10 @@ class Wire:
     def cleared(self, names: Sequence[str]) -> Sequence[bytes]:
         """Nothing: the marks are returned."""
         return ()
+
+    def queued(self, samples: int) -> bytes:
+        """Nothing."""
+        return b""
 
     def stop(self) -> bytes:
         """The last message."""

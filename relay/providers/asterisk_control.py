@@ -213,6 +213,10 @@ class AsteriskControl:
         query = encode_form([("app", self._app), ("subscribeAll", "false")])
         return HttpRequest("GET", f"ws{self._url[4:]}/events?{query}", {"Authorization": self._authorization})
 
+    def look_up_application(self) -> HttpRequest:
+        """The request for our application, which knows its channels; ``list_channels`` has their states."""
+        return self._get(f"applications/{self._app}")
+
     def list_channels(self) -> HttpRequest:
         """The request for all channels of Asterisk."""
         return self._get("channels")
@@ -221,9 +225,14 @@ class AsteriskControl:
         """The request for all bridges of Asterisk."""
         return self._get("bridges")
 
-    def open_media(self, call_id: str, media_url: str) -> tuple[HttpRequest, HttpRequest]:
+    def open_bridge(self, call_id: str) -> HttpRequest:
+        """The request that makes a bridge for a call; a 409 says that it has one."""
+        bridge = [("type", "mixing"), ("bridgeId", self._checked(call_id) + BRIDGE_SUFFIX)]
+        return self._post("bridges", bridge)
+
+    def open_media(self, call_id: str, media_url: str) -> HttpRequest:
         """
-        The requests that make a bridge for a call, unless it has one, and its media's channel.
+        The request that makes a call's media's channel.
 
         websocket_client.conf has the beginning of the channel's URL; only what is in its query is the call's own.
 
@@ -234,9 +243,8 @@ class AsteriskControl:
         if found is None:
             expected, got = ".../<transfer>/media/<token>", f"{len(media_url)} other characters"
             raise LocalProtocolError(self.name, "media_url", expected=expected, got=got)
-        bridge = [("type", "mixing"), ("bridgeId", self._checked(call_id) + BRIDGE_SUFFIX)]
         media = [
-            ("channelId", call_id + MEDIA_CHANNEL_SUFFIX),
+            ("channelId", self._checked(call_id) + MEDIA_CHANNEL_SUFFIX),
             ("app", self._app),
             ("external_host", self._websocket_client),
             ("transport", "websocket"),
@@ -245,7 +253,7 @@ class AsteriskControl:
             ("format", self._media_format),
             ("transport_data", f"f(json)v(transfer={found[1]},token={found[2]})"),
         ]
-        return self._post("bridges", bridge), self._post("channels/externalMedia", media)
+        return self._post("channels/externalMedia", media)
 
     def join_media(self, call_id: str, *, is_first: bool) -> HttpRequest:
         """The request that lets the phone and the call's media hear each other; the first also moves the phone."""

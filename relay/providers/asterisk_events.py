@@ -155,6 +155,18 @@ def read_channels(reply: HttpReply) -> Channels | None:
     return Channels(phones, frozenset(filter(None, (_media_of(channel_id) for channel_id in states))))
 
 
+def read_application(reply: HttpReply) -> frozenset[str] | None:
+    """The calls whose phone's channel is an application's; None if it cannot be read."""
+    try:
+        application = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return None
+    ids = application.get("channel_ids") if reply.status == 200 and isinstance(application, dict) else None
+    if not isinstance(ids, list):
+        return None
+    return frozenset(each for each in ids if isinstance(each, str) and CALL_ID.fullmatch(each))
+
+
 def read_empty_bridges(reply: HttpReply) -> frozenset[str] | None:
     """The calls whose bridge has nobody in it, of the list of all bridges; None if it cannot be read."""
     listed = _listed(reply)

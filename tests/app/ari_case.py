@@ -63,14 +63,26 @@ class Case:
         """A transfer whose phone has been answered, and is in one bridge with its media."""
         call_id = await self.dialled(**order)
         await self.ari.answer(call_id)
-        await self.ari.until(lambda ari: ari.bridges.get(f"{call_id}-bridge") == [call_id, f"{call_id}-media"])
+        await self.until_together(call_id)
         return call_id
+
+    async def until_together(self, call_id: str) -> None:
+        """The call is in one bridge with its media."""
+        await self.ari.until(lambda ari: ari.bridges.get(f"{call_id}-bridge") == [call_id, f"{call_id}-media"])
 
     async def joined(self, **order: Any) -> str:
         call_id = await self.answered(**order)
         assert await self.coordinator.admits(call_id, "asterisk", self.token(call_id))
         self.bridges.of(call_id).connect(call_id)
         await self.until_state(call_id, State.JOINED)
+        return call_id
+
+    async def another_node_s(self, call_id: str = STRANGER, *, is_alive: bool = True) -> str:
+        """A transfer that another relay has begun, with the same store."""
+        store = self.services.store
+        if is_alive:
+            await store.leases.renew("n2")
+        await store.create(Transfer.of(order_for(provider="asterisk"), call_id, owner="n2"))
         return call_id
 
     def token(self, call_id: str) -> str:

@@ -65,7 +65,8 @@ def test_a_call_that_goes_on_is_left_as_it_is_when_events_are_heard_again(store_
         await case.account.until_heard()
         await case.dialled(room_url="https://example.daily.co/other")
         asked = [(method, path) for method, path, _ in case.ari.requests[before:]]
-        assert sorted(asked) == [("GET", "bridges"), ("GET", "channels"), ("GET", "events"), ("POST", "channels")]
+        lists = [("GET", each) for each in ("applications/relay", "bridges", "channels", "events")]
+        assert sorted(asked) == [*lists, ("POST", "channels")]
         assert case.latest[call_id].state is State.JOINED
 
     run_case(scenario, store_url)
@@ -87,12 +88,45 @@ def test_f30_what_a_dead_relay_has_left_is_ended_and_others_calls_are_not(store_
     async def scenario(case: Case) -> None:
         other = "tr_" + "8" * 32
         case.ari.channels |= {f"{STRANGER}-media": "Up", other: "Up", f"{other}-media": "Up"}
+        case.ari.of_others |= {other, f"{other}-media"}
         case.ari.bridges |= {f"{STRANGER}-bridge": [], f"{other}-bridge": [], "1.2-bridge": []}
         await case.ari.go_deaf()
         await case.ari.until(lambda ari: f"{STRANGER}-bridge" not in ari.bridges, "the bridge gone")
         assert set(case.ari.channels) == {other, f"{other}-media"}
         assert set(case.ari.bridges) == {f"{other}-bridge", "1.2-bridge"}
         case.ari.channels.clear()
+
+    run_case(scenario, store_url)
+
+
+@pytest.mark.parametrize("state", ["Down", "Ringing", "Up"])
+def test_f30_the_phone_that_a_dead_relay_has_dialled_is_hung_up_though_it_had_not_noted_it(
+    store_url: str, state: str
+) -> None:
+    async def scenario(case: Case) -> None:
+        call_id = await case.another_node_s(is_alive=False)
+        case.ari.channels[call_id] = state
+        if state == "Up":
+            case.ari.channels[f"{call_id}-media"] = "Up"
+            case.ari.bridges[f"{call_id}-bridge"] = [call_id, f"{call_id}-media"]
+        await case.ari.go_deaf()
+        await case.until_nothing_left()
+        assert (await case.until_state(call_id, State.FAILED)).reason is Reason.NODE_LOST
+
+    run_case(scenario, store_url)
+
+
+def test_f30_the_phone_that_another_relay_has_dialled_and_is_alive_is_left_to_it(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        call_id = await case.another_node_s()
+        case.ari.channels[call_id] = "Ringing"
+        await case.ari.go_deaf()
+        await case.ari.until(lambda ari: ari.connections == 2)
+        await case.account.until_heard()
+        await case.answered(room_url="https://example.daily.co/other")
+        assert len(case.logged("callback_of_another_node")) == 1
+        assert case.ari.asked("DELETE", f"channels/{call_id}") == []
+        del case.ari.channels[call_id]
 
     run_case(scenario, store_url)
 
@@ -139,10 +173,39 @@ def test_wrong_credentials_are_named_and_break_nothing(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         await case.ari.until(lambda ari: len(ari.asked("GET", "events")) >= 3, "tries")
         assert {line["detail"] for line in case.logged("ari_not_heard")} == {"HTTP 401"}
-        call_id = await case.request(ring_timeout_s=0.5)
-        assert (await case.until_state(call_id, State.FAILED)).reason is Reason.PROVIDER_BUSY
+        failed = await case.until_state(await case.request(), State.FAILED)
+        assert (failed.reason, failed.provider_code) == (Reason.PROVIDER_ERROR, "401")
 
     run_case(scenario, store_url, is_heard=False, ari_password="wrong")  # noqa: S106
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_settings_that_are_wrong_fail_a_transfer_at_once_until_they_are_mended(store_url: str, status: int) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.statuses["events"] = status
+        await case.ari.go_deaf()
+        await case.ari.until_asked("GET", "events", count=3)
+        failed = await case.until_state(await case.request(), State.FAILED)
+        assert (failed.reason, failed.provider_code) == (Reason.PROVIDER_ERROR, str(status))
+        case.ari.statuses.clear()
+        await case.account.until_heard()
+        await case.answered()
+
+    run_case(scenario, store_url)
+
+
+def test_an_asterisk_that_is_away_is_dialled_when_it_is_back(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.statuses["events"] = 401
+        await case.ari.go_deaf()
+        await case.ari.until_asked("GET", "events", count=3)
+        case.ari.statuses["events"] = 503
+        await case.ari.until_asked("GET", "events", count=5)
+        call_id = await case.request()
+        case.ari.statuses.clear()
+        await case.ari.until(lambda ari: call_id in ari.channels, "a dial")
+
+    run_case(scenario, store_url)
 
 
 def test_an_asterisk_that_does_not_list_its_channels_is_not_heard(store_url: str) -> None:
@@ -153,9 +216,23 @@ def test_an_asterisk_that_does_not_list_its_channels_is_not_heard(store_url: str
         await case.ari.until(lambda ari: len(ari.asked("GET", "channels")) >= 3, "tries")
         case.ari.statuses.clear()
         await case.account.until_heard()
-        assert "it did not list its channels and bridges" in [line["detail"] for line in case.logged("ari_not_heard")]
+        expected = "it did not list our application, its channels and its bridges"
+        assert expected in [line["detail"] for line in case.logged("ari_not_heard")]
 
     run_case(scenario, store_url, is_heard=False)
+
+
+def test_an_asterisk_with_thousands_of_others_channels_is_heard(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.channels |= {f"1767225601.{each}": "Up" for each in range(5000)}
+        case.ari.of_others |= set(case.ari.channels)
+        await case.ari.go_deaf()
+        await case.ari.until_asked("GET", "channels", count=2)
+        await case.account.until_heard()
+        assert len(case.ari.asked("GET", "channels")) == 2
+        case.ari.channels.clear()
+
+    run_case(scenario, store_url)
 
 
 def test_f32_events_that_come_again_change_nothing(store_url: str) -> None:

@@ -13,7 +13,7 @@ from relay.transfers.states import State
 from tests.app.ari_case import STRANGER, Case, run_case
 from tests.app.served import listening
 from tests.app.simulated_ari import MEDIA_PASSWORD, MEDIA_USER
-from tests.providers.asterisk_requests import MEDIA_PATH
+from tests.providers.asterisk_requests import MEDIA_PATH, event
 from tests.threats.raw import UPGRADE
 
 # --- A call ---
@@ -75,6 +75,22 @@ def test_a_phone_that_answers_when_nobody_wants_it_is_hung_up(store_url: str) ->
         await case.ari.answer(STRANGER)
         await case.until_nothing_left()
         assert case.ari.asked("POST", "channels/externalMedia") == []
+
+    run_case(scenario, store_url)
+
+
+def test_the_call_of_another_relay_that_is_alive_is_left_to_it(store_url: str) -> None:
+    """Two relays must not listen to one application; those that do must not end each other's calls at once."""
+
+    async def scenario(case: Case) -> None:
+        call_id = await case.another_node_s()
+        case.ari.channels[f"{call_id}-media"] = "Up"
+        await case.ari.answer(call_id)
+        await case.ari.say(event("StasisStart", f"{call_id}-media", args=[]))
+        await case.answered(room_url="https://example.daily.co/other")  # what was said before has been read, and done
+        assert len(case.logged("callback_of_another_node")) >= 1
+        assert [(method, path) for method, path, _ in case.ari.requests if call_id in path] == []
+        del case.ari.channels[call_id], case.ari.channels[f"{call_id}-media"]
 
     run_case(scenario, store_url)
 
@@ -160,16 +176,70 @@ def test_media_that_cannot_connect_are_tried_again(store_url: str) -> None:
     run_case(scenario, store_url)
 
 
-def test_media_that_are_refused_leave_the_end_to_the_transfer_s_deadline(store_url: str) -> None:
+def test_media_that_are_refused_are_tried_again(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         case.ari.statuses["channels/externalMedia"] = 500
         call_id = await case.dialled()
         await case.ari.answer(call_id)
-        await case.until_state(call_id, State.ANSWERED)
-        await case.ari.until_asked("POST", "channels/externalMedia")
+        await case.ari.until_asked("POST", "channels/externalMedia", count=2)
+        case.ari.statuses.clear()
+        await case.until_together(call_id)
+        assert await case.coordinator.admits(call_id, "asterisk", case.token(call_id))
+        assert {(each["operation"], each["status"]) for each in case.logged("ari_refused")} == {("open_media", 500)}
+
+    run_case(scenario, store_url)
+
+
+def test_media_that_are_refused_are_not_asked_for_when_the_transfer_is_over(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.statuses["channels/externalMedia"] = 500
+        call_id = await case.dialled()
+        await case.ari.answer(call_id)
+        await case.ari.until_asked("POST", "channels/externalMedia", count=2)
         await case.coordinator.cancel(call_id)
         await case.until_nothing_left()
-        assert [(each["operation"], each["status"]) for each in case.logged("ari_refused")] == [("open_media", 500)]
+
+    run_case(scenario, store_url)
+
+
+def test_media_that_are_there_though_the_answer_was_lost_are_taken(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        case.ari.loses = "channels/externalMedia"
+        call_id = await case.answered()
+        await case.answered(room_url="https://example.daily.co/other")
+        assert [query["channelId"] for query in case.ari.asked("POST", "channels/externalMedia")].count(
+            f"{call_id}-media"
+        ) == 1
+
+    run_case(scenario, store_url)
+
+
+def test_media_that_are_there_and_never_ready_are_ended_and_opened_again(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        call_id = await case.dialled()
+        media = f"{call_id}-media"
+        case.ari.channels[media] = "Down"
+        case.ari.statuses |= {"channels/externalMedia": 500, f"channels/{media}": 500}
+        await case.ari.answer(call_id)
+        await case.ari.until_asked("DELETE", f"channels/{media}", count=2)
+        case.ari.statuses.clear()
+        await case.until_together(call_id)
+        assert len(case.ari.asked("POST", "channels/externalMedia")) == 2
+
+    run_case(scenario, store_url)
+
+
+@pytest.mark.parametrize("path", ["bridges", "bridges/{}-bridge/addChannel"])
+def test_media_that_could_not_be_joined_are_joined_a_little_later(store_url: str, path: str) -> None:
+    async def scenario(case: Case) -> None:
+        call_id = await case.dialled()
+        join = f"bridges/{call_id}-bridge/addChannel"
+        case.ari.statuses[path.format(call_id)] = 500
+        await case.ari.answer(call_id)
+        await case.ari.until_asked("POST", join, count=2)
+        case.ari.statuses.clear()
+        await case.until_together(call_id)
+        assert len(case.ari.asked("POST", "channels/externalMedia")) == 1
 
     run_case(scenario, store_url)
 

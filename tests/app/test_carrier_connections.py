@@ -7,25 +7,29 @@ import shutil
 import ssl
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
 import uvloop
 
+from relay.app.ari import AriAccount
+from relay.app.carrier_urls import CarrierUrls
+from relay.app.carriers import carrier_session
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_outcomes import SILENT, LosesReply, Loss, Outcome
-from relay.transfers.ports import (
-    Refused,
-    Unclear,
-)
+from relay.transfers.coordinator import Coordinator
+from relay.transfers.ports import Refused, TryLater, Unclear
 from relay.transfers.reasons import Reason
 from tests.app.accounts import (
     CALL,
     NO_CALL,
+    PUBLIC,
     account,
     counted,
     order,
 )
 from tests.app.stand_in_rest import StandInRest, nothing, reply, reset
+from tests.providers.asterisk_requests import control as asterisk
 
 # --- Connections ---
 
@@ -73,8 +77,11 @@ def test_a_proxy_that_the_environment_names_is_not_used(monkeypatch: pytest.Monk
     uvloop.run(scenario())
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl, which makes the certificate")
-def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path: Path) -> None:
+@pytest.fixture
+def untrusted(tmp_path: Path) -> ssl.SSLContext:
+    """Of a server whose certificate nobody vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl, which makes the certificate")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -82,13 +89,31 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path: Path
     subprocess.run(command, check=True, capture_output=True)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
+    return tls
 
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(untrusted: ssl.SSLContext) -> None:
     async def scenario() -> None:
-        async with StandInRest(tls) as rest, account(rest.url, timeout_s=5) as (carrier, _):
+        async with StandInRest(untrusted) as rest, account(rest.url, timeout_s=5) as (carrier, _):
             came = await carrier.dial(order())
             assert isinstance(came, Refused)
             assert (came.reason, came.code) == (Reason.PROVIDER_ERROR, "")
             assert not await carrier.hang_up(CALL)
+            assert rest.requests == []
+
+    uvloop.run(scenario())
+
+
+def test_an_asterisk_with_such_a_certificate_is_not_dialled(untrusted: ssl.SSLContext) -> None:
+    async def scenario() -> None:
+        async with StandInRest(untrusted) as rest, account(rest.url) as (plain, _), carrier_session() as session:
+            control, nobody = asterisk(ari_url=f"{rest.url}/ari"), cast(Coordinator, None)
+            carrier = AriAccount(control, plain, session, CarrierUrls(PUBLIC), reconnect_s=(0.01,))
+            async with carrier.listening(nobody), asyncio.timeout(5):
+                while isinstance(came := await carrier.dial(order()), TryLater):  # noqa: ASYNC110 - a dial says it
+                    await asyncio.sleep(0)
+            why = "expected a certificate that this system trusts, got another"
+            assert came == Refused(Reason.PROVIDER_ERROR, "", f"Asterisk's events are not heard: {why}")
             assert rest.requests == []
 
     uvloop.run(scenario())

@@ -50,6 +50,21 @@ def test_a_service_has_all_carriers_at_once() -> None:
     run(scenario())
 
 
+async def readiness(base_url: str) -> tuple[int, bool | None]:
+    """The answer of ``/readyz``, and what it says of Asterisk."""
+    async with aiohttp.ClientSession() as http, http.get(f"{base_url}/readyz") as answer:
+        return answer.status, (await answer.json())["parts"].get("asterisk")
+
+
+def test_a_service_that_has_other_carriers_is_ready_without_its_asterisk() -> None:
+    async def scenario() -> None:
+        both = {**NO_TWILIO, **SIMULATED["asterisk"], **SIMULATED["plivo"]}
+        async with running(settings_for(**both, default_provider="plivo")) as service:
+            assert await readiness(service.base_url) == (200, None)
+
+    run(scenario())
+
+
 def test_a_service_listens_to_its_asterisk_for_as_long_as_it_runs() -> None:
     async def scenario() -> None:
         async with SimulatedAri() as ari:
@@ -59,6 +74,11 @@ def test_a_service_listens_to_its_asterisk_for_as_long_as_it_runs() -> None:
                 assert isinstance(carrier, AriAccount)
                 await carrier.until_heard()
                 assert ari.connections == 1
+                assert await readiness(service.base_url) == (200, True)
+                ari.is_refusing = True
+                await ari.go_deaf()
+                await ari.until_asked("GET", "events", count=3)
+                assert await readiness(service.base_url) == (503, False)
             assert not carrier.is_heard
 
     run(scenario())

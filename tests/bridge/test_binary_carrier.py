@@ -174,6 +174,42 @@ def test_full_carrier_gets_nothing_until_it_is_ready_again(run: Run) -> None:
     run(test())
 
 
+def test_full_carrier_is_cleared_as_what_fills_it_would_be_heard_too_late(run: Run) -> None:
+    async def test() -> None:
+        async with binary() as carrier:
+            await carrier.talk(SILENCE)
+            carrier.heard.clear()
+            with structlog.testing.capture_logs() as logged:
+                await carrier.exchange(FULL)
+                await carrier.exchange(FULL)  # says nothing new
+            assert [bytes(frame.data) for frame in carrier.heard] == list(CLEAR)
+            assert [each["event"] for each in logged] == ["carrier_buffer_cleared"]
+            stats = carrier.case.bridge.stats(carrier.case.clock.now_ns()).room_to_agent
+            assert stats is not None
+            assert (stats.pauses, stats.clears) == (1, 1)
+            await carrier.exchange(READY)
+            await carrier.talk(SILENCE)
+            assert {frame.opcode for frame in carrier.heard[len(CLEAR) :]} >= {Opcode.BINARY}
+
+    run(test())
+
+
+def test_full_carrier_that_cannot_clear_gets_what_was_held_when_it_is_ready(run: Run) -> None:
+    async def test() -> None:
+        async with binary(new_adapter=functools.partial(BinaryAdapter, clear=False)) as carrier:
+            await carrier.talk(SILENCE)
+            carrier.heard.clear()
+            await carrier.exchange(FULL)
+            await carrier.talk(SILENCE)
+            assert carrier.heard == []
+            while carrier.outbox.queued_ms() > 101:  # noqa: ASYNC110 - the kernel has no event for an acknowledgement
+                await asyncio.sleep(0)
+            await carrier.exchange(READY)
+            assert len(carrier.heard) == 1
+
+    run(test())
+
+
 def test_carrier_that_is_full_for_ever_is_lost_in_5_s(run: Run) -> None:
     async def test() -> None:
         async with binary(settings=NEVER_AGAIN) as carrier:

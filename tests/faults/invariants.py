@@ -68,10 +68,10 @@ async def check_record(stage: Stage, transfer_id: str) -> None:
 
 
 async def check_phones(stage: Stage) -> None:
-    """No phone rings or talks."""
+    """No phone rings or talks, and nothing is left of what was made for it."""
 
     def is_quiet(carrier: SimulatedCarrier) -> bool:
-        return carrier.live_calls == []
+        return carrier.live_calls == [] and not carrier.left_over
 
     await stage.carrier.until(is_quiet, "no phone alive", timeout_s=HUNG_UP_S)
     await stage.carrier.until_idle(timeout_s=LEFT_S)

@@ -85,7 +85,7 @@ def test_a_dial_byte_for_byte() -> None:
 
 
 def test_the_media_is_asked_for_as_recorded_with_an_id_and_a_token() -> None:
-    _, media = control().open_media(CALL_ID, MEDIA_URL)
+    media = control().open_media(CALL_ID, MEDIA_URL)
     assert head(media) == recorded_head("ari_external_media")
     ours = {
         "channelId": MEDIA_ID,
@@ -183,7 +183,7 @@ def test_nothing_but_a_call_s_id_becomes_part_of_a_url(call_id: str) -> None:
 
 
 def test_phone_and_media_are_put_into_one_bridge_and_taken_apart() -> None:
-    bridge, _ = control().open_media(CALL_ID, MEDIA_URL)
+    bridge = control().open_bridge(CALL_ID)
     assert bridge == HttpRequest("POST", f"{ARI_URL}/bridges?type=mixing&bridgeId={BRIDGE_ID}", BASIC)
     join = f"{ARI_URL}/bridges/{BRIDGE_ID}/addChannel?channel={CALL_ID}%2C{MEDIA_ID}"
     assert control().join_media(CALL_ID, is_first=True) == HttpRequest("POST", join, BASIC)
@@ -210,6 +210,7 @@ def test_events_are_those_of_the_application_alone() -> None:
 
 def test_all_channels_and_bridges_can_be_asked_for() -> None:
     assert control().list_channels() == HttpRequest("GET", f"{ARI_URL}/channels", BASIC)
+    assert control().look_up_application() == HttpRequest("GET", f"{ARI_URL}/applications/relay", BASIC)
     assert control().list_bridges() == HttpRequest("GET", f"{ARI_URL}/bridges", BASIC)
 
 
@@ -306,7 +307,8 @@ def test_t12_no_secret_is_in_any_repr() -> None:
     requests = [
         control().dial(call_order()),
         control().events(),
-        *control().open_media(CALL_ID, MEDIA_URL),
+        control().open_bridge(CALL_ID),
+        control().open_media(CALL_ID, MEDIA_URL),
         control().join_media(CALL_ID, is_first=True),
     ]
     shown = repr([control(), *requests])

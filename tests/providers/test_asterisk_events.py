@@ -19,6 +19,7 @@ from relay.providers.asterisk_events import (
     PhoneReady,
     Replaced,
     is_up,
+    read_application,
     read_channels,
     read_empty_bridges,
     read_event,
@@ -183,6 +184,18 @@ def test_the_list_of_bridges_says_which_of_ours_have_nobody_in_them() -> None:
         {"id": f"{other}-bridge"},
     ]
     assert read_empty_bridges(reply(200, listed)) == frozenset({CALL_ID})
+
+
+def test_an_application_says_which_phones_are_its_own() -> None:
+    application = {"name": "relay", "channel_ids": [CALL_ID, MEDIA_ID, THEIRS, 7], "bridge_ids": [BRIDGE_ID]}
+    assert read_application(reply(200, application)) == frozenset({CALL_ID})
+
+
+@pytest.mark.parametrize(
+    "answer", [reply(404, {"channel_ids": []}), reply(200, b"x"), reply(200, []), reply(200, {"channel_ids": 7})]
+)
+def test_an_application_that_cannot_be_read_is_none(answer: HttpReply) -> None:
+    assert read_application(answer) is None
 
 
 @pytest.mark.parametrize(

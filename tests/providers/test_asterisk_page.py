@@ -73,7 +73,7 @@ def test_the_configuration_leads_to_relay_s_route_and_is_let_in() -> None:
     assert section["protocols"] == AsteriskAdapter.capabilities.subprotocol
     assert section["uri"].startswith("wss://") is section.getboolean("tls_enabled")
     ours = control(websocket_client="relay", media_user=section["username"], media_password=section["password"])
-    media = query(ours.open_media(CALL_ID, MEDIA_URL)[1])
+    media = query(ours.open_media(CALL_ID, MEDIA_URL))
     assert media["external_host"] == section.name
     assert section["uri"] == f"wss://relay.example.com{MEDIA_PATH}"
     headers = {"authorization": authorization(section["username"], section["password"])}

@@ -93,6 +93,10 @@ class Asterisk:
         """No signature: the credentials of websocket_client.conf are in the stream's own headers."""
         return {}
 
+    def left_over(self) -> Sequence[str]:
+        """Channels of media, and bridges."""
+        return self._application.left_over()
+
     # Calls and events
 
     def new_ids(self, order: Order) -> CallIds:

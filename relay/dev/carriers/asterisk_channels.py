@@ -70,6 +70,11 @@ class AriApplication:
         """A channel of media is no more."""
         self._media.pop(media_id, None)
         self.forget(media_id)
+        self._rest.account.noticed()
+
+    def left_over(self) -> list[str]:
+        """Channels of media and bridges that nobody has ended."""
+        return [*(f"channel {each}" for each in self._media), *(f"bridge {each}" for each in self._bridges)]
 
     async def say(self, lines: bytes) -> None:
         """Tell who listens, an event a line; nobody may."""
@@ -82,6 +87,7 @@ class AriApplication:
         self._rest, self._state_of = rest, state_of
         return [
             web.get("/ari/events", self._events),
+            web.get("/ari/applications/{app}", self._look_up_application),
             web.get("/ari/channels", self._list_channels),
             web.post("/ari/channels/externalMedia", self._open_media),
             web.get("/ari/channels/{call}", self._look_up),
@@ -103,6 +109,12 @@ class AriApplication:
         async for _ in socket:
             pass
         return socket
+
+    async def _look_up_application(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["app"] != self.name:
+            return _error(404, "Application not found")
+        content = {"name": self.name, "channel_ids": sorted(self._ids), "bridge_ids": [], "endpoint_ids": []}
+        return web.json_response(content)
 
     async def _list_channels(self, _: web.Request) -> web.StreamResponse:
         calls = [channel_json(call.sid, self._state_of(call)) for call in self._rest.account.calls if call.is_live]
@@ -157,6 +169,7 @@ class AriApplication:
     async def _end_bridge(self, request: web.Request) -> web.StreamResponse:
         if self._bridges.pop(request.match_info["bridge"], None) is None:
             return _error(404, "Bridge not found")
+        self._rest.account.noticed()
         return web.Response(status=204)
 
     async def _join(self, request: web.Request) -> web.StreamResponse:

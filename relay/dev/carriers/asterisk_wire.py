@@ -8,7 +8,7 @@ import orjson
 
 from relay.dev.carrier_document import Encoding
 from relay.dev.carriers.audio_wire import AudioWire, object_of, unexpected
-from relay.dev.phone_playout import FRAME_MS
+from relay.dev.phone_playout import FRAME_MS, FRAME_SAMPLES
 from relay.dev.phone_wire import Call, Clear, Command, Mark, Play, ProtocolViolation
 
 FORMATS: Final[dict[str, tuple[Encoding, int]]] = {
@@ -20,6 +20,9 @@ FORMATS: Final[dict[str, tuple[Encoding, int]]] = {
 }
 COMMAND_MAX_BYTES: Final = 128
 MESSAGE_MAX_BYTES: Final = 65500
+XOFF_FRAMES: Final = 900
+XON_FRAMES: Final = 800
+"""The queue is full from ``XOFF_FRAMES`` of 20 ms on, and until there are less than these."""
 
 _SILENT: Final = frozenset({"ANSWER", "CONTINUE_MEDIA", "PAUSE_MEDIA", "GET_STATUS", "REPORT_QUEUE_DRAINED"})
 
@@ -28,7 +31,7 @@ class AsteriskWire(AudioWire):
     """
     One stream: binary audio in whole frames, and marks that are lost with a flush.
 
-    Buffering (``START_MEDIA_BUFFERING``) and a queue that is full (``MEDIA_XOFF``) are not simulated.
+    Buffering (``START_MEDIA_BUFFERING``) is not simulated, nor that what goes beyond a full queue is dropped.
 
     Args:
         call: the phone's.
@@ -47,6 +50,7 @@ class AsteriskWire(AudioWire):
         self._format_name = format_name
         self._channel_id = channel_id
         self._connection_id = connection_id
+        self._is_full = False
 
     def connected(self) -> bytes:
         """Nothing."""
@@ -76,6 +80,14 @@ class AsteriskWire(AudioWire):
     def mark(self, name: str) -> bytes:
         """A mark was played."""
         return self._event("MEDIA_MARK_PROCESSED", correlation_id=name)
+
+    def queued(self, samples: int) -> bytes:
+        """That the queue is full, and that it is no longer; each once."""
+        frames = samples // FRAME_SAMPLES
+        if frames >= XOFF_FRAMES if not self._is_full else frames < XON_FRAMES:
+            self._is_full = not self._is_full
+            return self._event("MEDIA_XOFF" if self._is_full else "MEDIA_XON")
+        return b""
 
     def stop(self) -> bytes:
         """Nothing: the socket is closed."""

@@ -22,6 +22,7 @@ class AudioWire:
     message_frames = 1
     marks_survive_clear = False
     marks_ride = False
+    swaps_every = 0
 
     def __init__(self, call: Call, encoding: Encoding, rate_hz: int) -> None:
         self.call = call
@@ -57,6 +58,10 @@ class AudioWire:
     def cleared(self, names: Sequence[str]) -> Sequence[bytes]:
         """Nothing."""
         return ()
+
+    def queued(self, samples: int) -> bytes:
+        """Nothing."""
+        return b""
 
     def fault(self, what: str) -> bytes:
         """Nothing."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from relay.dev.carrier_call import Teller
 from relay.dev.carrier_life import Manner
@@ -34,6 +34,14 @@ class Traits:
     says: bool = True
     detects: bool = True
     reopens: bool = True
+
+
+@runtime_checkable
+class KeepsThings(Protocol):
+    """A carrier at which a relay makes more than calls, and has to remove it."""
+
+    def left_over(self) -> Sequence[str]:
+        """What there is of it now, in words."""
 
 
 class Dialect(Teller, Manner, RestDialect, Seal, Protocol):

@@ -24,6 +24,7 @@ class TelnyxWire(AudioWire):
 
     title = "Telnyx media streaming"
     marks_survive_clear = True
+    swaps_every = 200  # Telnyx says that messages may come out of order, and not how often they do
 
     def __init__(
         self,

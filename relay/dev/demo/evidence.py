@@ -67,6 +67,7 @@ class Evidence:
         transfer: as relay tells it at the end; None: there is none.
         bridge: relay's own statistics of the whole call, as it logs them; None: there was no bridge.
         dial_requests: requests to place a call, refused ones and those whose answer was lost included.
+        left_over: what relay has made at the carrier, beside calls, and not removed.
         violations: what relay did that the carrier would refuse, ignore or warn of.
         ours_in_room: participants of relay that are left in the room.
         acts: when an act of the scenario happened that an expectation looks back to.
@@ -89,6 +90,7 @@ class Evidence:
     spans: Sequence[Span] = ()
     acts: Mapping[str, float] = field(default_factory=dict)
     asked_again: AskedAgain | None = None
+    left_over: Sequence[str] = ()
     broke: str | None = None
     traits: Traits = field(default_factory=Traits)
 

@@ -54,6 +54,12 @@ def no_live_call(evidence: Evidence) -> Check:
     return Check("no call is left at the carrier", evidence.live_calls == 0, f"{evidence.live_calls} live calls")
 
 
+def nothing_left_over(evidence: Evidence) -> Check:
+    """What was made for the call has been removed: it would be there until the carrier is started again."""
+    left = evidence.left_over
+    return Check("nothing else is left at the carrier", not left, ", ".join(left))
+
+
 def nobody_left(evidence: Evidence) -> Check:
     """No participant of ours is left in the room."""
     left = evidence.ours_in_room
@@ -66,7 +72,10 @@ def no_violations(evidence: Evidence) -> Check:
     return Check("the carrier has nothing to complain of", not found, "; ".join(found))
 
 
-INVARIANTS: Final[tuple[Expectation, ...]] = (played, terminal, no_live_call, nobody_left, no_violations)
+INVARIANTS: Final[tuple[Expectation, ...]] = (
+    *(played, terminal, no_live_call, nothing_left_over),
+    *(nobody_left, no_violations),
+)
 """Of every scenario."""
 
 

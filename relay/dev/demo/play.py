@@ -88,8 +88,9 @@ async def _steps(scenario: Scenario, stage: Stage) -> None:
 
 
 async def _settled(stage: Stage) -> None:
-    """The phone is hung up, and relay has left the room."""
+    """The phone is hung up, what was made for it is removed, and relay has left the room."""
     await stage.carrier.until_idle(timeout_s=SETTLE_S)
+    await stage.carrier.until(lambda carrier: not carrier.left_over, "nothing left over", timeout_s=SETTLE_S)
     await stage.rooms.changes.until(lambda: OURS not in stage.rooms.names(ROOM), "relay's leaving", timeout_s=SETTLE_S)
 
 
@@ -115,6 +116,7 @@ async def _gathered(stage: Stage, broke: str | None) -> Evidence:
         dial_requests=len(carrier.dial_requests),
         calls=tuple(_phone_call(call, start) for call in carrier.calls),
         live_calls=len(carrier.live_calls),
+        left_over=tuple(carrier.left_over),
         violations=tuple(violations),
         ours_in_room=tuple(name for name in stage.rooms.names(ROOM) if name == OURS),
         tapes=_tapes(stage),

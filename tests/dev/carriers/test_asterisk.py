@@ -122,6 +122,30 @@ def test_a_stream_that_ends_leaves_the_call_and_another_can_be_asked_for(run: Ru
     played(run, ANSWERED, scenario)
 
 
+def test_media_and_bridges_are_left_over_until_they_are_ended(run: Run) -> None:
+    async def scenario(carrier: SimulatedCarrier, ari: Ari) -> None:
+        assert carrier.left_over == []
+        await with_media(ari)
+        assert carrier.left_over == [f"channel {MEDIA}", f"bridge {BRIDGE}"]
+        carrier.calls[0].hang_up()
+        await carrier.until(lambda carrier: carrier.left_over == [f"bridge {BRIDGE}"])
+        assert (await ari.ask("DELETE", f"bridges/{BRIDGE}"))[0] == 204
+        assert carrier.left_over == []
+
+    played(run, ANSWERED, scenario)
+
+
+def test_the_application_names_its_channels(run: Run) -> None:
+    async def scenario(carrier: SimulatedCarrier, ari: Ari) -> None:
+        await with_media(ari)
+        status, application = await ari.ask("GET", "applications/relay")
+        assert (status, application["channel_ids"]) == (200, [CALL, MEDIA])
+        assert (await ari.ask("GET", "applications/other"))[0] == 404
+        carrier.calls[0].hang_up()
+
+    played(run, ANSWERED, scenario)
+
+
 @pytest.mark.parametrize(("script", "cause"), [(BUSY, 17), (REJECTED, 21), (NO_SUCH_NUMBER, 1), (NO_LINE, 34)])
 def test_a_call_that_nobody_answers_has_its_cause(run: Run, script: Script, cause: int) -> None:
     async def scenario(carrier: SimulatedCarrier, ari: Ari) -> None:

@@ -36,6 +36,17 @@ def test_what_it_says_is_as_it_is_documented() -> None:
     assert json.loads(one.fault("what"))["event"] == "ERROR"
 
 
+def test_a_queue_of_900_frames_is_full_until_there_are_less_than_800() -> None:
+    one = wire()
+    told = [(frames, one.queued(frames * 160)) for frames in (0, 899, 900, 1000, 800, 799, 0, 899, 900)]
+    xoff, xon = ({"event": event, "channel_id": START["channel_id"]} for event in ("MEDIA_XOFF", "MEDIA_XON"))
+    assert [(frames, json.loads(message)) for frames, message in told if message] == [
+        (900, xoff),
+        (799, xon),
+        (900, xoff),
+    ]
+
+
 def test_marks_are_lost_with_a_flush() -> None:
     assert not wire().marks_survive_clear
     assert wire().cleared(["m1"]) == ()

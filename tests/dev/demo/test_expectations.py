@@ -40,6 +40,7 @@ def test_what_always_must_be_true_is_true_of_what_went_well(expectation: Expecta
         ({"transfer": None}, "no transfer"),
         ({"transfer": transfer(*PATH[:-1])}, "joined"),
         ({"live_calls": 1}, "1 live calls"),
+        ({"left_over": ("bridge 1", "channel 2")}, "bridge 1, channel 2"),
         ({"ours_in_room": ("relay",)}, "relay"),
         ({"violations": ("a", "b")}, "a; b"),
     ],
