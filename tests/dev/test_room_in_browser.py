@@ -20,8 +20,8 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 
-# The page answers every frame it receives with one of its own tone, until it is told that it is enough: the room's clock
-# is its clock.
+# The page answers every frame it receives with one of its own tone, until it is told that it is enough: the room's
+# clock is its clock.
 PAGE = """async ([url, toneHz]) => {
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
