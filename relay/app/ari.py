@@ -91,6 +91,11 @@ class AriAccount:
         """As the account has it: Asterisk says when the phone's channel rings."""
         return self._account.tells_ringing
 
+    @property
+    def stops_ringing(self) -> bool:
+        """As the account has it: a channel can be ended in every state."""
+        return self._account.stops_ringing
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, if its call's events will be heard."""
         calls = self._calls

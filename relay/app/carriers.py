@@ -125,6 +125,11 @@ class CarrierAccount:
         """As ``ports.Carrier.tells_ringing``."""
         return self._control.tells_ringing
 
+    @property
+    def stops_ringing(self) -> bool:
+        """As ``ports.Carrier.stops_ringing``."""
+        return self._control.stops_ringing
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial."""
         try:

@@ -70,6 +70,7 @@ class AsteriskControl:
     opens_stream: Literal["answer", "dial"] = "answer"
     """Nobody asks for a document, but the stream is opened when the phone is answered, and again after it broke."""
     tells_ringing = True
+    stops_ringing = True
     can_say = False
     can_detect = False
 

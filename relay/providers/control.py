@@ -193,6 +193,11 @@ class CarrierControl(Protocol):
     Whether it reports every phone that rings. Where it does not, the customer hears ringing from the moment on at which
     the carrier has the call; the transfer is ``ringing`` only if a report says so all the same.
     """
+    stops_ringing: bool
+    """
+    Whether ``hang_up`` ends a phone that rings. Where nothing does, it rings for ``ring_timeout_s`` at most, and relay
+    asks for as long whether it does.
+    """
     can_say: bool
     """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
     can_detect: bool

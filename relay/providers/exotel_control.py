@@ -72,6 +72,7 @@ class ExotelControl:
     name = "exotel"
     opens_stream: Literal["answer", "dial"] = "dial"
     tells_ringing = False
+    stops_ringing = False
     can_say = False
     can_detect = False
 

@@ -70,6 +70,7 @@ class JambonzControl:
     name = "jambonz"
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
+    stops_ringing = True
     can_say = True
     can_detect = True
 

@@ -53,6 +53,7 @@ class LamlControl:
 
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
+    stops_ringing = True
     can_say = True
     can_detect = True
 

@@ -60,6 +60,7 @@ class PlivoControl:
     name = "plivo"
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
+    stops_ringing = True
     can_say = True
     can_detect = True
 

@@ -84,6 +84,7 @@ class TelnyxControl:
     name = "telnyx"
     opens_stream: Literal["answer", "dial"] = "dial"
     tells_ringing = False
+    stops_ringing = True
     can_say = False
     can_detect = True
 

@@ -73,6 +73,7 @@ class VonageControl:
     name = "vonage"
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
+    stops_ringing = True
     can_say = True
     can_detect = True
 

@@ -131,8 +131,7 @@ class Coordinator:
         self._allowances = Allowances(
             store, per_minute=self._settings.transfers_per_minute, per_day=self._settings.transfers_per_day
         )
-        self._places = 0
-        self._is_open = True
+        self._places, self._is_open = 0, True
 
     @property
     def is_open(self) -> bool:
@@ -307,6 +306,7 @@ class Coordinator:
             await self._sweep.stop()
 
     async def _end_all(self, drain_timeout_s: float) -> None:
+        self._late.hurry()
         self._close_all(joined=False)
         if self._tasks and drain_timeout_s > 0:
             drained = asyncio.Event()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import structlog
 
 from relay.transfers.clock import CallLater
 from relay.transfers.phone_leg import HangUp
 from relay.transfers.ports import Carrier
+
+RING_MAX_S: Final = 120.0
+"""No transfer lets its phone ring for longer."""
 
 
 class LateCalls:
@@ -25,6 +29,7 @@ class LateCalls:
         self._carriers = carriers
         self._call_later = call_later
         self._hang_ups: dict[tuple[str, str], HangUp] = {}
+        self._is_hurried = False
 
     @property
     def ending(self) -> Sequence[asyncio.Task[None]]:
@@ -40,9 +45,20 @@ class LateCalls:
             return None
         call = provider, call_id
         if call not in self._hang_ups:
-            hang_up = self._hang_ups[call] = HangUp(carrier, call_id, call_later=self._call_later, log=log)
+            rings_s = 0.0 if carrier.stops_ringing else RING_MAX_S
+            hang_up = self._hang_ups[call] = HangUp(
+                carrier, call_id, rings_s=rings_s, call_later=self._call_later, log=log
+            )
+            if self._is_hurried:
+                hang_up.hurry()
             hang_up.task.add_done_callback(lambda _: self._hang_ups.pop(call))
         return self._hang_ups[call].task
+
+    def hurry(self) -> None:
+        """Wait for no phone that rings on longer than for one that a carrier ends, from now on."""
+        self._is_hurried = True
+        for hang_up in self._hang_ups.values():
+            hang_up.hurry()
 
     def call_ended(self, provider: str, call_id: str) -> None:
         """The carrier says by itself that one is over."""

@@ -123,6 +123,8 @@ class LiveTransfer:
     def close(self, reason: Reason) -> None:
         """End it; the first reason counts. Nothing is dialled any longer."""
         self.phone.dial_no_more()
+        if reason is Reason.NODE_SHUTDOWN:
+            self.phone.hurry()
         self._news.put_nowait(Close(reason))
 
     async def answered(self, stream: int, call_id: str, placed_id: str = "") -> str | None:

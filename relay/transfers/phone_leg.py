@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -68,6 +68,8 @@ class PhoneLeg:
         self._dialing: asyncio.Task[None] | None = None
         self._over: set[str] = set()
         self._hang_ups: dict[str, HangUp] = {}
+        self._rings_s = 0.0 if carrier.stops_ringing else order.ring_timeout_s
+        self._is_hurried = False
         self.may_dial = True
         """``dial_no_more`` was not called yet."""
         self.call_id: str | None = None
@@ -136,7 +138,8 @@ class PhoneLeg:
         """
         End every call that this dial has made, or turns out to have made; nothing is dialled any longer.
 
-        Returns when there is none left, or the carrier did not end it for a minute.
+        Returns when there is none left, or the carrier did not end it for a minute; where none can end a phone that
+        rings, only ``settle`` waits for that.
         """
         self.dial_no_more()
         self._is_wanted = False
@@ -146,7 +149,14 @@ class PhoneLeg:
             await self._dialing  # its answer must not be lost: there may be a call id in it
         if self.call_id is None and isinstance(self.answer, Unclear):
             await self._find()
-        await self.settle()
+        if self._carrier.stops_ringing:
+            await self.settle()
+
+    def hurry(self) -> None:
+        """Wait for no phone that rings on longer than for one that a carrier ends."""
+        self._is_hurried = True
+        for hang_up in self._hang_ups.values():
+            hang_up.hurry()
 
     async def settle(self) -> None:
         """Return when no call is being ended: one may have turned up after ``hang_up``."""
@@ -232,8 +242,10 @@ class PhoneLeg:
 
     def _end(self, call_id: str) -> None:
         if call_id not in self._over and call_id not in self._hang_ups:
-            hang_up = HangUp(self._carrier, call_id, call_later=self._call_later, log=self._log)
+            hang_up = HangUp(self._carrier, call_id, rings_s=self._rings_s, call_later=self._call_later, log=self._log)
             self._hang_ups[call_id] = hang_up
+            if self._is_hurried:
+                hang_up.hurry()
             hang_up.task.add_done_callback(lambda _: self._ended(call_id))
 
     def _ended(self, call_id: str) -> None:
@@ -245,16 +257,24 @@ class HangUp:
     """
     Asks a carrier to end a call, and again for a minute if it does not; ``task`` is its work, to be awaited.
 
+    A phone that the carrier cannot stop is asked after for as long as it may ring.
+
     Args:
         carrier: the account that the call is of.
         call_id: the call.
+        rings_s: how long its phone may ring on whatever is asked; 0: the carrier can stop it.
         call_later: the clock.
         log: bound to the transfer.
     """
 
-    def __init__(self, carrier: Carrier, call_id: str, *, call_later: CallLater, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, carrier: Carrier, call_id: str, *, rings_s: float, call_later: CallLater, log: FilteringBoundLogger
+    ) -> None:
         self._carrier = carrier
         self._call_id = call_id
+        self._rings_s = rings_s
+        self._waited_s = 0.0
+        self._is_hurried = False
         self._call_later = call_later
         self._log = log
         self._go_on = asyncio.Event()
@@ -267,17 +287,35 @@ class HangUp:
         self.is_over = True
         self._go_on.set()
 
+    def hurry(self) -> None:
+        """Ask for no longer than one would whose carrier can stop it."""
+        self._is_hurried = True
+        if self._waited_s >= sum(ASK_AGAIN_S):
+            self._go_on.set()
+
     async def _run(self) -> None:
         await self._ask()
-        for pause_s in ASK_AGAIN_S:
+        for pause_s in self._pauses():
             if self.is_over:
                 return
             await pause(self._call_later, pause_s, self._go_on)
             await self._ask()
-        if not self.is_over:
-            self._log.error(
-                "phone_may_be_alive", detail=f"the carrier was asked to end it {len(ASK_AGAIN_S) + 1} times"
-            )
+        if self.is_over:
+            return
+        detail = f"the carrier was asked to end it for {self._waited_s:.0f} s"
+        if self._waited_s < self._rings_s:
+            self._log.warning("phone_rings_on", detail=f"{detail}, and cannot stop it within {self._rings_s:g} s")
+        else:
+            self._log.error("phone_may_be_alive", detail=detail)
+
+    def _pauses(self) -> Iterator[float]:
+        for pause_s in ASK_AGAIN_S:
+            yield pause_s
+            self._waited_s += pause_s
+        while self._waited_s < self._rings_s and not self._is_hurried:
+            yield ASK_AGAIN_S[-1]
+            if not self._is_hurried:  # else it was cut short
+                self._waited_s += ASK_AGAIN_S[-1]
 
     async def _ask(self) -> None:
         try:

@@ -188,6 +188,10 @@ class Carrier(Protocol):
     def tells_ringing(self) -> bool:
         """Whether ``PhoneRang`` comes for every phone that rings."""
 
+    @property
+    def stops_ringing(self) -> bool:
+        """Whether ``hang_up`` ends a phone that rings; else that only says whether it rings still."""
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, once, bounded."""
 

@@ -48,7 +48,15 @@ def test_a_call_from_its_dial_to_the_agent_s_hanging_up(store_url: str) -> None:
 
 @pytest.mark.parametrize(
     ("cause", "reason"),
-    [(17, Reason.BUSY), (19, Reason.NO_ANSWER), (0, Reason.NO_ANSWER), (21, Reason.REJECTED), (1, Reason.REJECTED)],
+    [
+        (17, Reason.BUSY),
+        (19, Reason.NO_ANSWER),
+        (0, Reason.NO_ANSWER),
+        (21, Reason.REJECTED),
+        (1, Reason.INVALID_NUMBER),
+        (34, Reason.PROVIDER_BUSY),
+        (31, Reason.REJECTED),
+    ],
 )
 def test_f1_f2_f5_the_cause_is_the_transfer_s_reason(store_url: str, cause: int, reason: Reason) -> None:
     async def scenario(case: Case) -> None:

@@ -19,6 +19,7 @@ from relay.dev.carrier_outcomes import (
 from relay.dev.carrier_webhooks import Message
 from relay.dev.carriers.asterisk import Asterisk
 from relay.dev.carriers.by_name import CARRIERS
+from relay.dev.carriers.exotel import Exotel
 from relay.dev.carriers.plivo import Plivo
 from relay.dev.carriers.telnyx import Telnyx
 from relay.errors import StoreUnavailable
@@ -98,6 +99,17 @@ async def test_f14_stream_that_the_carrier_cannot_open_ends_the_call_at_once(
         await stage.ended(transfer_id, State.FAILED, Reason.MEDIA_LOST, within_s=2)
         await call.until(lambda call: not call.is_live, "hung up", timeout_s=1)
         assert [log["detail"] for log in stage.logs if log["event"] == "stream_failed"] == ["connection_failed"]
+
+
+async def test_f9_phone_that_cannot_be_stopped_rings_on_for_its_time_without_an_error(set_stage: SetStage) -> None:
+    async with set_stage(NO_ANSWER, dialect=Exotel(), ring_timeout_s=10.0) as stage:  # the carrier rings for 3 s
+        transfer_id = await stage.ask()
+        call = await stage.carrier.until_call()
+        await call.until(lambda call: call.status == "ringing", "ringing")
+        await stage.customer.leave()
+        await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
+        assert call.is_live
+        await call.until(lambda call: call.status == "no-answer", "the end of the ringing", timeout_s=4)
 
 
 async def test_f9_phone_stops_ringing_though_its_request_is_not_found_and_no_callback_comes(

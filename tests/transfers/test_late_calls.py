@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from relay.transfers.late_calls import LateCalls
+from relay.transfers.late_calls import RING_MAX_S, LateCalls
 from relay.transfers.phone_leg import ASK_AGAIN_S
 from relay.transfers.ports import DialOrder
 from tests.transfers.clock import ManualClock
@@ -80,3 +80,32 @@ async def test_a_late_call_that_ends_by_itself_is_not_asked_for_again() -> None:
     await case.done()
     assert case.twilio.hang_ups == ["CA1"]
     assert case.clock.delays_s == []
+
+
+async def test_a_late_call_that_cannot_be_stopped_is_asked_after_for_as_long_as_any_phone_rings() -> None:
+    case = Case()
+    case.twilio.stops_ringing = False
+    case.twilio.failing_hang_ups = 100
+    with structlog.testing.capture_logs() as logs:
+        case.late.end("twilio", "CA1", transfer_id="tr_1")
+        for pause_s in (*ASK_AGAIN_S, 30.0, 30.0):
+            assert not logs
+            await case.clock.pass_pause(pause_s)
+        await case.done()
+    assert [(log["event"], log["transfer_id"]) for log in logs] == [("phone_may_be_alive", "tr_1")]
+    assert case.clock.now_s > RING_MAX_S
+
+
+async def test_who_is_in_a_hurry_waits_no_longer_for_a_late_call_than_for_one_that_can_be_stopped() -> None:
+    case = Case()
+    for carrier in case.carriers.values():
+        carrier.stops_ringing = False
+        carrier.failing_hang_ups = 100
+    with structlog.testing.capture_logs() as logs:
+        case.late.end("twilio", "CA1", transfer_id="tr_1")
+        case.late.hurry()
+        case.late.end("plivo", "CA1", transfer_id="tr_2")
+        ending = asyncio.ensure_future(case.done())
+        await case.clock.run(ending, ASK_AGAIN_S)
+    assert [log["event"] for log in logs] == ["phone_rings_on", "phone_rings_on"]
+    assert case.clock.now_s < sum(ASK_AGAIN_S) + 1

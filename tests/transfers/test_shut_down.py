@@ -120,3 +120,20 @@ async def test_there_is_nothing_to_wait_for_without_transfers(store_url: str) ->
     async with coordinated(store_url) as case:
         await case.coordinator.shut_down(drain_timeout_s=DRAIN_S)
         assert case.clock.delays_s == []
+
+
+async def test_f29_the_end_waits_for_a_phone_that_cannot_be_stopped_as_long_as_for_any_other(store_url: str) -> None:
+    """Its transfer's place is free at once; whoever starts next finds it in hand."""
+    async with coordinated(store_url) as case:
+        case.carrier.stops_ringing = False
+        case.carrier.failing_hang_ups = 100
+        canceled = await case.reach(State.RINGING, ring_timeout_s=120.0)
+        await case.coordinator.cancel(canceled)
+        await turn_until(lambda: case.coordinator.live_count == 0)
+        await case.clock.until_pause(ASK_AGAIN_S[0])
+        ending = begin_to_end(case, drain_timeout_s=0)
+        await case.clock.run(ending, ASK_AGAIN_S)
+        assert case.clock.now_s == pytest.approx(sum(ASK_AGAIN_S))
+        assert [case.logged(event) for event in ("phone_rings_on", "phone_may_be_alive")] == [1, 0]
+        assert canceled in await case.store.leases.in_hand("n1")
+        case.carrier.end("CA1")
