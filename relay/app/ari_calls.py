@@ -84,6 +84,7 @@ class AriCalls:
         self._calls: dict[str, _Call] = {}
         self._turns: dict[str, asyncio.Task[None]] = {}  # the last of each call
         self._begun: set[asyncio.Task[None]] = set()  # and all before it
+        self._ending: set[str] = set()  # calls whose media are being ended
         self._log = structlog.get_logger()
 
     def dialling(self, call_id: str) -> None:
@@ -142,11 +143,13 @@ class AriCalls:
         return True
 
     async def close(self) -> None:
-        """Do nothing any longer."""
+        """Do nothing any longer, when what was opened for media has been ended: nobody hears of it from now on."""
         begun = list(self._begun)
         for turn in begun:
             turn.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
+        opened = {call_id for call_id, call in self._calls.items() if call.streams}
+        await asyncio.gather(*map(self._end_media, opened | self._ending))
 
     def _see(self, call_id: str, call: _Call, there: Channels, *, had_media: bool) -> None:
         """Take what the list of all channels says of a call as what was not heard of it."""
@@ -277,8 +280,10 @@ class AriCalls:
             self._later(call_id, partial(self._open_again, call_id, call.streams))
 
     async def _end_media(self, call_id: str) -> None:
+        self._ending.add(call_id)
         for request in self._control.end_media(call_id):
             await self._ask("end_media", request)
+        self._ending.discard(call_id)
 
     async def _do(self, call_id: str, operation: str, request: HttpRequest) -> bool:
         """Send what a call cannot do without, and say whether it is done."""

@@ -117,7 +117,7 @@ def run_case(
                     await case.account.until_heard()
                 await scenario(case)
         assert case.bridges.taken == []
-        assert case.ari.channels == {}
+        assert case.ari.channels == {}, case.ari.channels
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, left
 

@@ -14,13 +14,13 @@ from tests.providers.asterisk_requests import event
 
 def test_nothing_is_dialled_before_events_are_heard(store_url: str) -> None:
     async def scenario(case: Case) -> None:
-        case.ari.is_refusing = True
+        case.ari.statuses["events"] = 503
         if case.account.is_heard:
             await case.ari.go_deaf()
         await case.ari.until(lambda ari: len(ari.asked("GET", "events")) >= 3, "tries")
         call_id = await case.request()
         assert case.ari.asked("POST", "channels") == []
-        case.ari.is_refusing = False
+        case.ari.statuses.clear()
         await case.ari.until(lambda ari: call_id in ari.channels, "a dial")
 
     run_case(scenario, store_url, is_heard=False)
@@ -33,7 +33,7 @@ def test_an_end_that_nobody_heard_is_found_in_the_list_of_channels(store_url: st
         await case.ari.ring(ringing)
         await case.until_state(ringing, State.RINGING)
         await case.ari.go_deaf()
-        del case.ari.channels[joined], case.ari.channels[ringing]
+        case.ari.vanishes(joined, ringing)
         assert (await case.until_state(joined, State.DISCONNECTED)).reason is Reason.AGENT_HUNG_UP
         assert (await case.until_state(ringing, State.FAILED)).reason is Reason.NO_ANSWER
         await case.until_nothing_left()
@@ -47,7 +47,7 @@ def test_an_answer_that_nobody_heard_is_found_in_the_list_of_channels(store_url:
         await case.until_state(call_id, State.DIALING)
         await case.account.hang_up(STRANGER)  # the dial's answer, sent before this one's, has been read
         await case.ari.go_deaf()
-        case.ari.channels[call_id] = "Up"
+        case.ari.becomes(call_id, "Up")
         await case.until_state(call_id, State.ANSWERED)
         both = [call_id, f"{call_id}-media"]
         await case.ari.until(lambda ari: ari.bridges == {f"{call_id}-bridge": both})
@@ -76,7 +76,7 @@ def test_media_that_was_gone_unheard_is_opened_again(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         call_id = await case.joined()
         await case.ari.go_deaf()
-        await case.ari.ends(f"{call_id}-media")
+        case.ari.vanishes(f"{call_id}-media")
         await case.ari.until_asked("POST", "channels/externalMedia", count=2)
         both = [call_id, f"{call_id}-media"]
         await case.ari.until(lambda ari: ari.bridges == {f"{call_id}-bridge": both})
@@ -87,14 +87,17 @@ def test_media_that_was_gone_unheard_is_opened_again(store_url: str) -> None:
 def test_f30_what_a_dead_relay_has_left_is_ended_and_others_calls_are_not(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         other = "tr_" + "8" * 32
-        case.ari.channels |= {f"{STRANGER}-media": "Up", other: "Up", f"{other}-media": "Up"}
-        case.ari.of_others |= {other, f"{other}-media"}
-        case.ari.bridges |= {f"{STRANGER}-bridge": [], f"{other}-bridge": [], "1.2-bridge": []}
+        case.ari.has(STRANGER)
+        case.ari.has(other, is_others=True)
+        case.ari.has_media(STRANGER)
+        case.ari.has_media(other)
+        case.ari.vanishes(STRANGER)
+        case.ari.bridges.update({f"{STRANGER}-bridge": [], f"{other}-bridge": [], "1.2-bridge": []})
         await case.ari.go_deaf()
         await case.ari.until(lambda ari: f"{STRANGER}-bridge" not in ari.bridges, "the bridge gone")
         assert set(case.ari.channels) == {other, f"{other}-media"}
         assert set(case.ari.bridges) == {f"{other}-bridge", "1.2-bridge"}
-        case.ari.channels.clear()
+        case.ari.vanishes(other, f"{other}-media")
 
     run_case(scenario, store_url)
 
@@ -105,10 +108,9 @@ def test_f30_the_phone_that_a_dead_relay_has_dialled_is_hung_up_though_it_had_no
 ) -> None:
     async def scenario(case: Case) -> None:
         call_id = await case.another_node_s(is_alive=False)
-        case.ari.channels[call_id] = state
+        case.ari.has(call_id, state=state)
         if state == "Up":
-            case.ari.channels[f"{call_id}-media"] = "Up"
-            case.ari.bridges[f"{call_id}-bridge"] = [call_id, f"{call_id}-media"]
+            case.ari.has_media(call_id, is_bridged=True)
         await case.ari.go_deaf()
         await case.until_nothing_left()
         assert (await case.until_state(call_id, State.FAILED)).reason is Reason.NODE_LOST
@@ -119,14 +121,14 @@ def test_f30_the_phone_that_a_dead_relay_has_dialled_is_hung_up_though_it_had_no
 def test_f30_the_phone_that_another_relay_has_dialled_and_is_alive_is_left_to_it(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         call_id = await case.another_node_s()
-        case.ari.channels[call_id] = "Ringing"
+        case.ari.has(call_id, state="Ringing")
         await case.ari.go_deaf()
         await case.ari.until(lambda ari: ari.connections == 2)
         await case.account.until_heard()
         await case.answered(room_url="https://example.daily.co/other")
         assert len(case.logged("callback_of_another_node")) == 1
         assert case.ari.asked("DELETE", f"channels/{call_id}") == []
-        del case.ari.channels[call_id]
+        case.ari.vanishes(call_id)
 
     run_case(scenario, store_url)
 
@@ -224,13 +226,13 @@ def test_an_asterisk_that_does_not_list_its_channels_is_not_heard(store_url: str
 
 def test_an_asterisk_with_thousands_of_others_channels_is_heard(store_url: str) -> None:
     async def scenario(case: Case) -> None:
-        case.ari.channels |= {f"1767225601.{each}": "Up" for each in range(5000)}
-        case.ari.of_others |= set(case.ari.channels)
+        others = [f"1767225601.{each}" for each in range(2500)]
+        case.ari.has(*others, is_others=True)
         await case.ari.go_deaf()
         await case.ari.until_asked("GET", "channels", count=2)
         await case.account.until_heard()
         assert len(case.ari.asked("GET", "channels")) == 2
-        case.ari.channels.clear()
+        case.ari.vanishes(*others)
 
     run_case(scenario, store_url)
 

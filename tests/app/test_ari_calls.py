@@ -1,7 +1,6 @@
 """What becomes of calls at a simulated Asterisk, and of their media."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,7 +12,7 @@ from relay.transfers.states import State
 from tests.app.ari_case import STRANGER, Case, run_case
 from tests.app.served import listening
 from tests.app.simulated_ari import MEDIA_PASSWORD, MEDIA_USER
-from tests.providers.asterisk_requests import MEDIA_PATH, event
+from tests.providers.asterisk_requests import MEDIA_PATH, destroyed, event
 from tests.threats.raw import UPGRADE
 
 # --- A call ---
@@ -47,23 +46,35 @@ def test_a_call_from_its_dial_to_the_agent_s_hanging_up(store_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "reason"),
+    ("status", "sip_code", "reason", "cause"),
     [
-        (17, Reason.BUSY),
-        (19, Reason.NO_ANSWER),
-        (0, Reason.NO_ANSWER),
-        (21, Reason.REJECTED),
-        (1, Reason.INVALID_NUMBER),
-        (34, Reason.PROVIDER_BUSY),
-        (31, Reason.REJECTED),
+        ("busy", None, Reason.BUSY, "17"),
+        ("no-answer", None, Reason.NO_ANSWER, "19"),
+        ("failed", 603, Reason.REJECTED, "21"),
+        ("failed", 404, Reason.INVALID_NUMBER, "1"),
+        ("failed", 503, Reason.PROVIDER_BUSY, "34"),
+        ("failed", None, Reason.REJECTED, "31"),
     ],
 )
-def test_f1_f2_f5_the_cause_is_the_transfer_s_reason(store_url: str, cause: int, reason: Reason) -> None:
+def test_f1_f2_f5_the_cause_is_the_transfer_s_reason(
+    store_url: str, status: str, sip_code: int | None, reason: Reason, cause: str
+) -> None:
     async def scenario(case: Case) -> None:
         call_id = await case.dialled()
-        await case.ari.ends(call_id, cause)
-        assert (await case.until_state(call_id, State.FAILED)).reason is reason
+        await case.ari.ends(call_id, status, sip_code)
+        failed = await case.until_state(call_id, State.FAILED)
+        assert (failed.reason, failed.provider_code) == (reason, cause)
         assert case.ari.asked("POST", "bridges") == []
+
+    run_case(scenario, store_url)
+
+
+def test_f2_a_phone_that_has_rung_for_long_enough_has_no_cause(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        call_id = await case.dialled()
+        case.ari.vanishes(call_id)
+        await case.ari.say(destroyed(call_id, "Ringing", 0))
+        assert (await case.until_state(call_id, State.FAILED)).reason is Reason.NO_ANSWER
 
     run_case(scenario, store_url)
 
@@ -79,7 +90,7 @@ def test_f13_a_transfer_that_is_ended_leaves_nothing_at_asterisk(store_url: str)
 
 def test_a_phone_that_answers_when_nobody_wants_it_is_hung_up(store_url: str) -> None:
     async def scenario(case: Case) -> None:
-        case.ari.channels[STRANGER] = "Ringing"
+        case.ari.has(STRANGER, state="Ringing")
         await case.ari.answer(STRANGER)
         await case.until_nothing_left()
         assert case.ari.asked("POST", "channels/externalMedia") == []
@@ -92,24 +103,26 @@ def test_the_call_of_another_relay_that_is_alive_is_left_to_it(store_url: str) -
 
     async def scenario(case: Case) -> None:
         call_id = await case.another_node_s()
-        case.ari.channels[f"{call_id}-media"] = "Up"
+        case.ari.has(call_id, state="Ringing")
+        case.ari.has_media(call_id)
         await case.ari.answer(call_id)
         await case.ari.say(event("StasisStart", f"{call_id}-media", args=[]))
         await case.answered(room_url="https://example.daily.co/other")  # what was said before has been read, and done
         assert len(case.logged("callback_of_another_node")) >= 1
         assert [(method, path) for method, path, _ in case.ari.requests if call_id in path] == []
-        del case.ari.channels[call_id], case.ari.channels[f"{call_id}-media"]
+        case.ari.vanishes(call_id, f"{call_id}-media")
 
     run_case(scenario, store_url)
 
 
 def test_channels_that_are_not_ours_are_left_alone(store_url: str) -> None:
     async def scenario(case: Case) -> None:
+        case.ari.has("1767225601.7", "somebody_else", state="Ringing")
         await case.ari.answer("1767225601.7")
         await case.ari.answer("somebody_else")
         await case.dialled()  # what was said before has been read
         assert {method for method, path, _ in case.ari.requests if "7" in path or "somebody" in path} == set()
-        del case.ari.channels["1767225601.7"], case.ari.channels["somebody_else"]
+        case.ari.vanishes("1767225601.7", "somebody_else")
 
     run_case(scenario, store_url)
 
@@ -144,7 +157,7 @@ def test_f8_a_call_that_is_over_before_its_dial_is_answered_is_over(store_url: s
     async def scenario(case: Case) -> None:
         case.ari.may_answer.clear()
         call_id = await case.dialled()
-        await case.ari.ends(call_id, 17)
+        await case.ari.ends(call_id, "busy")
         assert (await case.until_state(call_id, State.FAILED)).reason is Reason.BUSY
         case.ari.may_answer.set()
 
@@ -158,7 +171,7 @@ def test_f14_media_that_breaks_is_opened_again_with_another_token(store_url: str
     async def scenario(case: Case) -> None:
         call_id = await case.joined()
         first = case.token(call_id)
-        await case.ari.ends(f"{call_id}-media", 38)
+        await case.ari.ends(f"{call_id}-media")
         await case.ari.until_asked("POST", "channels/externalMedia", count=2)
         second = case.token(call_id)
         both = [call_id, f"{call_id}-media"]
@@ -226,7 +239,7 @@ def test_media_that_are_there_and_never_ready_are_ended_and_opened_again(store_u
     async def scenario(case: Case) -> None:
         call_id = await case.dialled()
         media = f"{call_id}-media"
-        case.ari.channels[media] = "Down"
+        case.ari.has_media(call_id)
         case.ari.statuses |= {"channels/externalMedia": 500, f"channels/{media}": 500}
         await case.ari.answer(call_id)
         await case.ari.until_asked("DELETE", f"channels/{media}", count=2)
@@ -278,7 +291,7 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
 def test_the_media_s_websocket_is_let_in_by_the_token_in_its_query_and_handed_over(store_url: str) -> None:
     async def scenario(case: Case) -> None:
         async with listening(nothing, ws=media_upgrade(case.services)) as base_url:
-            case.ari.media_uri = f"ws://{urlsplit(base_url).netloc}{MEDIA_PATH}"
+            case.ari.leads_to(base_url)
             call_id = await case.dialled()
             await case.ari.answer(call_id)
             bridge = case.bridges.of(call_id)

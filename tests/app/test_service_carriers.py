@@ -75,7 +75,7 @@ def test_a_service_listens_to_its_asterisk_for_as_long_as_it_runs() -> None:
                 await carrier.until_heard()
                 assert ari.connections == 1
                 assert await readiness(service.base_url) == (200, True)
-                ari.is_refusing = True
+                ari.statuses["events"] = 503
                 await ari.go_deaf()
                 await ari.until_asked("GET", "events", count=3)
                 assert await readiness(service.base_url) == (503, False)

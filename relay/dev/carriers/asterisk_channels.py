@@ -57,6 +57,11 @@ class AriApplication:
             if call_id in members:
                 members.remove(call_id)
 
+    def open(self, media_id: str, call: SimulatedCall) -> None:
+        """There is a new channel of media, that is not connected yet."""
+        self.take(media_id)
+        self._media[media_id] = _Media(call)
+
     def connected(self, media_id: str) -> None:
         """A channel of media has its WebSocket."""
         if media_id in self._media:
@@ -151,8 +156,7 @@ class AriApplication:
             return _error(404, "Channel not found")
         if self.has(media_id):
             return _error(409, "Channel with given unique ID already exists")
-        self.take(media_id)
-        self._media[media_id] = _Media(call)
+        self.open(media_id, call)
         call.wanted.put_nowait(stream)
         return web.json_response(channel_json(media_id, "Down"))
 
