@@ -26,7 +26,6 @@ from relay.transfers.ports import (
     PhoneReport,
     Placed,
     Refused,
-    StreamFailed,
     TryLater,
     Unclear,
 )
@@ -322,11 +321,6 @@ def test_f7_an_unclear_dial_says_when_it_was_sent(answer: Answer) -> None:
 )
 def test_each_status_is_news_of_the_phone(status: CallStatus, news: PhoneNews) -> None:
     assert phone_reports(CallReport(CALL, status, "id", code="31000")) == [PhoneReport(CALL, news, "id")]
-
-
-def test_a_stream_that_failed_is_news_of_the_phone() -> None:
-    said = CallReport(CALL, None, "id", placed_id=OTHER, stream_failure="connection_failed")
-    assert phone_reports(said) == [PhoneReport(CALL, StreamFailed("connection_failed"), "id", OTHER)]
 
 
 def test_no_status_is_forgotten() -> None:

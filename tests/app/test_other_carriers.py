@@ -12,9 +12,10 @@ import uvloop
 from structlog.testing import capture_logs
 
 from relay.app.carrier_urls import CarrierUrls
-from relay.app.carriers import CarrierAccount, carrier_session
+from relay.app.carriers import CarrierAccount, carrier_session, phone_reports
 from relay.app.metrics import Metrics
-from relay.transfers.ports import DialOrder, MediaStarted, Placed
+from relay.providers.control import CallReport
+from relay.transfers.ports import DialOrder, MediaStarted, PhoneReport, Placed, StreamFailed
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
 from relay.transfers.states import State
@@ -284,3 +285,8 @@ def test_a_call_is_ended_in_as_many_steps_as_it_takes(statuses: list[int], is_ov
             assert [each.target for each in rest.requests] == [f"/{step}/{CALL}" for step in asked]
 
     uvloop.run(scenario())
+
+
+def test_a_stream_that_failed_is_news_of_the_phone() -> None:
+    said = CallReport(CALL, None, "id", placed_id=REQUEST, stream_failure="connection_failed")
+    assert phone_reports(said) == [PhoneReport(CALL, StreamFailed("connection_failed"), "id", REQUEST)]
