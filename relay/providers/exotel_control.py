@@ -8,8 +8,6 @@ docs/carriers.md.
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
 from collections.abc import Sequence
 from typing import Final, Literal, NoReturn
@@ -39,6 +37,7 @@ from relay.providers.rest import (
     read_refusal,
     short_code,
 )
+from relay.providers.url_proof import UrlProofs
 
 RATES_HZ: Final = (8000, 16000, 24000)
 TIME_LIMIT_MAX_S: Final = 14_400
@@ -71,6 +70,7 @@ class ExotelControl:
 
     name = "exotel"
     opens_stream: Literal["answer", "dial"] = "dial"
+    reopens_stream = False
     can_say = False
     can_detect = False
 
@@ -94,7 +94,7 @@ class ExotelControl:
         check_url(self.name, "api_url", api_url)
         self._calls_url = f"{api_url.rstrip('/')}/v1/Accounts/{account_sid}/Calls"
         self._account = RestAccount(api_key, api_token)
-        self._proof_key = api_token.encode()
+        self._proofs = UrlProofs(api_token)
         self._sample_rate_hz = sample_rate_hz
         self._credentials = BasicCredentials(_STREAM_USER, stream_password)
 
@@ -110,7 +110,7 @@ class ExotelControl:
             ("CallerId", _local(order.from_number)),
             ("StreamUrl", self._stream_url(order.media_url)),
             ("StreamType", "bidirectional"),
-            ("StatusCallback", f"{order.status_url}/{self._proof(order.status_url)}"),
+            ("StatusCallback", self._proofs.added(order.status_url)),
             ("StatusCallbackEvents[0]", "terminal"),
             ("StatusCallbackEvents[1]", "answered"),
             ("StatusCallbackContentType", "application/json"),  # else it is multipart/form-data
@@ -149,8 +149,7 @@ class ExotelControl:
 
     def verify(self, webhook: Webhook) -> bool:
         """Whether the URL is one that Exotel was given for status callbacks. Nobody vouches for the body."""
-        url, _, proof = webhook.url.rpartition("/")
-        return hmac.compare_digest(self._proof(url).encode(), proof.encode(errors="replace"))
+        return self._proofs.proven(webhook.url) is not None
 
     def verify_upgrade(self, webhook: Webhook) -> bool:
         """Whether this upgrade shows the credentials of the stream's URL."""
@@ -197,11 +196,6 @@ class ExotelControl:
             expected = f"up to {STREAM_URL_MAX_CHARS} characters with its credentials"
             raise LocalProtocolError(self.name, "media_url", expected=expected, got=f"{len(url)}")
         return url
-
-    def _proof(self, url: str) -> str:
-        """43 characters that only who knows the token can make of this URL; they may stand in a path."""
-        made = hmac.digest(self._proof_key, url.encode(errors="replace"), "sha256")
-        return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
     def _no_document(self) -> NoReturn:
         expected, got = "the stream's URL in the dial", "a document asked for"

@@ -52,6 +52,7 @@ class LamlControl:
     """Status and code of the answers to a hang-up that say that the call is over: no such call; not in progress."""
 
     opens_stream: Literal["answer", "dial"] = "answer"
+    reopens_stream = True
     can_say = True
     can_detect = True
 

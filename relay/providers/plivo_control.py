@@ -59,6 +59,7 @@ class PlivoControl:
 
     name = "plivo"
     opens_stream: Literal["answer", "dial"] = "answer"
+    reopens_stream = True
     can_say = True
     can_detect = True
 

@@ -32,6 +32,7 @@ class MadeUpControl:
     """
 
     name = "twilio"
+    reopens_stream = True
 
     def __init__(
         self, opens_stream: Literal["answer", "dial"] = "answer", *, can_say: bool = True, can_detect: bool = True

@@ -80,7 +80,19 @@ def test_a_proof_behind_the_status_url_is_the_controls_to_judge(run_served: RunS
 
 
 @pytest.mark.parametrize(
-    "place", ["status/short", f"status/{'p' * 129}", f"status/{PROOF}/{PROOF}", f"detection/{PROOF}"]
+    "place",
+    [
+        *("status/short", f"status/{'p' * 129}", f"status/{PROOF}/{PROOF}", f"status/{PROOF}/"),
+        *(
+            "detection/short",
+            f"detection/{PROOF}/0",
+            f"answer/{PROOF}",
+            f"answer/{'0' * 43}",
+            "answer",
+            f"answer/0/{PROOF}/{PROOF}",
+            "answer/0/short",
+        ),
+    ],
 )
 def test_what_is_no_proof_is_no_place(run_served: RunServed, place: str) -> None:
     async def scenario(served: Served) -> None:
@@ -88,6 +100,37 @@ def test_what_is_no_proof_is_no_place(run_served: RunServed, place: str) -> None
         transfer_id = await dialled(served)
         assert (await post(served, transfer_id, place, call=CALL)).status in (401, 404)
         assert control.webhooks == []
+
+    run_served(scenario)
+
+
+@pytest.mark.parametrize("place", ["answer/0", "detection"])
+def test_a_proof_may_be_behind_each_url(run_served: RunServed, place: str) -> None:
+    async def scenario(served: Served) -> None:
+        control = using(served, MadeUpControl())
+        transfer_id = await dialled(served)
+        assert (await post(served, transfer_id, f"{place}/{PROOF}?a=b", call=CALL)).status in (200, 204)
+        assert (await post(served, transfer_id, f"{place}/{'q' * 43}", call=CALL)).status == 403
+        url = f"{PUBLIC}/carriers/twilio/{transfer_id}/{place}"
+        assert [each.url for each in control.webhooks] == [f"{url}/{PROOF}?a=b", f"{url}/{'q' * 43}"]
+
+    run_served(scenario)
+
+
+@pytest.mark.parametrize("reopens", [True, False])
+def test_t1_who_asks_for_no_second_stream_is_not_answered_when_somebody_does(
+    run_served: RunServed,
+    reopens: bool,  # noqa: FBT001  # a table
+) -> None:
+    async def scenario(served: Served) -> None:
+        control = using(served, MadeUpControl())
+        control.reopens_stream = reopens
+        transfer_id = await dialled(served)
+        assert (await post(served, transfer_id, f"answer/0/{PROOF}", call=CALL)).status == 200
+        reply = await post(served, transfer_id, f"answer/1/{PROOF}", call=CALL)
+        assert reply.status == (200 if reopens else 404)
+        assert ("/media/" in reply.text) is reopens
+        assert len(control.webhooks) == (2 if reopens else 1)
 
     run_served(scenario)
 

@@ -46,12 +46,8 @@ def forgeries(original: Webhook, headers: Sequence[str], seed: str) -> list[Webh
 
 
 def mutated(original: Webhook, choose: random.Random, *, headers: list[str]) -> Webhook:
-    """The webhook with one byte of its body, or of one of these headers, changed."""
-    part = choose.choice([*headers, "body"] if original.body else headers)
-    if part == "body":
-        return replace(original, body=with_a_byte_changed(original.body, choose))
-    changed = with_a_byte_changed(original.headers[part].encode(), choose).decode("latin-1")
-    return replace(original, headers={**original.headers, part: changed})
+    """The webhook with one byte of its URL, of its body, or of one of these headers, changed."""
+    return forged(original, headers, choose)
 
 
 def without_header(original: Webhook, name: str) -> Webhook:

@@ -20,6 +20,7 @@ from relay.providers.control import (
 )
 from relay.providers.telnyx_control import TelnyxControl
 from relay.providers.telnyx_report import EVENTS, HANGUP_CAUSES
+from tests.providers.proofs import proven
 from tests.providers.samples import SAMPLES
 from tests.providers.twilio_requests import call_order as any_order
 from tests.providers.twilio_requests import reply
@@ -53,11 +54,11 @@ def client_state(status_url: str = STATUS_URL) -> str:
 
 
 def signed(body: bytes, *, at_s: int = AT_S, url: str = STATUS_URL) -> Webhook:
-    """A webhook of Telnyx's that came as soon as it was signed."""
+    """A webhook of Telnyx's that came to the URL that was given for it, as soon as it was signed."""
     timestamp = str(at_s)
     signature = b64encode(PRIVATE_KEY.sign(timestamp.encode() + b"|" + body)).decode()
     headers = {"content-type": "application/json", SIGNATURE: signature, TIMESTAMP: timestamp}
-    return Webhook("POST", url, headers, body, received_s=at_s)
+    return Webhook("POST", proven(url, API_KEY), headers, body, received_s=at_s)
 
 
 def event(event_type: str, *, url: str = STATUS_URL, event_id: str | None = "e-1", **payload: Any) -> Webhook:

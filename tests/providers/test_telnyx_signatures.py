@@ -8,7 +8,9 @@ import pytest
 
 from relay.providers.control import Webhook
 from tests.providers.forgeries import mutated, with_a_byte_changed, with_header, without_header
+from tests.providers.proofs import proven
 from tests.providers.telnyx_requests import (
+    API_KEY,
     AT_S,
     MEDIA_URL,
     PUBLIC_KEY,
@@ -31,7 +33,7 @@ SIGNED = {
 
 
 def of_vector(vector: Any) -> Webhook:
-    url = "https://relay.example.com/telnyx/events"
+    url = proven("https://relay.example.com/telnyx/events", API_KEY)
     received_s = vector["verified_at_unix"]
     return Webhook("POST", url, vector["headers"], vector["raw_body"].encode(), received_s=received_s)
 
