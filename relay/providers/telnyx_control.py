@@ -224,7 +224,7 @@ class TelnyxControl:
         """
         report, state = call_report(webhook.body)
         status_url = self._proofs.proven(webhook.url)
-        if status_url is None or state not in (None, _client_state(_order_id(status_url))):
+        if status_url is None or state != _client_state(_order_id(status_url)):
             got = "none" if state is None else "another"
             raise RemoteProtocolError(self.name, "client_state", expected="this URL's order", got=got)
         return report
