@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relay.app.carrier_urls import PREFIX
 from relay.app.carriers import phone_reports
+from relay.app.peers import Peers
 from relay.app.problems import ApiProblem, ProblemKind, api_problem, problem, transfer_problem
 from relay.app.services import Services
 from relay.errors import RemoteProtocolError, TransferError
@@ -65,6 +66,7 @@ class CarrierWebhooks:
     def __init__(self, app: ASGIApp, *, services: Services) -> None:
         self._app = app
         self._services = services
+        self._peers = Peers.of(services.settings)
         self._log = structlog.get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,6 +139,9 @@ class CarrierWebhooks:
         control = self._services.controls.get(provider)
         if control is None:
             return Response(status_code=404)
+        if not self._peers.lets_in(provider, request.scope):
+            self._refuse(provider, kind, "elsewhere", "expected an address of the carrier's networks, got another")
+            return Response(status_code=403)
         query = request.scope["query_string"].decode("latin-1")
         url = f"{url}/{proof}" if proof else url
         url = f"{url}?{query}" if query else url

@@ -37,6 +37,7 @@ from relay.providers.rest import (
     read_refusal,
     short_code,
 )
+from relay.providers.upgrade_verdict import UpgradeVerdict
 from relay.providers.url_proof import UrlProofs
 
 RATES_HZ: Final = (8000, 16000, 24000)
@@ -153,7 +154,14 @@ class ExotelControl:
 
     def verify_upgrade(self, webhook: Webhook) -> bool:
         """Whether this upgrade shows the credentials of the stream's URL."""
-        return self._credentials.are_in(webhook)
+        return self.judge_upgrade(webhook).is_true
+
+    def judge_upgrade(self, webhook: Webhook) -> UpgradeVerdict:
+        """As ``JudgesUpgrades``: who shows no credentials, or others, is asked for them."""
+        if self._credentials.are_in(webhook):
+            return UpgradeVerdict(is_true=True)
+        how = "credentials wrong" if "authorization" in webhook.headers else "credentials missing"
+        return UpgradeVerdict(is_true=False, how=how, asks_for='Basic realm="relay"')
 
     def read_report(self, webhook: Webhook) -> CallReport:
         """What a verified status callback says: see ``CarrierControl.read_report``."""

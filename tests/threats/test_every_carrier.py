@@ -89,7 +89,7 @@ def test_t1_a_start_without_a_token_reaches_no_bridge_of_any_carrier(on_stage: O
     on_stage(scenario, RINGS, dialect=CARRIERS[carrier]())
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [100, pytest.param(1250, marks=pytest.mark.long)])
 def test_t1_no_guessed_token_opens_a_stream_of_any_carrier(on_stage: OnStage, carrier: str, count: int) -> None:
     async def scenario(stage: Stage) -> None:
         transfer_id, call = await stage.ringing()
@@ -119,8 +119,9 @@ def test_t1_the_token_opens_nothing_for_who_does_not_show_what_the_carrier_does(
             forged = [true.written((name, each), without=name) for each in wrong]
             forged += [true.written(without=name), true.written((name, value))]
             statuses = [await status_of(stage.port, data) for data in forged]
-            assert (name, set(statuses)) in ((name, {403}), (name, {403, 101}))
-            assert 101 not in statuses[:-1]  # the last shows it twice
+            refusal = 401 if carrier == "exotel" else 403  # T6
+            assert (name, set(statuses[:-1])) == (name, {refusal})
+            assert statuses[-1] in (refusal, 101)  # it shows what is right, twice
         await is_over(stage, call)
 
     on_stage(scenario, RINGS, dialect=CARRIERS[carrier]())
@@ -241,7 +242,7 @@ def test_t3_no_byte_of_a_webhook_of_any_carrier_can_be_another(on_stage: OnStage
         ]
         statuses = await statuses_of(stage.port, forged)
         assert {status for status in statuses if not 400 <= status < 500} == set()
-        assert not forged or statuses.count(403) > count / 6  # the rest: no place at all, or no HTTP
+        assert not forged or statuses.count(403) > count / 20  # the rest: no place at all, or no HTTP
         assert await stage.record(transfer_id) == before
         assert stage.rest_requests() == requests
         assert call.is_live
