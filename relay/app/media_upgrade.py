@@ -19,6 +19,7 @@ from relay.app.carrier_urls import MediaPlace
 from relay.app.services import Services
 from relay.errors import StoreUnavailable
 from relay.providers.control import Webhook
+from relay.providers.upgrade_verdict import JudgesUpgrades, UpgradeVerdict
 from relay.transfers.ports import MediaSocket
 
 REQUEST_MAX_BYTES: Final = 1 << 16
@@ -103,9 +104,13 @@ class MediaUpgrade(asyncio.Protocol):
                     self._refuse("", HTTPStatus.NOT_FOUND, "not_found")
                     return
                 provider = place.provider
-                if not self._is_signed(request, place):
-                    self._refuse(provider, HTTPStatus.FORBIDDEN, "forged")
+                verdict = self._verdict(request, place)
+                if not verdict.is_true:
+                    status = HTTPStatus.UNAUTHORIZED if verdict.asks_for else HTTPStatus.FORBIDDEN
+                    self._refuse(provider, status, "forged", how=verdict.how, asks_for=verdict.asks_for)
                 elif await self._services.coordinator.admits(place.transfer_id, provider, place.token):
+                    if verdict.how:
+                        self._log.info("upgrade_signed", provider=provider, how=verdict.how)
                     self._hand_over(provider, place.transfer_id)
                 else:
                     self._refuse(provider, HTTPStatus.FORBIDDEN, "stranger")
@@ -117,10 +122,13 @@ class MediaUpgrade(asyncio.Protocol):
             self._log.exception("upgrade_broke", provider=provider)
             self._refuse(provider, HTTPStatus.INTERNAL_SERVER_ERROR, "broke")
 
-    def _is_signed(self, request: UpgradeRequest, place: MediaPlace) -> bool:
+    def _verdict(self, request: UpgradeRequest, place: MediaPlace) -> UpgradeVerdict:
         url = self._services.urls.media(place.provider, place.transfer_id, place.token) + place.query
         webhook = Webhook("GET", url, request.headers, received_s=time.time())
-        return self._services.controls[place.provider].verify_upgrade(webhook)
+        control = self._services.controls[place.provider]
+        if isinstance(control, JudgesUpgrades):
+            return control.judge_upgrade(webhook)
+        return UpgradeVerdict(control.verify_upgrade(webhook))
 
     def _hand_over(self, provider: str, transfer_id: str) -> None:
         transport = self._transport
@@ -133,13 +141,15 @@ class MediaUpgrade(asyncio.Protocol):
         self._services.metrics.upgrade(provider, "ok")
         self._services.coordinator.hand_over(transfer_id, media)
 
-    def _refuse(self, provider: str, status: HTTPStatus, verdict: str) -> None:
+    def _refuse(self, provider: str, status: HTTPStatus, verdict: str, *, how: str = "", asks_for: str = "") -> None:
         transport = self._transport
         if transport is None:
             return
         self._services.metrics.upgrade(provider, verdict)
-        self._log.warning("upgrade_refused", provider=provider, status=status.value, verdict=verdict)
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        more = {"how": how} if how else {}
+        self._log.warning("upgrade_refused", provider=provider, status=status.value, verdict=verdict, **more)
+        asked = f"WWW-Authenticate: {asks_for}\r\n" if asks_for else ""
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\n{asked}Connection: close\r\nContent-Length: 0\r\n\r\n"
         transport.write(head.encode())
         transport.close()
         self._let_go()

@@ -22,14 +22,14 @@ DEPTH_MAX: Final = 8
 
 _JWT: Final = r"eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JSON Web Token: rooms' come with requests, and are not known before
 _NUMBERS: Final = (r"\+([0-9]{7,})", r"%2[Bb]([0-9]{7,})")
-_SHOWN: Final = ("Bearer ", "Basic ", "/media/", "/status/", "?token=", "&token=", ",token=")
+_SHOWN: Final = ("Bearer ", "Basic ", "/media/", "/status/", "/answer/", "/detection/", "?token=", "&token=", ",token=")
 """
 What tokens are known by, which is shown: of a header; in a URL, or in a dial string that makes one, a carrier's
 single-use token or proof.
 """
 _TOKENS: Final = (
     *(rf"{kind} (?:(?:Bearer|Basic) )*[\w.~+/=*-]+" for kind in ("Bearer", "Basic")),
-    r"/(?:media|status)/[\w*-]{16,}",
+    r"/(?:media|status|detection|answer/[0-9]+)/[\w*-]{16,}",
     r"[?&,]token=[\w*-]{16,}",
 )
 # Each alternative begins with what it is: a text that has no such letter, as most have none, is passed over at once.

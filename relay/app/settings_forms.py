@@ -197,6 +197,13 @@ def read_list(value: object) -> list[object]:
     raise ValueError
 
 
+def read_network(value: object) -> str:
+    """An address or a network, in CIDR notation."""
+    if not isinstance(value, str):
+        raise TypeError
+    return str(ipaddress.ip_network(value.strip()))
+
+
 def text_like(pattern: str, expected: str, fix: str) -> Form:
     """The form of a text that the whole of ``pattern`` matches."""
     compiled = re.compile(pattern)
@@ -285,6 +292,7 @@ NUMBER: Final = text_like(
 PREFIX_OF_NUMBERS: Final = text_like(
     PREFIX.pattern, "+ and the first digits of numbers", "write + and the country code first, such as +1415"
 )
+NETWORK: Final = Form("an address or a network", "write for example 192.0.2.7 or 192.0.2.0/24", read_network)
 LIST: Final = Form(
     "a list", "write VALUE,VALUE in the environment and [VALUE, VALUE] in relay.toml, or remove it", read_list
 )

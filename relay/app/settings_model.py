@@ -46,6 +46,11 @@ class Settings(AccountSettings, BaseSettings):
         description="Where carriers reach relay, as seen from the internet. Webhooks are signed over it. "
         "Required for a real carrier.",
     )
+    trusted_proxies: Annotated[tuple[Annotated[str, forms.NETWORK], ...], forms.LIST] = Field(
+        default=(),
+        description="The networks of your own proxies in front of relay: which address they say a request comes from "
+        "(`X-Forwarded-For`) is believed, where a carrier's networks are set.",
+    )
     redis_url: Annotated[SecretStr, forms.REDIS_URL] | None = Field(
         default=None, description="The Redis or Valkey of the transfers; without it, relay runs one of its own."
     )

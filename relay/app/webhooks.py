@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relay.app.carrier_urls import PREFIX
 from relay.app.carriers import phone_reports
+from relay.app.peers import Peers
 from relay.app.problems import ApiProblem, ProblemKind, api_problem, problem, transfer_problem
 from relay.app.services import Services
 from relay.errors import RemoteProtocolError, TransferError
@@ -26,8 +27,8 @@ STREAMS_MAX: Final = 999
 
 _PATH: Final = re.compile(
     rf"{PREFIX}/(?P<provider>[^/]+)/(?P<transfer_id>{TRANSFER_ID.pattern})"
-    r"/(?P<kind>answer(?=/)|status|detection)(?:(?<=answer)/(?P<stream>0|[1-9][0-9]{0,8}))?"
-    r"(?:(?<=status)/(?P<proof>[A-Za-z0-9_-]{16,128}))?"
+    r"/(?P<kind>answer|status|detection)(?:(?<=answer)/(?P<stream>0|[1-9][0-9]{0,8})|(?<!answer))"
+    r"(?:/(?P<proof>[A-Za-z0-9_-]{16,128}))?"
 )
 
 
@@ -52,8 +53,8 @@ class CarrierWebhooks:
     would take half of the time.
 
     A signature is of the URL that the carrier was given, which is made again from the configuration; what a request
-    says of its own host and scheme counts for nothing. Where a carrier signs nothing, its control has put a proof
-    behind the status URL, and looks for it there.
+    says of its own host and scheme counts for nothing. Where a carrier signs no URL, its control has put a proof behind
+    each of those that it gave away, and looks for it there.
 
     Whatever else a status webhook tells, such as who picked up, is taken too: some carriers have one URL for all.
 
@@ -65,6 +66,7 @@ class CarrierWebhooks:
     def __init__(self, app: ASGIApp, *, services: Services) -> None:
         self._app = app
         self._services = services
+        self._peers = Peers.of(services.settings)
         self._log = structlog.get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,23 +83,23 @@ class CarrierWebhooks:
         if request.method != "POST":
             detail = "expected POST, got another method"
             return problem(ProblemKind.METHOD_NOT_ALLOWED, detail, headers={"Allow": "POST"})
-        provider, transfer_id = found["provider"], found["transfer_id"]
         try:
             if found["kind"] == "answer":
-                return await self._answer(request, provider, transfer_id, int(found["stream"]))
+                return await self._answer(request, found)
             return await self._take(request, found)
         except TransferError as error:
             return transfer_problem(error, is_open=self._services.coordinator.is_open)
         except ApiProblem as error:
             return api_problem(error)
 
-    async def _answer(self, request: Request, provider: str, transfer_id: str, stream: int) -> Response:
+    async def _answer(self, request: Request, found: re.Match[str]) -> Response:
         """Say where the media of an answered call goes; a call that nobody wants any longer is hung up."""
+        provider, transfer_id, stream = found["provider"], found["transfer_id"], int(found["stream"])
         control = self._services.controls.get(provider)
-        if control is not None and control.opens_stream != "answer":  # it was given no such URL
+        if control is not None and not _is_asked_for(control, stream):
             return Response(status_code=404)
         url = self._services.urls.answer(provider, transfer_id, stream)
-        checked = await self._check(request, provider, "answer", url)
+        checked = await self._check(request, provider, "answer", url, found["proof"])
         if isinstance(checked, Response):
             return checked
         control, report = checked
@@ -120,11 +122,10 @@ class CarrierWebhooks:
 
     async def _take(self, request: Request, found: re.Match[str]) -> Response:
         """Take the call's progress, or whether a machine picked up."""
-        provider, transfer_id, kind, proof = found.group("provider", "transfer_id", "kind", "proof")
+        provider, transfer_id, kind = found.group("provider", "transfer_id", "kind")
         urls = self._services.urls
         url = urls.status(provider, transfer_id) if kind == "status" else urls.detection(provider, transfer_id)
-        url = f"{url}/{proof}" if proof else url
-        checked = await self._check(request, provider, kind, url)
+        checked = await self._check(request, provider, kind, url, found["proof"])
         if isinstance(checked, Response):
             return checked
         for news in phone_reports(checked[1]):
@@ -132,13 +133,17 @@ class CarrierWebhooks:
         return Response(status_code=204)
 
     async def _check(
-        self, request: Request, provider: str, kind: str, url: str
+        self, request: Request, provider: str, kind: str, url: str, proof: str | None
     ) -> tuple[CarrierControl, CallReport] | Response:
         """The carrier and what it says, if it really says so; else the refusal."""
         control = self._services.controls.get(provider)
         if control is None:
             return Response(status_code=404)
+        if not self._peers.lets_in(provider, request.scope):
+            self._refuse(provider, kind, "elsewhere", "expected an address of the carrier's networks, got another")
+            return Response(status_code=403)
         query = request.scope["query_string"].decode("latin-1")
+        url = f"{url}/{proof}" if proof else url
         url = f"{url}?{query}" if query else url
         webhook = Webhook(request.method, url, _headers(request), await request.body(), received_s=time.time())
         if not control.verify(webhook):
@@ -155,6 +160,11 @@ class CarrierWebhooks:
     def _refuse(self, provider: str, kind: str, verdict: str, detail: str) -> None:
         self._services.metrics.webhook(provider, kind, verdict)
         self._log.warning("webhook_refused", provider=provider, kind=kind, verdict=verdict, detail=detail)
+
+
+def _is_asked_for(control: CarrierControl, stream: int) -> bool:
+    """Whether the carrier was, or will be, given the URL that asks for this stream."""
+    return control.opens_stream == "answer" and (stream == 0 or control.reopens_stream)
 
 
 def _headers(request: Request) -> dict[str, str]:

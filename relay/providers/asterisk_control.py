@@ -68,6 +68,7 @@ class AsteriskControl:
 
     name = CARRIER
     opens_stream: Literal["answer", "dial"] = "answer"
+    reopens_stream = True
     """Nobody asks for a document, but the stream is opened when the phone is answered, and again after it broke."""
     tells_ringing = True
     stops_ringing = True

@@ -109,8 +109,8 @@ class Webhook:
     """
     A webhook as it came, but for ``url``: that is the public URL it must have been sent to, from the configuration.
 
-    Of what came only the query and, behind a status URL, one further segment are in ``url``: a control may put a proof
-    there when it gives the URL to the carrier. Nothing of it is to be believed before ``verify``.
+    Of what came only the query and one further segment of the path are in ``url``: a control may put a proof there when
+    it gives the URL to the carrier (``url_proof.py``). Nothing of it is to be believed before ``verify``.
     """
 
     method: str
@@ -198,6 +198,11 @@ class CarrierControl(Protocol):
     Whether ``hang_up`` ends a phone that rings. Where nothing does, it rings for ``ring_timeout_s`` at most, and relay
     asks for as long whether it does.
     """
+    reopens_stream: bool
+    """
+    Whether the carrier asks for another document when a stream has ended and the call has not: ``stream_document``
+    takes ``then_url``. Without it nobody is answered who asks for a stream but the first.
+    """
     can_say: bool
     """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
     can_detect: bool
@@ -242,7 +247,12 @@ class CarrierControl(Protocol):
         """
 
     def verify(self, webhook: Webhook) -> bool:
-        """Whether the carrier signed this webhook. False for whatever is missing or malformed."""
+        """
+        Whether the carrier signed this webhook, and was given its URL. False for whatever is missing or malformed.
+
+        Where the signature is not of the URL, a true webhook would be good for every URL of every call: the control has
+        put a proof into those that it gave away.
+        """
 
     def verify_upgrade(self, webhook: Webhook) -> bool:
         """Whether the carrier signed this WebSocket upgrade; ``url`` is the ``wss://`` or ``ws://`` URL given to it."""

@@ -8,8 +8,6 @@ docs/carriers.md.
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
 from collections.abc import Sequence
 from typing import Final, Literal, NoReturn
@@ -39,6 +37,8 @@ from relay.providers.rest import (
     read_refusal,
     short_code,
 )
+from relay.providers.upgrade_verdict import UpgradeVerdict
+from relay.providers.url_proof import UrlProofs
 
 RATES_HZ: Final = (8000, 16000, 24000)
 TIME_LIMIT_MAX_S: Final = 14_400
@@ -73,6 +73,7 @@ class ExotelControl:
     opens_stream: Literal["answer", "dial"] = "dial"
     tells_ringing = False
     stops_ringing = False
+    reopens_stream = False
     can_say = False
     can_detect = False
 
@@ -96,7 +97,7 @@ class ExotelControl:
         check_url(self.name, "api_url", api_url)
         self._calls_url = f"{api_url.rstrip('/')}/v1/Accounts/{account_sid}/Calls"
         self._account = RestAccount(api_key, api_token)
-        self._proof_key = api_token.encode()
+        self._proofs = UrlProofs(api_token)
         self._sample_rate_hz = sample_rate_hz
         self._credentials = BasicCredentials(_STREAM_USER, stream_password)
 
@@ -112,7 +113,7 @@ class ExotelControl:
             ("CallerId", _local(order.from_number)),
             ("StreamUrl", self._stream_url(order.media_url)),
             ("StreamType", "bidirectional"),
-            ("StatusCallback", f"{order.status_url}/{self._proof(order.status_url)}"),
+            ("StatusCallback", self._proofs.added(order.status_url)),
             ("StatusCallbackEvents[0]", "terminal"),
             ("StatusCallbackEvents[1]", "answered"),
             ("StatusCallbackContentType", "application/json"),  # else it is multipart/form-data
@@ -151,12 +152,18 @@ class ExotelControl:
 
     def verify(self, webhook: Webhook) -> bool:
         """Whether the URL is one that Exotel was given for status callbacks. Nobody vouches for the body."""
-        url, _, proof = webhook.url.rpartition("/")
-        return hmac.compare_digest(self._proof(url).encode(), proof.encode(errors="replace"))
+        return self._proofs.proven(webhook.url) is not None
 
     def verify_upgrade(self, webhook: Webhook) -> bool:
         """Whether this upgrade shows the credentials of the stream's URL."""
-        return self._credentials.are_in(webhook)
+        return self.judge_upgrade(webhook).is_true
+
+    def judge_upgrade(self, webhook: Webhook) -> UpgradeVerdict:
+        """As ``JudgesUpgrades``: who shows no credentials, or others, is asked for them."""
+        if self._credentials.are_in(webhook):
+            return UpgradeVerdict(is_true=True)
+        how = "credentials wrong" if "authorization" in webhook.headers else "credentials missing"
+        return UpgradeVerdict(is_true=False, how=how, asks_for='Basic realm="relay"')
 
     def read_report(self, webhook: Webhook) -> CallReport:
         """What a verified status callback says: see ``CarrierControl.read_report``."""
@@ -199,11 +206,6 @@ class ExotelControl:
             expected = f"up to {STREAM_URL_MAX_CHARS} characters with its credentials"
             raise LocalProtocolError(self.name, "media_url", expected=expected, got=f"{len(url)}")
         return url
-
-    def _proof(self, url: str) -> str:
-        """43 characters that only who knows the token can make of this URL; they may stand in a path."""
-        made = hmac.digest(self._proof_key, url.encode(errors="replace"), "sha256")
-        return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
     def _no_document(self) -> NoReturn:
         expected, got = "the stream's URL in the dial", "a document asked for"

@@ -33,6 +33,7 @@ from relay.providers.forms import encode_form
 from relay.providers.jambonz import JambonzAdapter
 from relay.providers.jambonz_report import ALIVE, CALL_ID, CALL_ID_TEXT, ENDS, call_report
 from relay.providers.rest import bearer_request, check_order, check_secrets, check_url, read_refusal, reply_object
+from relay.providers.url_proof import UrlProofs
 from relay.providers.xml_document import xml_text
 
 SIGNATURE_MAX_AGE_S: Final = 300
@@ -56,7 +57,7 @@ class JambonzControl:
         base_url: of its API, without ``/v1``: ``https://jambonz.cloud/api``.
         account_sid: a UUID.
         api_key: for REST.
-        webhook_secret: the key of signatures.
+        webhook_secret: the key of signatures, and of the proofs in URLs.
         sample_rate_hz: of the stream, both ways: 8000, 16000, 24000 or 48000. If it is not the call's own, marks may be
             lost.
         speech_vendor, speech_language, speech_voice: who speaks and, for detection, listens: of the credentials for
@@ -71,6 +72,7 @@ class JambonzControl:
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
     stops_ringing = True
+    reopens_stream = True
     can_say = True
     can_detect = True
 
@@ -100,6 +102,7 @@ class JambonzControl:
         self._calls_url = f"{base_url.rstrip('/')}/v1/Accounts/{account_sid}/Calls"
         self._api_key = api_key
         self._secret = webhook_secret.encode()
+        self._proofs = UrlProofs(webhook_secret)
         self._sample_rate_hz = sample_rate_hz
         self._speech = {
             "speech_synthesis_vendor": speech_vendor,
@@ -116,14 +119,14 @@ class JambonzControl:
         body: dict[str, Any] = {
             "from": order.from_number,
             "to": {"type": "phone", "number": order.to},
-            "call_hook": {"url": order.answer_url, "method": "POST"},
-            "call_status_hook": {"url": order.status_url, "method": "POST"},
+            "call_hook": {"url": self._proofs.added(order.answer_url), "method": "POST"},
+            "call_status_hook": {"url": self._proofs.added(order.status_url), "method": "POST"},
             "timeout": order.ring_timeout_s,
             "timeLimit": order.max_duration_s,
             **self._speech,  # with an application_sid instead, that application's hooks would take the place of ours
         }
         if order.detection_url is not None:
-            body["amd"] = {"actionHook": order.detection_url}
+            body["amd"] = {"actionHook": self._proofs.added(order.detection_url)}
         return self._send("POST", self._calls_url, body)
 
     def read_dial(self, reply: HttpReply) -> DialReply:
@@ -169,10 +172,13 @@ class JambonzControl:
 
     def verify(self, webhook: Webhook) -> bool:
         """
-        Whether jambonz signed this body, at most ``SIGNATURE_MAX_AGE_S`` before it came, or after it by a wrong clock.
+        Whether jambonz signed this body, at most ``SIGNATURE_MAX_AGE_S`` before it came, or after it by a wrong clock,
+        and was given this URL, which it does not sign.
 
-        Several signatures may be there, while a secret is being replaced. The URL is not signed.
+        Several signatures may be there, while a secret is being replaced.
         """
+        if self._proofs.proven(webhook.url) is None:
+            return False
         parts = [part.strip().partition("=")[::2] for part in webhook.headers.get("jambonz-signature", "").split(",")]
         times = [value for name, value in parts if name == "t"]
         if len(times) != 1 or not _SIGNED_AT.fullmatch(times[0]):
@@ -217,7 +223,7 @@ class JambonzControl:
             }
         )
         if then_url is not None:  # as a verb, and not as actionHook, which is called after the end of the call too
-            verbs.append({"verb": "redirect", "actionHook": xml_text(then_url)})
+            verbs.append({"verb": "redirect", "actionHook": self._proofs.added(xml_text(then_url))})
         return _document(verbs)
 
     def hang_up_document(self) -> Document:

@@ -54,6 +54,7 @@ class LamlControl:
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
     stops_ringing = True
+    reopens_stream = True
     can_say = True
     can_detect = True
 

@@ -27,8 +27,9 @@ from relay.providers.fields import shown
 from relay.providers.form_signature import read_form
 from relay.providers.plivo import PlivoAdapter
 from relay.providers.plivo_report import REQUEST, call_report
-from relay.providers.plivo_signature import is_request_signed, is_upgrade_signed
+from relay.providers.plivo_signature import has_signature, is_request_signed, signed_upgrade_form
 from relay.providers.rest import UUID, RestAccount, check_order, check_secrets, check_url, read_refusal, reply_object
+from relay.providers.upgrade_verdict import UpgradeVerdict
 from relay.providers.xml_document import add_element, hang_up_document, spoken_text, xml_document
 
 _AUTH_ID: Final = re.compile("[MS]A[A-Z0-9]{18}")
@@ -61,6 +62,7 @@ class PlivoControl:
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
     stops_ringing = True
+    reopens_stream = True
     can_say = True
     can_detect = True
 
@@ -146,7 +148,14 @@ class PlivoControl:
 
     def verify_upgrade(self, webhook: Webhook) -> bool:
         """Whether Plivo signed this WebSocket upgrade."""
-        return is_upgrade_signed(webhook, self._key)
+        return self.judge_upgrade(webhook).is_true
+
+    def judge_upgrade(self, webhook: Webhook) -> UpgradeVerdict:
+        """As ``JudgesUpgrades``: which form of the URL Plivo signed is not documented, nor that it always does."""
+        form = signed_upgrade_form(webhook, self._key)
+        if form is not None:
+            return UpgradeVerdict(is_true=True, how=f"signed as {form}")
+        return UpgradeVerdict(is_true=False, how=f"signature {'wrong' if has_signature(webhook) else 'missing'}")
 
     def read_report(self, webhook: Webhook) -> CallReport:
         """What a verified webhook says: see ``CarrierControl.read_report``."""

@@ -19,6 +19,7 @@ from relay.providers.forms import Form, parse_form
 
 _HEADERS: Final = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3")
 """By the token of the account that has the number, and by that of the main account above it: ours may be either."""
+_NONCE_HEADER: Final = "x-plivo-signature-v3-nonce"
 _NONCE: Final = re.compile(r"[!-\-/-~]{1,128}")
 """Without a dot, which is what separates it from the last field: no text of that may become the nonce's."""
 _URL: Final = re.compile(r"([a-z]+)(://[^/?#]+[^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL)
@@ -41,26 +42,33 @@ def is_request_signed(webhook: Webhook, key: bytes) -> bool:
     return (is_covered or not webhook.body) and _is_signed(webhook, [text], key)
 
 
-def is_upgrade_signed(webhook: Webhook, key: bytes) -> bool:
+def signed_upgrade_form(webhook: Webhook, key: bytes) -> str | None:
     """
-    Whether a signature is of this WebSocket's URL.
+    The form of this WebSocket's URL that is signed: its scheme, and what is behind its path; None: it is not signed.
 
     Unconfirmed: which URL Plivo signs. Its documentation says the ``wss://`` one, its SDK for streams takes ``http://``
     and a path with ``/websocket`` after it. Either scheme is taken, with and without that; the path has the token.
     """
     parts = _URL.fullmatch(webhook.url)
     if parts is None:
-        return False
+        return None
     scheme, place, query = parts.groups(default="")
     if scheme not in (*_WEBSOCKET_SCHEMES, *_UPGRADE_SCHEMES):
-        return False
+        return None
     schemes = dict.fromkeys((scheme, *_UPGRADE_SCHEMES))
     rest = f"?{query}" if query else ""
-    urls = (f"{each}{place}{path}{rest}" for each in schemes for path in _UPGRADE_PATHS)
+    forms = [(each, path) for each in schemes for path in _UPGRADE_PATHS]
     try:
-        return _is_signed(webhook, [signed_text("GET", url) for url in urls], key)
+        texts = [signed_text("GET", f"{each}{place}{path}{rest}") for each, path in forms]
     except ValueError:
-        return False
+        return None
+    signed = [form for form, text in zip(forms, texts, strict=True) if _is_signed(webhook, [text], key)]
+    return f"{signed[0][0]}://...{signed[0][1]}" if signed else None
+
+
+def has_signature(webhook: Webhook) -> bool:
+    """Whether there is a signature at all, good or not, with what belongs to it."""
+    return _NONCE_HEADER in webhook.headers and any(name in webhook.headers for name in _HEADERS)
 
 
 def signed_text(method: str, url: str, form: Form = _NO_FORM) -> str:
@@ -85,7 +93,7 @@ def signed_text(method: str, url: str, form: Form = _NO_FORM) -> str:
 
 
 def _is_signed(webhook: Webhook, texts: Iterable[str], key: bytes) -> bool:
-    nonce = webhook.headers.get("x-plivo-signature-v3-nonce", "")
+    nonce = webhook.headers.get(_NONCE_HEADER, "")
     if not _NONCE.fullmatch(nonce):
         return False
     lists = (webhook.headers.get(name, "").split(",")[:_SIGNATURES_MAX] for name in _HEADERS)

@@ -42,6 +42,7 @@ from relay.providers.rest import (
 )
 from relay.providers.telnyx import TelnyxAdapter
 from relay.providers.telnyx_report import CALL_ID, CALL_ID_TEXT, call_report
+from relay.providers.url_proof import UrlProofs
 
 WEBHOOK_MAX_AGE_S: Final = 300
 """How far a signature's time may be from ours, as in Telnyx's own library."""
@@ -69,7 +70,7 @@ class TelnyxControl:
     One Telnyx account and Call Control application, as ``CarrierControl`` promises.
 
     Args:
-        api_key: for REST.
+        api_key: for REST, and the key of the proofs in URLs.
         public_key: of webhooks, as the portal shows it: base64 of 32 bytes.
         connection_id: the application's.
         api_url: Telnyx's, or a simulated carrier's.
@@ -85,6 +86,7 @@ class TelnyxControl:
     opens_stream: Literal["answer", "dial"] = "dial"
     tells_ringing = False
     stops_ringing = True
+    reopens_stream = False
     can_say = False
     can_detect = True
 
@@ -110,6 +112,7 @@ class TelnyxControl:
             raise LocalProtocolError(self.name, "stream_auth_token", expected=expected, got=got)
         self._api_url = f"{api_url.rstrip('/')}/v2"
         self._api_key = api_key
+        self._proofs = UrlProofs(api_key)
         self._public_key = _public_key(public_key)
         self._connection_id = connection_id
         self._codec, self._rate_hz = ("L16", 16_000) if wideband else ("PCMU", 8000)
@@ -128,7 +131,7 @@ class TelnyxControl:
             "connection_id": self._connection_id,
             "from": order.from_number,
             "to": order.to,
-            "webhook_url": order.status_url,
+            "webhook_url": self._proofs.added(order.status_url),
             "webhook_url_method": "POST",
             "client_state": _client_state(order_id),
             "command_id": order_id,  # of the same order twice, Telnyx ignores the second
@@ -195,10 +198,12 @@ class TelnyxControl:
         return ids if ids or is_whole else None
 
     def verify(self, webhook: Webhook) -> bool:
-        """Whether Telnyx signed this webhook: its body and its time, and not the URL."""
+        """Whether Telnyx signed this webhook, its body and its time, and was given this URL, which it does not sign."""
         timestamp = webhook.headers.get("telnyx-timestamp", "")
         signature = _signature(webhook.headers.get("telnyx-signature-ed25519", ""))
         if signature is None or not _TIMESTAMP.fullmatch(timestamp):
+            return False
+        if self._proofs.proven(webhook.url) is None:
             return False
         if abs(webhook.received_s - int(timestamp)) > WEBHOOK_MAX_AGE_S:
             return False
@@ -217,11 +222,13 @@ class TelnyxControl:
         """
         What a verified webhook says: see ``CarrierControl.read_report``.
 
-        Telnyx does not sign the URL. A webhook of another order's is refused all the same, by its ``client_state``.
+        Telnyx does not sign the URL: an event is of the order whose ``client_state`` it has, and of no other.
         """
         report, state = call_report(webhook.body)
-        if state is not None and state != _client_state(_order_id(webhook.url.partition("?")[0])):
-            raise RemoteProtocolError(self.name, "client_state", expected="this URL's order", got="another")
+        status_url = self._proofs.proven(webhook.url)
+        if status_url is None or state != _client_state(_order_id(status_url)):
+            got = "none" if state is None else "another"
+            raise RemoteProtocolError(self.name, "client_state", expected="this URL's order", got=got)
         return report
 
     def stream_document(

@@ -31,6 +31,7 @@ from relay.providers.control import (
 from relay.providers.fields import shown
 from relay.providers.json_web_token import read_hs256, rsa_key, sign_rs256
 from relay.providers.rest import bearer_request, check_media_url, check_order, check_url, read_refusal, reply_object
+from relay.providers.url_proof import UrlProofs
 from relay.providers.vonage import CALL_ID_HEADER, VonageAdapter
 from relay.providers.vonage_report import CALL_ID, CALL_ID_TEXT, call_report
 from relay.providers.xml_document import xml_text
@@ -60,7 +61,8 @@ class VonageControl:
     Args:
         application_id: a UUID.
         private_key: the application's RSA key, in PEM: signs a token for each request.
-        signature_secret: the account's, by which webhooks are signed; not its API secret.
+        signature_secret: the account's, by which webhooks are signed; not its API secret. Also the key of the proofs in
+            URLs.
         now_s: what time it is, in Unix seconds: each token says when it was made.
         api_url: of the application's region.
         stream_auth_token: what Vonage says at each media upgrade; None: one that is made now. Every process that may be
@@ -74,6 +76,7 @@ class VonageControl:
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
     stops_ringing = True
+    reopens_stream = False
     can_say = True
     can_detect = True
 
@@ -105,6 +108,7 @@ class VonageControl:
             raise LocalProtocolError(self.name, "stream_auth_token", expected=expected, got=got)
         self._application_id = application_id
         self._secret = signature_secret.encode()
+        self._proofs = UrlProofs(signature_secret)
         self._now_s = now_s
         self._calls_url = f"{api_url.rstrip('/')}/v1/calls"
         self._authorization = _BEARER + token
@@ -115,9 +119,9 @@ class VonageControl:
         body: dict[str, object] = {
             "to": [{"type": "phone", "number": _number(order.to)}],
             "from": {"type": "phone", "number": _number(order.from_number)},
-            "answer_url": [order.answer_url],
+            "answer_url": [self._proofs.added(order.answer_url)],
             "answer_method": "POST",  # else a GET, whose query would be signed, in a form that is not documented
-            "event_url": [order.status_url],
+            "event_url": [self._proofs.added(order.status_url)],
             "event_method": "POST",
             "ringing_timer": order.ring_timeout_s,
             "length_timer": min(order.max_duration_s, _DURATION_MAX_S),
@@ -173,9 +177,9 @@ class VonageControl:
         return ids if ids or is_whole else None
 
     def verify(self, webhook: Webhook) -> bool:
-        """Whether Vonage signed this webhook: its body and its time, and not the URL."""
+        """Whether Vonage signed this webhook, its body and its time, and was given this URL, which it does not sign."""
         authorization = webhook.headers.get("authorization", "")
-        if not authorization.startswith(_BEARER):
+        if not authorization.startswith(_BEARER) or self._proofs.proven(webhook.url) is None:
             return False
         claims = read_hs256(authorization.removeprefix(_BEARER), self._secret)
         return claims is not None and self._are_ours(claims, webhook)

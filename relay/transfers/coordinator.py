@@ -118,6 +118,7 @@ class Coordinator:
             self._late,
             node_id=node_id,
             is_live=self._is_live,
+            is_owned=lambda provider, call_id: any(live.has(provider, call_id) for live in self._live.values()),
             is_in_doubt=lambda: self._sweep.is_in_doubt,
             on_change=on_change,
             call_later=self._call_later,
@@ -246,8 +247,7 @@ class Coordinator:
 
     async def cancel(self, transfer_id: str) -> Transfer | None:
         """End a transfer on purpose, and return it as it is then; one that is over stays as it was."""
-        live = self._live.get(transfer_id)
-        if live is not None:
+        if (live := self._live.get(transfer_id)) is not None:
             live.close(Reason.CANCELED_BY_API)
             ended = await live.until_ended()
             if ended.is_terminal:
@@ -259,8 +259,7 @@ class Coordinator:
 
     async def report(self, transfer_id: str, provider: str, report: PhoneReport) -> None:
         """Take a verified callback. A call that nobody wants any longer is ended."""
-        live = self._find(transfer_id, provider)
-        if live is not None:
+        if (live := self._find(transfer_id, provider)) is not None:
             live.take_report(report)
         else:
             await self._orphans.take_report(transfer_id, provider, report)

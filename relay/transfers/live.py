@@ -107,6 +107,10 @@ class LiveTransfer:
         """Its end is written, and no phone of it is left: nobody need look after it any more."""
         return self.transfer.is_terminal and not self._ledger.is_behind and self.phone.is_over
 
+    def has(self, provider: str, call_id: str) -> bool:
+        """Whether this is its phone's call."""
+        return self.order.provider == provider and self.phone.call_id == call_id
+
     # What happens to it
 
     def take_bridge_event(self, event: BridgeEvent) -> None:

@@ -32,6 +32,7 @@ class Orphans:
         late: ends the phones.
         node_id: this node.
         is_live: whether a transfer is going on here.
+        is_owned: whether a transfer that is going on here has this call of this carrier: then the call is its matter.
         is_in_doubt: whether a node without a lease may be alive all the same.
         on_change: told of each new version of each record.
         call_later: the clock.
@@ -44,6 +45,7 @@ class Orphans:
         *,
         node_id: str,
         is_live: Callable[[str], bool],
+        is_owned: Callable[[str, str], bool],
         is_in_doubt: Callable[[], bool],
         on_change: Callable[[Transfer], None],
         call_later: CallLater,
@@ -52,6 +54,7 @@ class Orphans:
         self._late = late
         self._node_id = node_id
         self._is_live = is_live
+        self._is_owned = is_owned
         self._is_in_doubt = is_in_doubt
         self._on_change = on_change
         self._call_later = call_later
@@ -136,7 +139,10 @@ class Orphans:
             await self.end_call(transfer_id, provider, report.call_id)
 
     async def end_call(self, transfer_id: str, provider: str, call_id: str) -> None:
-        """A call whose transfer is not going on here: it must not ring on, unless that is another node's matter."""
+        """
+        A call whose transfer is not going on here: it must not ring on, unless that is another node's matter, or
+        another transfer's.
+        """
         if await self._goes_on(transfer_id, provider):
             self._log.warning("callback_of_another_node", transfer_id=transfer_id)
             self._begin(self._end_call_later(transfer_id, provider, call_id))
@@ -150,6 +156,9 @@ class Orphans:
             self._end_unwanted(transfer_id, provider, call_id)
 
     def _end_unwanted(self, transfer_id: str, provider: str, call_id: str) -> None:
+        if self._is_owned(provider, call_id):
+            self._log.error("callback_of_another_transfer", transfer_id=transfer_id)
+            return
         self._log.warning("unwanted_call", transfer_id=transfer_id)
         self._late.end(provider, call_id, transfer_id=transfer_id)
 

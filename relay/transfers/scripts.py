@@ -115,8 +115,9 @@ return answer('ok')
 # KEYS 1 transfer
 # ARGV 1 schema, 2 epoch, 3 stream, 4 SHA-256 of the token, 5 its TTL in ms, 6 the live states: '|state|...|'
 # Answers {ok | ignored | fenced | missing | unreadable, the transfer}. A newer token replaces an older one.
-# The stream is the next one or a later one: a carrier whose socket failed asks for the one after it. It does not go
-# back: a late copy of an earlier webhook must not take the token from the stream that the carrier is about to open.
+# The stream is the next one, or the present one, which is asked for again or was never opened: a carrier whose socket
+# failed asks for the one after it. None is left out: each URL is learnt from the answer before. None goes back: a late
+# copy of an earlier webhook must not take the token from the stream that the carrier is about to open.
 MINT: Final = Script(
     _TRANSFER
     + """
@@ -125,8 +126,10 @@ local schema, state, epoch, streams, pending = unpack(redis.call(
 if not schema and redis.call('EXISTS', KEYS[1]) == 0 then return answer('missing') end
 if schema ~= ARGV[1] or not is_whole(streams) then return answer('unreadable') end
 if epoch ~= ARGV[2] then return answer('fenced') end
-local next_stream = math.max(tonumber(streams), is_whole(pending) and tonumber(pending) or 0)
-if tonumber(ARGV[3]) < next_stream or not string.find(ARGV[6], '|' .. (state or '') .. '|', 1, true) then
+local first, last = tonumber(streams), tonumber(streams)
+if is_whole(pending) then first, last = math.max(first, tonumber(pending)), math.max(last, pending + 1) end
+if tonumber(ARGV[3]) < first or tonumber(ARGV[3]) > last
+  or not string.find(ARGV[6], '|' .. (state or '') .. '|', 1, true) then
   return answer('ignored')
 end
 local until_ms = string.format('%d', now_ms() + ARGV[5])

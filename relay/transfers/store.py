@@ -188,9 +188,9 @@ class TransferStore(ClaimStore):
         """
         Let a token open the transfer's media stream of this number, once, within ``ttl_s``; an earlier token no more.
 
-        Ignored if the transfer is over, has had this stream or a later one, or has been asked for a later one. Numbers
-        may be left out: a stream that could not be opened is not asked for again. The same token again is good for
-        longer.
+        Ignored if the transfer is over, or this is neither the next stream nor the present one: the one that has been
+        asked for and not been opened. That may be asked for again, when the same token is good for longer, or be passed
+        over by the next.
         """
         arguments = (stored.SCHEMA, epoch, stream, token_sha256, max(1, round(ttl_s * 1000)), stored.LIVE_STATES)
         return (await self._transition(scripts.MINT, transfer_id, arguments)).answer

@@ -34,6 +34,7 @@ class MadeUpControl:
     name = "twilio"
     tells_ringing = True
     stops_ringing = True
+    reopens_stream = True
 
     def __init__(
         self, opens_stream: Literal["answer", "dial"] = "answer", *, can_say: bool = True, can_detect: bool = True

@@ -124,6 +124,7 @@ WRONG: Final[Mapping[str, Mapping[str, str]]] = {
         "exotel_api_token": "canary",
         "exotel_from": "08012345678",
         "exotel_sample_rate_hz": "44100",
+        "exotel_callback_networks": "192.0.2.7/24",
         "exotel_api_url": "api.exotel.com",
     },
     "jambonz": {
@@ -199,7 +200,7 @@ def test_each_thing_that_it_lacks_is_told(name: str, tmp_path: Path) -> None:
 def test_each_thing_that_is_wrong_is_told_and_nothing_secret_is_shown(name: str, tmp_path: Path) -> None:
     assert ACCOUNTS[name].settings.model_fields.keys() == WRONG[name].keys()
     found = problems({env_name(setting): value for setting, value in WRONG[name].items()}, tmp_path, base=env_of(name))
-    assert sorted(each.name for each in found) == sorted(map(env_name, WRONG[name]))
+    assert sorted(each.name.partition(",")[0] for each in found) == sorted(map(env_name, WRONG[name]))
     text = "\n".join(map(str, found))
     assert "canary" not in text
     assert "can ary" not in text

@@ -15,6 +15,7 @@ from relay.app.carrier_urls import CarrierUrls
 from relay.app.carriers import CarrierAccount, carrier_session, phone_reports
 from relay.app.metrics import Metrics
 from relay.providers.control import CallReport
+from relay.providers.upgrade_verdict import UpgradeVerdict
 from relay.transfers.ports import DialOrder, MediaStarted, PhoneReport, Placed, StreamFailed
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
@@ -54,6 +55,42 @@ async def dialled(served: Served, **body: Any) -> str:
     return await served.make(**body)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "status", "said"),
+    [
+        (UpgradeVerdict(is_true=False, how="signature missing"), 403, "upgrade_refused"),
+        (UpgradeVerdict(is_true=False, how="credentials wrong", asks_for="Basic"), 401, "upgrade_refused"),
+        (UpgradeVerdict(is_true=True, how="signed as http://.../websocket"), 101, "upgrade_signed"),
+    ],
+)
+def test_the_log_has_what_a_control_says_of_an_upgrade(
+    run_served: RunServed, verdict: UpgradeVerdict, status: int, said: str
+) -> None:
+    """Which form of the URL was signed, or whether a signature is missing or wrong: nothing else tells so."""
+
+    async def scenario(served: Served) -> None:
+        control = using(served, MadeUpControl())
+        control.judge_upgrade = lambda _: verdict  # type: ignore[attr-defined] # what few carriers have
+        transfer_id = await dialled(served)
+        grant = await served.coordinator.answer(transfer_id, "twilio", stream=0, call_id=CALL)
+        assert grant is not None
+        target = f"/carriers/twilio/{transfer_id}/media/{grant.token}"
+        with capture_logs() as logged:
+            async with connected(urlsplit(served.base_url).port or 0) as carrier:
+                carrier.send(upgrade(target))
+                if verdict.is_true:
+                    await served.bridges.last.until(lambda bridge: bridge.handed != [])
+                    os.close(served.bridges.last.handed.pop().descriptor)
+                else:
+                    head = await carrier.head()
+                    assert head.startswith(b"HTTP/1.1 %d " % status)
+                    assert (b"\r\nWWW-Authenticate: Basic\r\n" in head) is (status == 401)
+        (line,) = [line for line in logged if line["event"].startswith("upgrade_")]
+        assert (line["event"], line["how"]) == (said, verdict.how)
+
+    run_served(scenario)
+
+
 # --- Webhooks ---
 
 
@@ -81,7 +118,19 @@ def test_a_proof_behind_the_status_url_is_the_controls_to_judge(run_served: RunS
 
 
 @pytest.mark.parametrize(
-    "place", ["status/short", f"status/{'p' * 129}", f"status/{PROOF}/{PROOF}", f"detection/{PROOF}"]
+    "place",
+    [
+        *("status/short", f"status/{'p' * 129}", f"status/{PROOF}/{PROOF}", f"status/{PROOF}/"),
+        *(
+            "detection/short",
+            f"detection/{PROOF}/0",
+            f"answer/{PROOF}",
+            f"answer/{'0' * 43}",
+            "answer",
+            f"answer/0/{PROOF}/{PROOF}",
+            "answer/0/short",
+        ),
+    ],
 )
 def test_what_is_no_proof_is_no_place(run_served: RunServed, place: str) -> None:
     async def scenario(served: Served) -> None:
@@ -89,6 +138,37 @@ def test_what_is_no_proof_is_no_place(run_served: RunServed, place: str) -> None
         transfer_id = await dialled(served)
         assert (await post(served, transfer_id, place, call=CALL)).status in (401, 404)
         assert control.webhooks == []
+
+    run_served(scenario)
+
+
+@pytest.mark.parametrize("place", ["answer/0", "detection"])
+def test_a_proof_may_be_behind_each_url(run_served: RunServed, place: str) -> None:
+    async def scenario(served: Served) -> None:
+        control = using(served, MadeUpControl())
+        transfer_id = await dialled(served)
+        assert (await post(served, transfer_id, f"{place}/{PROOF}?a=b", call=CALL)).status in (200, 204)
+        assert (await post(served, transfer_id, f"{place}/{'q' * 43}", call=CALL)).status == 403
+        url = f"{PUBLIC}/carriers/twilio/{transfer_id}/{place}"
+        assert [each.url for each in control.webhooks] == [f"{url}/{PROOF}?a=b", f"{url}/{'q' * 43}"]
+
+    run_served(scenario)
+
+
+@pytest.mark.parametrize("reopens", [True, False])
+def test_t1_who_asks_for_no_second_stream_is_not_answered_when_somebody_does(
+    run_served: RunServed,
+    reopens: bool,  # noqa: FBT001  # a table
+) -> None:
+    async def scenario(served: Served) -> None:
+        control = using(served, MadeUpControl())
+        control.reopens_stream = reopens
+        transfer_id = await dialled(served)
+        assert (await post(served, transfer_id, f"answer/0/{PROOF}", call=CALL)).status == 200
+        reply = await post(served, transfer_id, f"answer/1/{PROOF}", call=CALL)
+        assert reply.status == (200 if reopens else 404)
+        assert ("/media/" in reply.text) is reopens
+        assert len(control.webhooks) == (2 if reopens else 1)
 
     run_served(scenario)
 

@@ -41,6 +41,10 @@ class Unprintable:
         (f"{NUMBER}456789", "+***************89"),
         (f"wss://relay.example.com/carriers/twilio/tr_1/media/{'aB3_-' * 8}", "wss://relay.example.com/carriers/twilio/tr_1/media/***"),
         (f"/carriers/exotel/tr_1/status/{'aB3_-' * 8}", "/carriers/exotel/tr_1/status/***"),
+        (f"/carriers/vonage/tr_1/answer/0/{'aB3_-' * 8}", "/carriers/vonage/tr_1/answer/***"),
+        (f"/carriers/jambonz/tr_1/detection/{'aB3_-' * 8}", "/carriers/jambonz/tr_1/detection/***"),
+        ("/carriers/twilio/tr_1/answer/0", "/carriers/twilio/tr_1/answer/0"),
+        ("/tr_1/detection and /tr_1/status", "/tr_1/detection and /tr_1/status"),
         (f"/asterisk/media?transfer=tr_1&token={'aB3_-' * 8}", "/asterisk/media?transfer=tr_1&token=***"),
         (f"f(json)v(transfer=tr_1,token={'aB3_-' * 8})", "f(json)v(transfer=tr_1,token=***)"),
         (f"/media?token={'aB3_-' * 8}&transfer=tr_1", "/media?token=***&transfer=tr_1"),
@@ -59,7 +63,18 @@ def test_a_text_comes_out_without_them(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "before",
-    ["Bearer ", "Basic ", "/media/", "/status/", "&token=", "Bearer Bearer ", "Basic Bearer ", "Bearer /media/"],
+    [
+        "Bearer ",
+        "Basic ",
+        "/media/",
+        "/status/",
+        "/answer/12/",
+        "/detection/",
+        "&token=",
+        "Bearer Bearer ",
+        "Basic Bearer ",
+        "Bearer /media/",
+    ],
 )
 @pytest.mark.parametrize("secret", [*SECRETS, "p@ss:w\u00f6rd!9", NUMBER, JWT, "tok_" + "abcdef" * 4])
 def test_nothing_of_one_is_seen_behind_what_tokens_are_known_by(secret: str, before: str) -> None:

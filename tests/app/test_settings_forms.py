@@ -14,6 +14,7 @@ from relay.app.settings_forms import (
     read_bool,
     read_list,
     read_listen,
+    read_network,
     read_redis_url,
     read_url,
     shown,
@@ -33,6 +34,26 @@ from relay.app.settings_forms import (
 def test_a_listen_address_is_read(text: str, host: str, port: int) -> None:
     assert read_listen(text) == ListenAddress(host, port)
     assert read_listen(str(read_listen(text))) == ListenAddress(host, port)
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        (" 192.0.2.7 ", "192.0.2.7/32"),
+        ("2001:DB8::/32", "2001:db8::/32"),
+        ("::1", "::1/128"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+    ],
+)
+def test_a_network_is_read(text: str, network: str) -> None:
+    assert read_network(text) == network
+
+
+@pytest.mark.parametrize("value", ["", "192.0.2.7/24", "192.0.2.0/33", "exotel.com", "192.0.2", "*", 3221225985, None])
+def test_what_is_no_network_is_refused(value: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        read_network(value)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from relay.providers.control import (
 )
 from relay.providers.jambonz_control import JambonzControl
 from tests.providers.control_samples import exchanges, recorded_reply, reply, vectors
+from tests.providers.proofs import proven
 
 EXCHANGES, VECTORS = exchanges("jambonz_http.json"), vectors("jambonz_signature_vectors.json")
 
@@ -90,10 +91,10 @@ def signature(body: bytes, *, signed_s: int = NOW_S, secret: str = SECRET) -> st
 
 
 def hook(fields: Any, url: str = "https://relay.example.com/jambonz/status", **signed: Any) -> Webhook:
-    """A hook as it comes, signed when it is received."""
+    """A hook as it comes to the URL that was given for it, signed when it is received."""
     body = fields if isinstance(fields, bytes) else json.dumps(fields, separators=(",", ":")).encode()
     headers = {"content-type": "application/json", "jambonz-signature": signature(body, **signed)}
-    return Webhook("POST", url, headers, body, received_s=NOW_S)
+    return Webhook("POST", proven(url, SECRET), headers, body, received_s=NOW_S)
 
 
 def recorded_hook(name: str) -> Webhook:
@@ -128,7 +129,7 @@ CONTROL = ControlCase(
             CallReport(CALL_ID, None, f"{CALL_ID}/amd_machine_detected", AnsweredBy.MACHINE),
         ),
     },
-    covers=["body", "jambonz-signature"],
+    covers=["url", "body", "jambonz-signature"],
     upgrade=lambda _: upgrade(),
     upgrade_covers=["authorization"],
     secrets=["apikey", SECRET, "s3cret"],

@@ -24,6 +24,7 @@ from relay.providers.control import (
 )
 from relay.providers.telnyx_control import TelnyxControl
 from relay.providers.telnyx_report import EVENTS, HANGUP_CAUSES
+from tests.providers.proofs import proven
 from tests.providers.samples import SAMPLES
 from tests.providers.twilio_requests import call_order as any_order
 from tests.providers.twilio_requests import reply
@@ -57,11 +58,11 @@ def client_state(status_url: str = STATUS_URL) -> str:
 
 
 def signed(body: bytes, *, at_s: int = AT_S, url: str = STATUS_URL) -> Webhook:
-    """A webhook of Telnyx's that came as soon as it was signed."""
+    """A webhook of Telnyx's that came to the URL that was given for it, as soon as it was signed."""
     timestamp = str(at_s)
     signature = b64encode(PRIVATE_KEY.sign(timestamp.encode() + b"|" + body)).decode()
     headers = {"content-type": "application/json", SIGNATURE: signature, TIMESTAMP: timestamp}
-    return Webhook("POST", url, headers, body, received_s=at_s)
+    return Webhook("POST", proven(url, API_KEY), headers, body, received_s=at_s)
 
 
 def event(event_type: str, *, url: str = STATUS_URL, event_id: str | None = "e-1", **payload: Any) -> Webhook:
@@ -136,7 +137,7 @@ CONTROL = ControlCase(
             CallReport(CALL_ID, None, f"{CALL_ID}/call.machine.premium.detection.ended/e-1", AnsweredBy.MACHINE),
         ),
     },
-    covers=["body", SIGNATURE, TIMESTAMP],
+    covers=["url", "body", SIGNATURE, TIMESTAMP],
     upgrade=lambda _: upgrade(),
     upgrade_covers=[STREAM_HEADER],
     secrets=[API_KEY, STREAM_TOKEN],

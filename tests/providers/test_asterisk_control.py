@@ -1,6 +1,7 @@
 """Asterisk's control side: the recorded exchanges, and whatever else may be asked of it or answered to it."""
 
 import json
+import random
 from functools import partial
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.conformance.mutations import with_a_byte_changed
 from relay.errors import LocalProtocolError, RemoteProtocolError
 from relay.providers.asterisk import AsteriskAdapter
 from relay.providers.asterisk_control import AsteriskControl
+from relay.providers.basic_auth import authorization
 from relay.providers.control import (
     CallPlaced,
     CallRefused,
@@ -220,6 +223,15 @@ def test_all_channels_and_bridges_can_be_asked_for() -> None:
 @pytest.mark.parametrize("header", ["", "Basic", "Basic cmVsYXk6czNjcmV0", "Bearer cmVsYXktbWVkaWE6bTNkaWE="])
 def test_t1_an_upgrade_without_the_media_s_credentials_is_a_stranger_s(header: str) -> None:
     assert not typed().verify_upgrade(Webhook("GET", MEDIA_URL, {"authorization": header} if header else {}))
+
+
+def test_t3_a_thousand_changed_bytes_of_an_upgrade_are_a_stranger_s() -> None:
+    """Of its credentials: the token in its URL is the coordinator's to judge."""
+    choose, true = random.Random("upgrade"), authorization("relay-media", "m3dia")
+    assert typed().verify_upgrade(Webhook("GET", MEDIA_URL, {"authorization": true}))
+    forged = {with_a_byte_changed(true.encode(), choose).decode("latin-1") for _ in range(1000)}
+    others = [each for each in forged if each[6:] != true[6:] or each[:6].lower() != "basic "]
+    assert [each for each in others if typed().verify_upgrade(Webhook("GET", MEDIA_URL, {"authorization": each}))] == []
 
 
 def test_t3_there_are_no_webhooks_and_none_is_believed() -> None:

@@ -1,12 +1,16 @@
 """Basic authentication: RFC 7617's own examples, credentials of a stream, and what is not let in."""
 
+import random
 from pathlib import Path
 
 import pytest
 
 import relay.providers
+from relay.conformance.mutations import with_a_byte_changed
 from relay.providers.basic_auth import BasicCredentials, authorization, is_authorized
 from relay.providers.control import Webhook
+
+MUTATIONS = 1000
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,16 @@ def test_the_examples_of_the_rfc_are_made_and_let_in(user: str, password: str, h
 )
 def test_nothing_else_is_let_in(header: str) -> None:
     assert not is_authorized(header, "relay", "s3cret")
+
+
+@pytest.mark.parametrize("password", ["s3cret", BasicCredentials("relay").password])
+def test_t3_a_thousand_changed_bytes_are_not_let_in(password: str) -> None:
+    """But for the case of the scheme's name, which says nothing."""
+    choose, true = random.Random(password[:1]), authorization("relay", password)
+    forged = {with_a_byte_changed(true.encode(), choose).decode("latin-1") for _ in range(MUTATIONS)}
+    others = [each for each in forged if each[:6].lower() != "basic " or each[6:] != true[6:]]
+    assert len(others) > 0.9 * len(forged)
+    assert [each for each in others if is_authorized(each, "relay", password)] == []
 
 
 def shown(authorization: str) -> Webhook:

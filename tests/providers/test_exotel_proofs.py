@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from relay.providers.upgrade_verdict import UpgradeVerdict
 from tests.providers.exotel_requests import (
     API_TOKEN,
     CALLBACKS,
@@ -72,6 +73,13 @@ def test_t6_the_credentials_of_the_streams_url_open_it() -> None:
 )
 def test_t6_wrong_or_missing_credentials_open_nothing(authorization: str | None) -> None:
     assert not control().verify_upgrade(upgrade(authorization))
+
+
+@pytest.mark.parametrize(("authorization", "how"), [(None, "missing"), ("", "wrong"), ("Basic AAAA", "wrong")])
+def test_t6_who_shows_no_credentials_is_asked_for_them(authorization: str | None, how: str) -> None:
+    verdict = control().judge_upgrade(upgrade(authorization))
+    assert verdict == UpgradeVerdict(is_true=False, how=f"credentials {how}", asks_for='Basic realm="relay"')
+    assert control().judge_upgrade(upgrade()) == UpgradeVerdict(is_true=True)
 
 
 def test_t6_the_credentials_of_another_process_open_nothing() -> None:

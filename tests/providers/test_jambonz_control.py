@@ -39,6 +39,7 @@ from tests.providers.jambonz_requests import (
     hook,
     recorded_hook,
 )
+from tests.providers.proofs import proven
 
 CALL_URL = f"https://jambonz.example.com/api/v1/Accounts/{ACCOUNT_SID}/Calls/{CALL_ID}"
 
@@ -67,22 +68,26 @@ def test_the_recorded_dial_is_sent_with_what_jambonz_wants_besides() -> None:
         "speech_recognizer_language": "en-US",
     }
     recorded_body = {name: value for name, value in recorded["body"].items() if name != "tag"}  # the URLs say it
+    for hook_name in ("call_hook", "call_status_hook"):
+        recorded_body[hook_name] = {**recorded_body[hook_name], "url": proven(recorded_body[hook_name]["url"], SECRET)}
     assert sent == {**recorded, "body": {**recorded_body, "timeLimit": 7200, **speech}}
 
 
 def test_the_dial_is_what_it_is_to_the_byte() -> None:
     body = typed().dial(call_order()).body
     assert body.startswith(
-        b'{"from":"+14155550100","to":{"type":"phone","number":"+14155550123"},'
-        b'"call_hook":{"url":"https://relay.example.com/jambonz/call","method":"POST"},'
-        b'"call_status_hook":{"url":"https://relay.example.com/jambonz/status","method":"POST"},'
-        b'"timeout":30,"timeLimit":7200,"speech_synthesis_vendor":"google",'
+        '{"from":"+14155550100","to":{"type":"phone","number":"+14155550123"},'
+        f'"call_hook":{{"url":"{proven("https://relay.example.com/jambonz/call", SECRET)}","method":"POST"}},'
+        f'"call_status_hook":{{"url":"{proven("https://relay.example.com/jambonz/status", SECRET)}","method":"POST"}},'
+        '"timeout":30,"timeLimit":7200,"speech_synthesis_vendor":"google",'.encode()
     )
 
 
 def test_detection_has_a_hook_of_its_own() -> None:
     url = "https://relay.example.com/jambonz/detection"
-    assert as_recorded(typed().dial(call_order(detection_url=url)))["body"]["amd"] == {"actionHook": url}
+    assert as_recorded(typed().dial(call_order(detection_url=url)))["body"]["amd"] == {
+        "actionHook": proven(url, SECRET)
+    }
     assert "amd" not in as_recorded(typed().dial(call_order()))["body"]
 
 

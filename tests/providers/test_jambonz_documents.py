@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.providers.jambonz_control import SAY_MAX_BYTES, JambonzControl
-from tests.providers.jambonz_requests import EXCHANGES, MEDIA_URL, control
+from tests.providers.jambonz_requests import EXCHANGES, MEDIA_URL, SECRET, control
+from tests.providers.proofs import proven
 from tests.providers.test_xml_document import ANY_TEXT, readable
 
 THEN_URL = "https://relay.example.com/answer/1"
@@ -37,7 +38,7 @@ def test_words_come_before_the_stream_and_the_next_document_after_it() -> None:
     assert [each["verb"] for each in verbs(control(), then_url=THEN_URL, say=says)] == ["say", "stream", "redirect"]
     say, _, redirect = verbs(control(), then_url=THEN_URL, say=says)
     assert say == {"verb": "say", "text": says}
-    assert redirect == {"verb": "redirect", "actionHook": THEN_URL}
+    assert redirect == {"verb": "redirect", "actionHook": proven(THEN_URL, SECRET)}
     assert [each["verb"] for each in verbs(control(), say=" \n")] == ["stream"]
 
 
@@ -61,7 +62,7 @@ def test_t20_no_text_changes_the_verbs(media_url: str, then_url: str | None, say
     assert set(by_verb.get("say", {})) <= {"verb", "text"}
     assert by_verb.get("say", {"text": said})["text"] == said
     if then_url is not None:
-        assert by_verb["redirect"] == {"verb": "redirect", "actionHook": readable(then_url)}
+        assert by_verb["redirect"] == {"verb": "redirect", "actionHook": proven(readable(then_url), SECRET)}
 
 
 @pytest.mark.parametrize("char", ["a", "é", "東", "\U0001f600"])

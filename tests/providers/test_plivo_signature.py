@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from relay.conformance.mutations import forgeries
 from relay.providers.control import Webhook
 from relay.providers.forms import Form, parse_form
-from relay.providers.plivo_signature import is_request_signed, is_upgrade_signed, signed_text
+from relay.providers.plivo_signature import is_request_signed, signed_text, signed_upgrade_form
+from relay.providers.upgrade_verdict import JudgesUpgrades, UpgradeVerdict
 from tests.providers.plivo_requests import (
     AUTH_TOKEN,
     MAIN_SIGNATURE,
@@ -180,7 +181,20 @@ def test_any_signature_of_either_header_may_be_ours(signatures: str, header: str
 @pytest.mark.parametrize("path", ["", "/websocket"])
 def test_t4_an_upgrade_is_signed_for_one_of_six_urls(scheme: str, path: str) -> None:
     assert control().verify_upgrade(upgraded(MEDIA_URL.replace("wss", scheme) + path))
+    verdict = control().judge_upgrade(upgraded(MEDIA_URL.replace("wss", scheme) + path))
+    assert verdict == UpgradeVerdict(is_true=True, how=f"signed as {scheme}://...{path}")
     assert not control().verify_upgrade(upgraded(MEDIA_URL.replace("wss", scheme) + path, key="another"))
+
+
+def test_an_upgrade_that_nobody_signed_is_told_from_one_that_is_signed_wrong() -> None:
+    """If Plivo signed no upgrades at all, nothing else would tell so."""
+    assert isinstance(control(), JudgesUpgrades)
+    true = upgraded(MEDIA_URL)
+    for left_out in (SIGNATURE, NONCE_HEADER):
+        unsigned = replace(true, headers={name: value for name, value in true.headers.items() if name != left_out})
+        assert control().judge_upgrade(unsigned) == UpgradeVerdict(is_true=False, how="signature missing")
+    for wrong in (upgraded(MEDIA_URL, key="another"), upgraded(MEDIA_URL + "x"), replace(true, url="garbage")):
+        assert control().judge_upgrade(wrong) == UpgradeVerdict(is_true=False, how="signature wrong")
 
 
 @pytest.mark.parametrize("signed_url", ["ws://relay.test:8080/m/t", "http://relay.test:8080/m/t/websocket"])
@@ -247,7 +261,7 @@ def test_t3_what_is_signed_is_taken_and_with_another_key_refused(
 def test_t3_no_text_as_url_signature_or_nonce_raises(url: str, text: str) -> None:
     for headers in ({SIGNATURE: text, NONCE_HEADER: NONCE}, {SIGNATURE: "A" * 44, NONCE_HEADER: text}):
         assert not is_request_signed(Webhook("POST", url, headers), KEY)
-        assert not is_upgrade_signed(Webhook("GET", url, headers), KEY)
+        assert signed_upgrade_form(Webhook("GET", url, headers), KEY) is None
 
 
 def test_a_text_without_fields_ends_with_its_query() -> None:

@@ -21,6 +21,7 @@ from relay.providers.control import (
 )
 from relay.providers.telnyx import TelnyxAdapter
 from relay.providers.telnyx_control import TelnyxControl
+from tests.providers.proofs import proven
 from tests.providers.telnyx_requests import (
     API_KEY,
     CALL_ID,
@@ -66,6 +67,7 @@ def test_the_recorded_dial_is_sent_byte_for_byte() -> None:
     as_recorded("dial", request)
     sent = json.loads(request.body)
     own = {"client_state": sent["client_state"], "command_id": sent["command_id"], "stream_auth_token": STREAM_TOKEN}
+    own["webhook_url"] = proven(STATUS_URL, API_KEY)
     assert request.body == orjson.dumps({**EXCHANGES["dial"]["request"]["body"], **own})
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from relay.providers.control import Webhook
 from tests.providers.control_samples import with_header
+from tests.providers.proofs import proven
 from tests.providers.telnyx_requests import (
+    API_KEY,
     AT_S,
     MEDIA_URL,
     PUBLIC_KEY,
@@ -33,7 +35,7 @@ SIGNED = {
 
 
 def of_vector(vector: Any) -> Webhook:
-    url = "https://relay.example.com/telnyx/events"
+    url = proven("https://relay.example.com/telnyx/events", API_KEY)
     received_s = vector["verified_at_unix"]
     return Webhook("POST", url, vector["headers"], vector["raw_body"].encode(), received_s=received_s)
 

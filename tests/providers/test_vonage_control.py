@@ -21,6 +21,7 @@ from relay.providers.control import (
 )
 from relay.providers.vonage import VonageAdapter
 from relay.providers.vonage_control import VonageControl
+from tests.providers.proofs import proven
 from tests.providers.twilio_requests import FROM, TO, reply
 from tests.providers.vonage_requests import (
     APPLICATION_ID,
@@ -58,9 +59,11 @@ def claims_of(request: HttpRequest) -> dict[str, Any]:
 
 
 def as_recorded(name: str, request: HttpRequest) -> None:
+    """But for the proofs in URLs."""
     recorded = EXCHANGES[name]["request"]
     assert (request.method, request.url) == (recorded["method"], recorded["url"])
-    assert request.body == orjson.dumps(recorded["body"])
+    urls = {each: [proven(recorded["body"][each][0], SECRET)] for each in ("answer_url", "event_url") if name == "dial"}
+    assert request.body == orjson.dumps({**recorded["body"], **urls})
     assert {*request.headers} == {*recorded["headers"]}
     assert request.headers["Content-Type"] == "application/json"
     claims_of(request)

@@ -11,6 +11,7 @@ import pytest
 
 from relay.providers.control import Webhook
 from tests.providers.control_samples import with_header
+from tests.providers.proofs import proven
 from tests.providers.vonage_requests import (
     AT_S,
     MEDIA_URL,
@@ -37,7 +38,8 @@ BODY = SIGNED["status"].body
 def of_vector(vector: Any) -> Webhook:
     """Those without a body of their own are of the first's, or of a GET."""
     body = vector.get("raw_body", VECTORS["signed_webhook_post"]["raw_body"]).encode()
-    return Webhook("POST", STATUS_URL, {AUTHORIZATION: f"Bearer {vector['jwt']}"}, body, received_s=AT_S + 5)
+    url, headers = proven(STATUS_URL, vector["secret"]), {AUTHORIZATION: f"Bearer {vector['jwt']}"}
+    return Webhook("POST", url, headers, body, received_s=AT_S + 5)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +109,10 @@ def test_a_token_need_not_say_everything(changes: dict[str, Any]) -> None:
 def test_t3_another_algorithm_is_refused(algorithm: str) -> None:
     secret = "s" * 64
     account = control(signature_secret=secret)
-    assert account.verify(signed(BODY, authorization=bearer(BODY, secret=secret)))
-    assert not account.verify(signed(BODY, authorization=bearer(BODY, secret=secret, algorithm=algorithm)))
+    true = replace(signed(BODY, authorization=bearer(BODY, secret=secret)), url=proven(STATUS_URL, secret))
+    assert account.verify(true)
+    other = bearer(BODY, secret=secret, algorithm=algorithm)
+    assert not account.verify(with_header(true, AUTHORIZATION, other))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from relay.providers.control import (
 )
 from relay.providers.vonage_control import VonageControl
 from relay.providers.vonage_report import STATUSES as _STATUSES
+from tests.providers.proofs import proven
 from tests.providers.samples import SAMPLES
 from tests.providers.twilio_requests import call_order as any_order
 from tests.providers.twilio_requests import reply
@@ -95,9 +96,9 @@ def bearer(body: bytes, *, secret: str = SECRET, algorithm: str = "HS256", **cha
 
 
 def signed(body: bytes, *, url: str = STATUS_URL, authorization: str | None = None) -> Webhook:
-    """A webhook of Vonage's that came as soon as it was signed."""
+    """A webhook of Vonage's that came to the URL that was given for it, as soon as it was signed."""
     headers = {"content-type": "application/json", "authorization": authorization or bearer(body)}
-    return Webhook("POST", url, headers, body, received_s=AT_S)
+    return Webhook("POST", proven(url, SECRET), headers, body, received_s=AT_S)
 
 
 def event(status: str | None, **changes: Any) -> Webhook:
@@ -160,7 +161,7 @@ CONTROL = ControlCase(
             CallReport(CALL_ID, None, f"{CALL_ID}/phone/machine//2026-01-01T00:00:03.000Z", AnsweredBy.MACHINE),
         ),
     },
-    covers=["body", "authorization"],
+    covers=["url", "body", "authorization"],
     upgrade=lambda _: Webhook("GET", MEDIA_URL, {"authorization": f"Bearer {STREAM_TOKEN}"}),
     upgrade_covers=["authorization"],
     secrets=[SECRET, STREAM_TOKEN, pem()],

@@ -9,6 +9,7 @@ import structlog
 import uvloop
 
 from relay.dev.carrier_outcomes import ANSWERED, Script
+from relay.dev.carriers.dialect import Dialect
 from tests.app.conftest import store_url
 from tests.faults.conftest import in_process
 from tests.threats.stage import Stage, stage
@@ -21,7 +22,14 @@ TEST_MAX_S = 120.0
 class OnStage(Protocol):
     """Runs a scenario with the whole service."""
 
-    def __call__(self, scenario: Callable[[Stage], Awaitable[None]], script: Script = ANSWERED, **env: str) -> None: ...
+    def __call__(
+        self,
+        scenario: Callable[[Stage], Awaitable[None]],
+        script: Script = ANSWERED,
+        *,
+        dialect: Dialect | None = None,
+        **env: str,
+    ) -> None: ...
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +43,15 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 def on_stage(store_url: str) -> OnStage:
     """See that nothing is left after the scenario: no call at the carrier, no transfer that goes on, no task."""
 
-    def run(scenario: Callable[[Stage], Awaitable[None]], script: Script = ANSWERED, **env: str) -> None:
+    def run(
+        scenario: Callable[[Stage], Awaitable[None]],
+        script: Script = ANSWERED,
+        *,
+        dialect: Dialect | None = None,
+        **env: str,
+    ) -> None:
         async def whole() -> None:
-            async with asyncio.timeout(TEST_MAX_S), stage(store_url, script, env) as on_it:
+            async with asyncio.timeout(TEST_MAX_S), stage(store_url, script, env, dialect=dialect) as on_it:
                 await scenario(on_it)
                 await on_it.service.services.coordinator.shut_down(drain_timeout_s=0)
                 assert on_it.carrier.live_calls == []

@@ -24,6 +24,9 @@ from relay.dev.carrier import AUTH_TOKEN, SimulatedCarrier
 from relay.dev.carrier_call import SimulatedCall
 from relay.dev.carrier_outcomes import ANSWERED, Answers, Outcome, Script
 from relay.dev.carrier_signature import SIGNATURE_HEADER, signature_of
+from relay.dev.carrier_webhooks import Kind
+from relay.dev.carriers.asterisk import Asterisk
+from relay.dev.carriers.dialect import Dialect
 from relay.dev.person import Person
 from relay.dev.room_server import RoomServer
 from relay.transfers.record import Transfer
@@ -99,6 +102,23 @@ class Stage:
         await self.until(transfer_id, lambda transfer: transfer.provider_call_id is not None)
         return transfer_id, self._calls_of(transfer_id)[0]
 
+    async def ringing(self, **body: Any) -> tuple[str, SimulatedCall]:
+        """
+        A transfer whose phone rings and goes on ringing (``RINGS``), and all that the carrier has said of it is taken.
+
+        From here on nothing changes of its record unless somebody does something.
+        """
+        transfer_id, call = await self.transfer(**body)
+
+        def is_said(call: SimulatedCall) -> bool:
+            said = [each for each in call.webhooks if each.kind is Kind.STATUS]
+            return call.status == "ringing" and len(said) == call.told
+
+        await call.until(is_said, "all callbacks answered")
+        if self.carrier.dialect.traits.tells_ringing:
+            await self.until(transfer_id, lambda transfer: transfer.state is State.RINGING)
+        return transfer_id, call
+
     async def enter(self, room_url: str) -> None:
         """A customer comes into a room."""
         self.people.append(await Person.enter(room_url, "customer"))
@@ -132,7 +152,11 @@ class Stage:
             await asyncio.wait(tasks, timeout=TIMEOUT_S)
 
     def _calls_of(self, transfer_id: str) -> list[SimulatedCall]:
-        return [call for call in self.carrier.calls if transfer_id in call.order.answer_url]
+        return [
+            call
+            for call in self.carrier.calls
+            if transfer_id in f"{call.order.answer_url} {call.order.status_url} {call.order.call_id}"
+        ]
 
     # The carrier's side
 
@@ -202,6 +226,7 @@ async def stage(
     env: Mapping[str, str] = MappingProxyType({}),
     *,
     prepare: Callable[[Settings], None] = lambda _: None,
+    dialect: Dialect | None = None,
 ) -> AsyncIterator[Stage]:
     """
     The service and what is around it, within the block.
@@ -211,12 +236,15 @@ async def stage(
         script: what phones do.
         env: more of the service's environment, without ``RELAY_``; empty: less.
         prepare: what is done before the service starts.
+        dialect: which carrier there is; Twilio unless given.
     """
     prefix = uuid.uuid4().hex
-    auth_token = env.get("TWILIO_AUTH_TOKEN", AUTH_TOKEN)
+    auth_token = env.get("TWILIO_AUTH_TOKEN", AUTH_TOKEN) if dialect is None else dialect.secret
     async with AsyncExitStack() as stack:
         rooms = await stack.enter_async_context(RoomServer("127.0.0.1", 0))
-        carrier = await stack.enter_async_context(SimulatedCarrier(script=script, auth_token=auth_token))
+        carrier = await stack.enter_async_context(
+            SimulatedCarrier(dialect=dialect, script=script, auth_token=auth_token)
+        )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         environment = environment_of(rooms, carrier) | {"REDIS_URL": store_url, "REDIS_PREFIX": prefix} | {**env}
         given = {f"RELAY_{name}": value for name, value in environment.items() if value}
@@ -226,6 +254,8 @@ async def stage(
         http = await stack.enter_async_context(aiohttp.ClientSession())
         redis = await stack.enter_async_context(Redis.from_url(store_url))
         carrier.reach(PUBLIC, service.base_url)
+        if isinstance(dialect, Asterisk):  # it is told in its own configuration where relay is
+            dialect.relay_url = PUBLIC
         on_it = Stage(service, carrier, rooms, http, redis, prefix)
         try:
             yield on_it
@@ -236,16 +266,16 @@ async def stage(
 
 def environment_of(rooms: RoomServer, carrier: SimulatedCarrier) -> dict[str, str]:
     """What a service needs that works with these two."""
+    account = carrier.dialect.settings(carrier.api_url, FROM)
+    if carrier.dialect.name == "twilio":
+        account = {**account, "RELAY_TWILIO_AUTH_TOKEN": carrier.auth_token}
     return {
         "LISTEN": "127.0.0.1:0",
         "PUBLIC_URL": PUBLIC,
         "API_KEYS": f"{ADMIN_KEY},trigger:{TRIGGER_KEY},read:{READ_KEY}",
         "LOCAL_ROOMS": f"http://127.0.0.1:{rooms.port}",
         "DESTINATIONS": f'{{"billing": {{"to": "{BILLING_NUMBER}"}}}}',
-        "TWILIO_ACCOUNT_SID": carrier.account_sid,
-        "TWILIO_AUTH_TOKEN": carrier.auth_token,
-        "TWILIO_FROM": FROM,
-        "TWILIO_API_URL": carrier.api_url,
+        **{name.removeprefix("RELAY_"): value for name, value in account.items()},
         "TRANSFERS_PER_MINUTE": "100000",
         "TRANSFERS_PER_DAY": "1000000",
         "MAX_TRANSFERS": "1000",

@@ -146,7 +146,7 @@ def test_t1_a_start_without_a_token_reaches_no_bridge(on_stage: OnStage) -> None
     """The stream's first messages are right behind the request: nobody reads them."""
 
     async def scenario(stage: Stage) -> None:
-        transfer_id, _ = await stage.transfer()
+        transfer_id, _ = await stage.ringing()
         before = await stage.record(transfer_id)
         place = f"/carriers/twilio/{transfer_id}/media"
         targets = {

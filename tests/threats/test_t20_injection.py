@@ -132,7 +132,7 @@ def test_t21_a_webhooks_fields_are_read_as_what_they_must_be_or_not_at_all(on_st
     """Signed by the carrier, who passes on what others say."""
 
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         url = stage.service.services.urls.status("twilio", transfer_id)
         before = await stage.record(transfer_id)
         for text in (*BREAKS, "{}:*", "\N{FULLWIDTH DIGIT ONE}"):

@@ -41,7 +41,7 @@ def test_t22_every_route_asks_for_its_key(on_stage: OnStage) -> None:
         document = (await stage.ask("GET", "/openapi.json", key=None)).json
         routes = {(method, path) for path, methods in document["paths"].items() for method in methods}
         assert len(routes) >= 9
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         record = await stage.record(transfer_id)
         for method, path in sorted(routes - PUBLIC_ROUTES):
             wrong_scope = TRIGGER_KEY if method == "get" else READ_KEY
@@ -61,7 +61,7 @@ def test_t22_every_route_asks_for_its_key(on_stage: OnStage) -> None:
 
 def test_t22_a_key_of_the_api_opens_no_route_of_carriers(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         record = await stage.record(transfer_id)
         for key in (None, "wrong" * 4, READ_KEY, ADMIN_KEY):
             for kind in CARRIER_ROUTES:

@@ -116,7 +116,7 @@ def forgeries(stage: Stage, signed: Webhook, others: Mapping[str, Webhook]) -> d
 @pytest.mark.long
 def test_t3_a_forged_webhook_is_refused_and_changes_nothing(on_stage: OnStage, route: str) -> None:
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer(accept="detection")
+        transfer_id, call = await stage.ringing(accept="detection")
         another_id, another = await stage.transfer()
         webhooks = {each: webhook(stage, transfer_id, call, each) for each in ROUTES}
         signed = webhooks.pop(route)
@@ -163,7 +163,7 @@ def test_t3_no_byte_of_a_webhook_can_be_another(on_stage: OnStage, route: str) -
     """Path, signature and body. Where one byte less leaves the body short, nothing is answered: the client must go."""
 
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer(accept="detection")
+        transfer_id, call = await stage.ringing(accept="detection")
         url, form = webhook(stage, transfer_id, call, route)
         before, requests = await stage.record(transfer_id), stage.rest_requests()
         path, body = urlsplit(url).path.encode(), urlencode(form).encode()
@@ -192,7 +192,7 @@ def test_t3_other_methods_paths_and_sizes_are_refused_before_anything_is_verifie
     on_stage: OnStage, route: str
 ) -> None:
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         url, form = signed = webhook(stage, transfer_id, call, route)
         path = urlsplit(url).path
         before = await stage.record(transfer_id)

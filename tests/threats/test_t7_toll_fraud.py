@@ -91,7 +91,7 @@ def test_t7_the_transfer_after_the_last_of_a_keys_allowance_is_refused(on_stage:
         assert (await stage.ask("POST", "/v1/transfers", anothers, key=TRIGGER_KEY)).status == 201
         await stage.carrier.until(lambda carrier: len(carrier.dial_requests) == 4)
 
-    on_stage(scenario, RINGS, **{bound: "3"})
+    on_stage(scenario, RINGS, dialect=None, **{bound: "3"})
 
 
 @pytest.mark.long

@@ -70,7 +70,8 @@ class Model:
     def mint(self, *, epoch: int, stream: int, token: str) -> Answer:
         if epoch != self.epoch:
             return Answer.FENCED
-        if self.state in TERMINAL or stream < max(self.streams, self.token_stream):
+        last = self.streams if self.token is None else max(self.streams, self.token_stream + 1)
+        if self.state in TERMINAL or not max(self.streams, self.token_stream) <= stream <= last:
             return Answer.IGNORED
         self.token, self.token_stream = token, stream
         return Answer.OK

@@ -9,8 +9,9 @@ from typing import Final
 
 import pytest
 
-from relay.transfers.ports import PhoneAlive, PhoneAnswered, PhoneEnded, PhoneNews, PhoneRang
+from relay.transfers.ports import PhoneAlive, PhoneAnswered, PhoneEnded, PhoneNews, PhoneRang, PhoneReport
 from relay.transfers.reasons import Reason
+from relay.transfers.record import new_transfer_id
 from relay.transfers.states import Event, State, next_state
 from tests.transfers.coordinated import Case, coordinated
 
@@ -83,6 +84,21 @@ async def test_f32_callbacks_that_come_three_times_have_one_effect(store_url: st
         await case.coordinator.shut_down(drain_timeout_s=0)
         assert (transfer.state, transfer.reason) == (State.FAILED, Reason.AGENT_HUNG_UP)
         await check_log(case, transfer_id, expected_log(REPORTS))
+
+
+async def test_t3_a_true_callback_of_a_call_that_comes_to_another_transfers_url_ends_no_call(store_url: str) -> None:
+    """A joined call, and a transfer that nobody has heard of: its signature may be of the body alone."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(State.JOINED)
+        nobodys = new_transfer_id(1, b"0123456789")
+        report = PhoneReport(case.call_of(transfer_id), PhoneAnswered(), "answered")
+        await case.coordinator.report(nobodys, "twilio", report)
+        assert await case.coordinator.answer(nobodys, "twilio", stream=0, call_id=report.call_id) is None
+        assert [*case.carrier.alive] == [report.call_id]
+        assert case.logged("callback_of_another_transfer") == 2
+        await case.coordinator.cancel(transfer_id)
+        await case.coordinator.shut_down(drain_timeout_s=0)
+        assert case.carrier.hang_ups == [report.call_id]
 
 
 async def test_f32_every_callback_again_after_the_end_leaves_the_record_as_it_is(store_url: str) -> None:

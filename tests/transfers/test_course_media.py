@@ -148,18 +148,22 @@ async def test_f15_streams_that_begin_one_after_the_other_are_waited_for_no_long
         assert came_to(await case.ended(transfer_id)) == (State.FAILED, reason)
 
 
-@pytest.mark.parametrize("stream", [1, 2, 7])
-async def test_a_second_stream_is_let_in_once_the_call_is_answered(store_url: str, stream: int) -> None:
-    """Numbers may be left out: a stream that could not be opened is not asked for again."""
+async def test_t1_a_second_stream_is_let_in_once_the_call_is_answered_and_no_later_one(store_url: str) -> None:
+    """The URL of each is in the answer that the one before got: nobody can have been given that of a later one."""
     async with coordinated(store_url) as case:
         transfer_id = await case.reach(State.RINGING)
-        assert await case.answer(transfer_id, stream) is None
+        assert [await case.answer(transfer_id, stream) for stream in (1, 2, 7)] == [None] * 3
         assert case.latest[transfer_id].state is State.RINGING
         assert await case.admits(transfer_id, await case.answer(transfer_id))
         case.bridge(transfer_id).connect(case.call_of(transfer_id))
         await case.until_state(transfer_id, State.JOINED)
-        assert await case.admits(transfer_id, await case.answer(transfer_id, stream))
-        assert await case.answer(transfer_id, stream) is None
+        assert [await case.answer(transfer_id, stream) for stream in (0, 2, 7, 999)] == [None] * 4
+        grant = await case.answer(transfer_id, 1)
+        assert await case.answer(transfer_id, 1) == grant, "the carrier's webhook came again"
+        assert await case.answer(transfer_id, 3) is None
+        assert await case.admits(transfer_id, grant)
+        assert await case.answer(transfer_id, 1) is None
+        assert case.carrier.hang_ups == []
         await case.coordinator.cancel(transfer_id)
 
 

@@ -38,6 +38,7 @@ class Case:
         self.carrier.alive["CA1"] = ORDER
         self.told: list[Transfer] = []
         self.is_in_doubt = False
+        self.owned: list[tuple[str, str]] = []
         self.clock = ManualClock()
         self.late = LateCalls({"twilio": self.carrier}, call_later=self.clock.call_later)
         self.orphans = Orphans(
@@ -45,6 +46,7 @@ class Case:
             self.late,
             node_id="n1",
             is_live=lambda transfer_id: transfer_id in live,
+            is_owned=lambda provider, call_id: (provider, call_id) in self.owned,
             is_in_doubt=lambda: self.is_in_doubt,
             on_change=self.told.append,
             call_later=self.clock.call_later,
@@ -195,6 +197,22 @@ async def test_a_call_of_no_transfer_is_hung_up(open_store: OpenStore) -> None:
     async with orphan_in(open_store, State.RINGING) as case:
         await case.orphans.end_call("tr_" + "0" * 32, "twilio", "CA1")
         assert (await case.stored()).state is State.RINGING
+        assert case.carrier.alive == {}
+
+
+async def test_t3_a_call_that_a_transfer_has_here_is_not_ended_for_another_that_nobody_knows(
+    open_store: OpenStore,
+) -> None:
+    """Whoever can send a true callback of one call to the URL of another must not end it."""
+    async with orphan_in(open_store, State.RINGING) as case:
+        case.owned = [("twilio", "CA1")]
+        await case.orphans.end_call("tr_" + "0" * 32, "twilio", "CA1")
+        await case.orphans.take_report("tr_" + "0" * 32, "twilio", ALIVE)
+        await case.stored()
+        assert (case.carrier.hang_ups, [*case.carrier.alive]) == ([], ["CA1"])
+        case.owned = [("plivo", "CA1")]
+        await case.orphans.end_call("tr_" + "0" * 32, "twilio", "CA1")
+        await case.stored()
         assert case.carrier.alive == {}
 
 

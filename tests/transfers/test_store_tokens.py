@@ -47,6 +47,7 @@ async def test_a_stream_that_was_never_opened_is_passed_over(open_store: OpenSto
     async with open_store() as store:
         transfer = await stored_in(store, State.RINGING)
         await mint(store, transfer.transfer_id, "a")
+        assert await mint(store, transfer.transfer_id, "b", stream=1) is Answer.OK
         assert await mint(store, transfer.transfer_id, "c", stream=2) is Answer.OK
         assert await consume(store, transfer.transfer_id, "a") is Answer.IGNORED
         assert await consume(store, transfer.transfer_id, "c") is Answer.OK
@@ -56,6 +57,23 @@ async def test_a_stream_that_was_never_opened_is_passed_over(open_store: OpenSto
         for stream in range(3):
             assert await mint(store, transfer.transfer_id, "d", stream=stream) is Answer.IGNORED
         assert await mint(store, transfer.transfer_id, "d", stream=3) is Answer.OK
+
+
+@pytest.mark.parametrize("is_opened", [False, True])
+async def test_t1_a_stream_that_is_not_the_next_one_is_nobodys(open_store: OpenStore, is_opened: bool) -> None:  # noqa: FBT001  # a table
+    """Its URL has been given to nobody: it is in the answer that the one before it gets."""
+    async with open_store() as store:
+        transfer = await stored_in(store, State.ANSWERED)
+        assert await mint(store, transfer.transfer_id, "x", stream=1) is Answer.IGNORED
+        assert await mint(store, transfer.transfer_id, "a") is Answer.OK
+        if is_opened:
+            assert await consume(store, transfer.transfer_id, "a") is Answer.OK
+        for stream in (2, 3, 7, 999):
+            assert await mint(store, transfer.transfer_id, "x", stream=stream) is Answer.IGNORED
+        assert await consume(store, transfer.transfer_id, "x") is Answer.IGNORED
+        for _ in range(2):
+            assert await mint(store, transfer.transfer_id, "b", stream=1) is Answer.OK
+        assert await consume(store, transfer.transfer_id, "b") is Answer.OK
 
 
 async def test_f32_a_late_copy_of_an_earlier_answer_leaves_the_later_streams_token_alone(open_store: OpenStore) -> None:
@@ -74,6 +92,7 @@ async def test_a_stream_that_was_passed_over_stays_so_when_the_later_ones_token_
 ) -> None:
     async with open_store() as store:
         transfer = await stored_in(store, State.ANSWERED)
+        await mint(store, transfer.transfer_id, "a")
         await mint(store, transfer.transfer_id, "b", stream=1, ttl_s=0.001)
         await redis_time_passes(store)
         assert await mint(store, transfer.transfer_id, "a") is Answer.IGNORED

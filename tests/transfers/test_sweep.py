@@ -50,6 +50,7 @@ class Node:
             self.late,
             node_id=node_id,
             is_live=lambda _: False,
+            is_owned=lambda _provider, _call_id: False,
             is_in_doubt=lambda: self.sweep.is_in_doubt,
             on_change=self.told.append,
             call_later=call_later,

@@ -27,6 +27,7 @@ class Account:
         kind: the class of its control side.
         control: makes one of settings that have all that is needed.
         parts: what of its secrets is a secret in itself.
+        callback_networks: the setting that says from which networks it calls back, if there is one.
 
     ``control`` may raise LocalProtocolError, whose field is the setting's name without the carrier's.
     """
@@ -38,6 +39,7 @@ class Account:
     kind: type[CarrierControl]
     control: Callable[[Settings], CarrierControl]
     parts: Callable[[Settings], Iterable[str]] = lambda _: ()
+    callback_networks: str | None = None
 
     @property
     def name(self) -> str:

@@ -36,6 +36,11 @@ class ExotelSettings(BaseModel):
     exotel_sample_rate_hz: Annotated[int, forms.one_of(8000, 16000, 24000)] = Field(
         default=8000, description="The sample rate of the stream."
     )
+    exotel_callback_networks: Annotated[tuple[Annotated[str, forms.NETWORK], ...], forms.LIST] = Field(
+        default=(),
+        description="The networks that Exotel calls back from, as its support names them; without any, every address "
+        "may. Behind a proxy set `trusted_proxies`, too.",
+    )
     exotel_api_url: Annotated[str, forms.API_URL] = Field(
         default="https://api.in.exotel.com",
         description="Exotel's REST API: Mumbai's, or `https://api.exotel.com`, Singapore's; or a simulated carrier's.",
@@ -59,4 +64,5 @@ EXOTEL: Final = Account(
     api_url="exotel_api_url",
     kind=ExotelControl,
     control=_control,
+    callback_networks="exotel_callback_networks",
 )
