@@ -9,15 +9,18 @@ import pytest
 import structlog
 
 from relay.client import State
+from relay.dev.carrier_document import Stream
 from relay.dev.carrier_outcomes import BUSY
+from relay.dev.carriers.audio_wire import AudioWire
 from relay.dev.carriers.by_name import CARRIERS
 from relay.dev.demo.evidence import Evidence
 from relay.dev.demo.play import measured, play
 from relay.dev.demo.scenario import Scenario
-from relay.dev.demo.scenarios import BY_NAME, SCENARIOS
+from relay.dev.demo.scenarios import BY_NAME, DEFAULT, SCENARIOS
 from relay.dev.demo.stage import AGENT_NUMBER, Stage
 from relay.dev.demo.steps import bot_asks, until
 from relay.dev.demo.timeline import Timeline, Who
+from relay.dev.phone_wire import Call, PhoneWire
 
 SHORT = {"agent-hangs-up", "busy", "canceled", "customer-leaves", "declined", "invalid-number", "rejected"}
 
@@ -55,6 +58,44 @@ def test_the_scenario_ends_as_it_should_with_each_carrier(scenario: Scenario, ca
     evidence = measured(play(played, Timeline(), tmp_path / "log", dialect))
     assert wrong(played, evidence) == []
     assert AGENT_NUMBER.removeprefix("+") not in (tmp_path / "log").read_text()
+
+
+RATES_HZ = [
+    ("plivo", "RELAY_PLIVO_WIDEBAND", "true", 16000),
+    ("plivo", "RELAY_PLIVO_WIDEBAND", "false", 8000),
+    ("signalwire", "RELAY_SIGNALWIRE_WIDEBAND", "true", 16000),
+    ("signalwire", "RELAY_SIGNALWIRE_WIDEBAND", "false", 8000),
+    ("telnyx", "RELAY_TELNYX_WIDEBAND", "true", 16000),
+    ("telnyx", "RELAY_TELNYX_WIDEBAND", "false", 8000),
+    ("vonage", "", "", 16000),
+    ("exotel", "RELAY_EXOTEL_SAMPLE_RATE_HZ", "16000", 16000),
+    ("exotel", "RELAY_EXOTEL_SAMPLE_RATE_HZ", "8000", 8000),
+    ("jambonz", "RELAY_JAMBONZ_SAMPLE_RATE_HZ", "16000", 16000),
+    ("asterisk", "RELAY_ASTERISK_MEDIA_FORMAT", "slin16", 16000),
+]
+
+
+@pytest.mark.parametrize("case", RATES_HZ, ids=lambda case: f"{case[0]} {case[3]}")
+@pytest.mark.long
+def test_a_call_is_heard_both_ways_at_each_rate_that_the_carrier_offers(
+    case: tuple[str, str, str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carrier, setting, value, rate_hz = case
+    dialect, rates_hz = CARRIERS[carrier](), []
+    told, made = dialect.settings, dialect.wire
+
+    def wire(call: Call, stream: Stream) -> PhoneWire:
+        one = made(call, stream)
+        assert isinstance(one, AudioWire)
+        rates_hz.append(one.rate_hz)
+        return one
+
+    monkeypatch.setattr(dialect, "wire", wire)
+    if setting:
+        monkeypatch.setattr(dialect, "settings", lambda *account: {**told(*account), setting: value})
+    played = BY_NAME[DEFAULT].with_carrier(dialect.traits)
+    assert wrong(played, measured(play(played, Timeline(), tmp_path / "log", dialect))) == []
+    assert rates_hz == [rate_hz]
 
 
 @pytest.mark.long
