@@ -79,6 +79,11 @@ _NEWS: Final[dict[CallStatus, PhoneNews]] = {
     CallStatus.CANCELED: PhoneEnded(Reason.NO_ANSWER),  # not by relay: somebody hung up at the carrier while it rang
     CallStatus.FAILED: PhoneEnded(Reason.REJECTED),
 }
+_IS_MACHINE: Final[dict[AnsweredBy, bool | None]] = {
+    AnsweredBy.HUMAN: False,
+    AnsweredBy.MACHINE: True,
+    AnsweredBy.UNKNOWN: None,
+}
 
 
 class CarrierAccount:
@@ -186,6 +191,7 @@ class CarrierAccount:
             status_url=self._urls.status(name, transfer_id),
             detection_url=self._urls.detection(name, transfer_id) if order.detect_machine else None,
             ring_timeout_s=max(int(order.ring_timeout_s) - RING_MARGIN_S, RING_MIN_S),
+            detection_timeout_s=order.detection_timeout_s,
             max_duration_s=min(math.ceil(order.max_duration_s) + DURATION_MARGIN_S, DURATION_MAX_S),
             media_url=self._urls.media(name, transfer_id, token) if token is not None else None,
         )
@@ -225,8 +231,8 @@ def carrier_session() -> aiohttp.ClientSession:
 def phone_reports(report: CallReport) -> list[PhoneReport]:
     """What a carrier's report says, in the order in which it counts."""
     reports = []
-    if report.answered_by in (AnsweredBy.HUMAN, AnsweredBy.MACHINE):  # who says "unknown" has detected nobody
-        detected = MachineDetected(report.answered_by is AnsweredBy.MACHINE)
+    if report.answered_by is not None:
+        detected = MachineDetected(_IS_MACHINE[report.answered_by])
         event_id = f"{report.event_id}/answered_by"
         reports.append(PhoneReport(report.call_id, detected, event_id, report.placed_id))
     if report.status is not None:

@@ -214,6 +214,7 @@ class SimulatedCall:
         message = self._teller.detection(self, detection)
         if message is not None:
             self.courier.hurry(self._sender.sealed(Kind.DETECTION, message))
+        self.changed()
 
     def end(self, status: str, by: EndedBy, *, sip_code: int | None = None) -> None:
         """It has ended: interrupt its life and tell the relay. Nothing if it had."""

@@ -32,7 +32,15 @@ from relay.providers.fields import shown
 from relay.providers.forms import encode_form
 from relay.providers.jambonz import JambonzAdapter
 from relay.providers.jambonz_report import ALIVE, CALL_ID, CALL_ID_TEXT, ENDS, call_report
-from relay.providers.rest import bearer_request, check_order, check_secrets, check_url, read_refusal, reply_object
+from relay.providers.rest import (
+    bearer_request,
+    check_order,
+    check_secrets,
+    check_url,
+    detection_timeout_s,
+    read_refusal,
+    reply_object,
+)
 from relay.providers.xml_document import xml_text
 
 SIGNATURE_MAX_AGE_S: Final = 300
@@ -44,6 +52,7 @@ _API_KEY: Final = re.compile("[!-~]+")
 _SIGNED_AT: Final = re.compile("[0-9]{1,12}")
 _RING_TIMEOUT_MAX_S: Final = 600
 _STREAM_USER: Final = "relay"
+_NO_SPEECH_S, _DECISION_S = 5, 15  # jambonz' own
 _BUSY: Final = frozenset({"480"})  # no feature server, by SIP's "Temporarily Unavailable": nothing has been tried
 _NO_CALL: Final = b"Not Found"  # as Express says it; the 404 of a proxy, or of a wrong base_url, is a page
 
@@ -121,7 +130,7 @@ class JambonzControl:
             **self._speech,  # with an application_sid instead, that application's hooks would take the place of ours
         }
         if order.detection_url is not None:
-            body["amd"] = {"actionHook": order.detection_url}
+            body["amd"] = {"actionHook": order.detection_url, **_detection_timers(order)}
         return self._send("POST", self._calls_url, body)
 
     def read_dial(self, reply: HttpReply) -> DialReply:
@@ -236,6 +245,15 @@ class JambonzControl:
 
     def _send(self, method: str, url: str, body: Mapping[str, Any]) -> HttpRequest:
         return bearer_request(method, url, self._api_key, body)
+
+
+def _detection_timers(order: CallOrder) -> Mapping[str, Any]:
+    """How long nothing may be heard, and how long nobody be told from what is: never longer than jambonz' own."""
+    timeout_s = detection_timeout_s(order, least_s=1, most_s=_DECISION_S)
+    if timeout_s is None:
+        return {}
+    no_speech_s = min(timeout_s, _NO_SPEECH_S)
+    return {"timers": {"noSpeechTimeoutMs": int(1000 * no_speech_s), "decisionTimeoutMs": int(1000 * timeout_s)}}
 
 
 def _may_be(call: Mapping[str, Any], order: CallOrder) -> bool:

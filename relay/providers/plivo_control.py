@@ -28,11 +28,21 @@ from relay.providers.form_signature import read_form
 from relay.providers.plivo import PlivoAdapter
 from relay.providers.plivo_report import REQUEST, call_report
 from relay.providers.plivo_signature import is_request_signed, is_upgrade_signed
-from relay.providers.rest import UUID, RestAccount, check_order, check_secrets, check_url, read_refusal, reply_object
+from relay.providers.rest import (
+    UUID,
+    RestAccount,
+    check_order,
+    check_secrets,
+    check_url,
+    detection_timeout_s,
+    read_refusal,
+    reply_object,
+)
 from relay.providers.xml_document import add_element, hang_up_document, spoken_text, xml_document
 
 _AUTH_ID: Final = re.compile("[MS]A[A-Z0-9]{18}")
 _RING_TIMEOUT_MAX_S: Final = 600  # Plivo names no longest; its own default is 120
+_DETECTION_MIN_S, _DETECTION_MAX_S = 2, 10
 _STREAM: Final = {
     "bidirectional": "true",
     "keepCallAlive": "true",  # else what follows runs at once, beside the stream
@@ -97,6 +107,8 @@ class PlivoControl:
                 "machine_detection_url": order.detection_url,  # without it the answer webhook waits
                 "machine_detection_method": "POST",
             }
+            timeout_s = detection_timeout_s(order, least_s=_DETECTION_MIN_S, most_s=_DETECTION_MAX_S)
+            values |= {"machine_detection_time": int(1000 * timeout_s)} if timeout_s is not None else {}
         return self._account.post_json(f"{self._account_url}/Call/", values)
 
     def read_dial(self, reply: HttpReply) -> DialReply:

@@ -51,6 +51,7 @@ class SignalWireControl(LamlControl):
 
     name = "signalwire"
     dialect: ClassVar = SIGNALWIRE
+    detection_range_s: ClassVar = (1, 120)
     over: ClassVar = LamlControl.over | {(400, "cannot_update_completed"), (422, "cannot_update_completed")}
 
     def __init__(

@@ -36,6 +36,7 @@ from relay.providers.rest import (
     check_media_url,
     check_order,
     check_url,
+    detection_timeout_s,
     dial_failure,
     reply_object,
     short_code,
@@ -50,6 +51,7 @@ _RING_TIMEOUT_MIN_S: Final = 5
 _RING_TIMEOUT_MAX_S: Final = 600
 _DURATION_MAX_S: Final = 14_400  # Telnyx lets no call be longer, and takes no more
 _LIST_MAX: Final = 250
+_DETECTION_MIN_S, _DETECTION_MAX_S = 1, 30  # no range is documented
 _API_KEY: Final = re.compile("[!-~]+")
 _CONNECTION_ID: Final = re.compile("[0-9]{1,32}")
 _TIMESTAMP: Final = re.compile("[0-9]{1,12}")
@@ -135,6 +137,9 @@ class TelnyxControl:
         }
         if order.detection_url is not None:  # its events come to webhook_url, as all do
             body["answering_machine_detection"] = "premium"
+            timeout_s = detection_timeout_s(order, least_s=_DETECTION_MIN_S, most_s=_DETECTION_MAX_S)
+            if timeout_s is not None:
+                body["answering_machine_detection_config"] = {"total_analysis_time_millis": int(1000 * timeout_s)}
         body |= {
             "stream_url": media_url,
             "stream_track": "inbound_track",

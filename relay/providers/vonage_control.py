@@ -121,6 +121,7 @@ class VonageControl:
             "length_timer": min(order.max_duration_s, _DURATION_MAX_S),
         }
         if order.detection_url is not None:  # its events come to event_url, as all do
+            # Its one duration, beep_timeout, is of how long a machine's beep is waited for, from 45 s on.
             body["advanced_machine_detection"] = {"behavior": "continue", "mode": "detect"}
         return self._request("POST", self._calls_url, body)
 

@@ -16,7 +16,7 @@ import structlog
 from relay.errors import Overloaded, StoreUnavailable
 from relay.transfers.claims import Allowances, RequestClaims, RequestKey, RoomClaims
 from relay.transfers.clock import CallLater, pause
-from relay.transfers.course import CourseSettings
+from relay.transfers.course_settings import CourseSettings
 from relay.transfers.late_calls import LateCalls
 from relay.transfers.live import LiveTransfer
 from relay.transfers.orphans import Orphans

@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from relay.errors import StoreUnavailable
 from relay.transfers.clock import CallLater, Timer
+from relay.transfers.course_settings import CourseSettings
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
 from relay.transfers.phone_leg import PhoneLeg
@@ -41,22 +42,6 @@ ACCEPT_KEY: Final = "1"
 DECLINE_KEY: Final = "2"
 LAST_WORD_S: Final = 0.5
 """A carrier's word that the call is over may come before the bridge's, which knows whether its stream broke."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourseSettings:
-    """How long a transfer waits for each thing that must happen next."""
-
-    answer_timeout_s: float = 10.0
-    """From the answer to the carrier's media stream, what the agent is told first apart."""
-    accept_timeout_s: float = 20.0
-    """From the media stream to the agent's acceptance, where one is asked for."""
-    join_timeout_s: float = 20.0
-    """From the media stream, or the acceptance, to both being heard."""
-    token_ttl_s: float = 30.0
-    """From the answer webhook to the media stream's upgrade, likewise."""
-    ringback: bool = True
-    """Let the customer hear that the phone rings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +133,7 @@ class Course:
         self._log = log
         self._deadline: tuple[Expired, Timer] | None = None
         self._is_admitted = order.accept is Accept.NONE
+        self._key_decides = order.accept is Accept.PRESS_1
         self._is_phone_over = False
         self.has_media = False
         """The carrier has a stream open: somebody is on the line, and hears it."""
@@ -251,12 +237,16 @@ class Course:
         ):
             self._expect(self._settings.answer_timeout_s + self._order.say_s, lambda: Reason.MEDIA_TIMEOUT)
 
-    def _on_detected(self, *, is_machine: bool) -> Close | None:
+    def _on_detected(self, *, is_machine: bool | None) -> Close | None:
         if self._is_admitted or self._order.accept is not Accept.DETECTION:
             return None
         if is_machine:
             return Close(Reason.VOICEMAIL)
-        self._admit()
+        if is_machine is None:  # nobody is let in unproven, and who is a person can show it
+            self._log.info("detection_undecided", detail="the agent's key decides")
+            self._key_decides = True
+        else:
+            self._admit()
         return None
 
     async def _write_placed(self) -> None:
@@ -314,7 +304,7 @@ class Course:
         return None
 
     def _on_key(self, digit: str) -> Close | None:
-        if self._is_admitted or self._order.accept is not Accept.PRESS_1:
+        if self._is_admitted or not self._key_decides:
             return None
         if digit == DECLINE_KEY:
             return Close(Reason.DECLINED)

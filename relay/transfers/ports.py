@@ -124,8 +124,8 @@ class Bridges(Protocol):
 class DialOrder:
     """
     One call to place. The carrier stops ringing a little before ``ring_timeout_s``, and ends a call a little after
-    ``max_duration_s``, when everybody else should have. ``media_token`` opens its stream, where the dial says where
-    that goes.
+    ``max_duration_s``, when everybody else should have. ``detection_timeout_s``: how long finding out whether a machine
+    picked up may take. ``media_token`` opens its stream, where the dial says where that goes.
     """
 
     transfer_id: str
@@ -134,6 +134,7 @@ class DialOrder:
     ring_timeout_s: float
     max_duration_s: float
     detect_machine: bool
+    detection_timeout_s: float | None = None
     media_token: str | None = field(default=None, repr=False)
 
 
@@ -221,9 +222,9 @@ class PhoneAnswered:
 
 @dataclass(frozen=True, slots=True)
 class MachineDetected:
-    """The carrier's detection: whether a machine picked up."""
+    """The carrier's detection: whether a machine picked up; None: it has looked, and cannot tell."""
 
-    is_machine: bool
+    is_machine: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from aiohttp import web
 from relay.dev.carrier_call import CallIds, EndedBy, SimulatedCall
 from relay.dev.carrier_document import Encoding, Stream, Verb
 from relay.dev.carrier_life import StreamNews
-from relay.dev.carrier_order import Order, OrderRefused
+from relay.dev.carrier_order import DETECTION_S, Order, OrderRefused
 from relay.dev.carrier_outcomes import Detection, Refuses
 from relay.dev.carrier_rest import Account, Asked, Rest, has_authorization, retry_headers
 from relay.dev.carrier_webhooks import Message, Webhook
@@ -268,6 +268,7 @@ class Telnyx:
             status_url=fields.text("webhook_url"),
             events=EVENTS,
             detection_url="" if detects == "disabled" else detects,
+            detection_timeout_s=_detection_s(asked),
             ring_timeout_s=fields.seconds("timeout_secs", RING_S, least_s=5, most_s=600),
             time_limit_s=fields.seconds("time_limit_secs", TIME_LIMIT_S, least_s=30, most_s=14400),
             stream=_stream(fields, client_state),
@@ -323,6 +324,13 @@ def _stream(fields: DialFields, client_state: str) -> Stream | None:
         rate_hz=rate_hz,
         options=MappingProxyType({"client_state": client_state}),
     )
+
+
+def _detection_s(asked: Asked) -> float:
+    match asked.json.get("answering_machine_detection_config"):
+        case {"total_analysis_time_millis": int(total_ms)}:
+            return total_ms / 1000
+    return DETECTION_S
 
 
 def _is_base64(text: str) -> bool:
