@@ -28,9 +28,12 @@ from relay.providers.control import (
     HttpRequest,
 )
 from relay.providers.hang_up_steps import HangsUpInSteps
+from relay.providers.sends_dtmf import SendsDtmf
+from relay.providers.stream import check_digits
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
+    DigitsWay,
     MachineDetected,
     PhoneAlive,
     PhoneAnswered,
@@ -108,6 +111,7 @@ class CarrierAccount:
         timeout_s: float,
     ) -> None:
         self._control = control
+        self._can = control.media_adapter().capabilities
         self._session = session
         self._urls = urls
         self._metrics = metrics
@@ -148,6 +152,33 @@ class CarrierAccount:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
         return False
+
+    @property
+    def sends_digits(self) -> DigitsWay:
+        """As ``ports.Carrier.sends_digits``."""
+        return self._can.dtmf_sent
+
+    def refuses_digits(self, digits: str) -> str | None:
+        """As ``ports.Carrier.refuses_digits``."""
+        if self._can.dtmf_sent == "no":
+            return "a carrier that can send keys"
+        try:
+            check_digits(self._control.name, digits, self._can, over=self._can.dtmf_sent)
+        except LocalProtocolError as error:
+            return error.expected
+        return None
+
+    async def send_digits(self, call_id: str, digits: str) -> bool:
+        """Send each key's request when the one before it has been taken."""
+        if not isinstance(self._control, SendsDtmf):
+            return False
+        try:
+            for request in self._control.send_dtmf(call_id, digits):
+                if not self._control.read_dtmf(await self._send("send_dtmf", request)):
+                    return False
+        except (LocalProtocolError, aiohttp.ClientError, TimeoutError, OSError):
+            return False
+        return True
 
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """
@@ -207,6 +238,7 @@ class CarrierAccount:
                 data=request.body or None,
                 allow_redirects=False,
                 timeout=self._timeout,
+                middlewares=(_sent_once,) if operation == "send_dtmf" else None,
             ) as response:
                 body = await _start_of(response.content)
                 outcome = f"{response.status // 100}xx"
@@ -241,6 +273,14 @@ def phone_reports(report: CallReport) -> list[PhoneReport]:
             news = PhoneEnded(news.reason, report.code)
         reports.append(PhoneReport(report.call_id, news, report.event_id, report.placed_id))
     return reports
+
+
+async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Of a PUT whose connection broke, aiohttp sends another by itself: a phone must not hear its keys twice."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientError(type(error).__name__) from error
 
 
 async def _start_of(content: aiohttp.StreamReader) -> bytes:

@@ -114,11 +114,22 @@ class Clear:
 
 
 @dataclass(frozen=True, slots=True)
+class Dtmf:
+    """``encode_dtmf``: as many text messages as the carrier needs."""
+
+    digits: str
+
+    def messages(self, adapter: MediaAdapter) -> Sequence[Message]:
+        """See ``Command.messages``."""
+        return [Message(data) for data in adapter.encode_dtmf(self.digits)]
+
+
+@dataclass(frozen=True, slots=True)
 class NotOurs:
     """A message to the carrier for which adapters have no command: it is passed over."""
 
 
-Step: TypeAlias = Sequence[Event] | Play | Mark | Clear | NotOurs
+Step: TypeAlias = Sequence[Event] | Play | Mark | Clear | Dtmf | NotOurs
 """The events that a message from the carrier brings, or the command that makes those to it."""
 
 
@@ -177,7 +188,7 @@ class Case:
     @property
     def said(self) -> list[list[Event]]:
         """The events of each of them."""
-        return [list(step) for step in self.steps if not isinstance(step, Play | Mark | Clear | NotOurs)]
+        return [list(step) for step in self.steps if not isinstance(step, Play | Mark | Clear | Dtmf | NotOurs)]
 
     def of(self, kind: type[Event]) -> list[Message]:
         """Those that bring an event of this kind."""

@@ -140,6 +140,8 @@ class Capabilities:
     """Closing the media WebSocket ends the phone call, if nothing follows in the answer document."""
     subprotocol: str | None = None
     """The WebSocket subprotocol (RFC 6455, 1.9) that must be selected, if the carrier offers it."""
+    dtmf_keys: str = ""
+    """The keys that can be sent to the phone, by ``dtmf_sent``; among them ``w`` and ``W``, pauses of 0.5 s and 1 s."""
 
 
 class MediaAdapter(Protocol):
@@ -209,4 +211,13 @@ class MediaAdapter(Protocol):
 
         Raises:
             LocalProtocolError: the stream is not open.
+        """
+
+    def encode_dtmf(self, digits: str) -> Sequence[bytes]:
+        """
+        The messages that let the phone hear these keys, beside the audio.
+
+        Raises:
+            LocalProtocolError: the stream is not open; ``Capabilities.dtmf_sent`` is another way; or these are not 1 to
+                32 of ``Capabilities.dtmf_keys``. They may be somebody's PIN, and are not shown.
         """

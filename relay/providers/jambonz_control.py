@@ -41,6 +41,7 @@ from relay.providers.rest import (
     read_refusal,
     reply_object,
 )
+from relay.providers.stream import check_digits
 from relay.providers.xml_document import xml_text
 
 SIGNATURE_MAX_AGE_S: Final = 300
@@ -156,6 +157,16 @@ class JambonzControl:
         if reply.status == 200:
             return str(reply_object(reply).get("call_status")) in ENDS
         return reply.status in (202, 204) or (reply.status == 404 and reply.body.strip() == _NO_CALL)
+
+    def send_dtmf(self, call_id: str, digits: str) -> Sequence[HttpRequest]:
+        """A request for each key, as jambonz takes one at a time: see ``SendsDtmf``."""
+        url = self._call_url(call_id)
+        check_digits(self.name, digits, JambonzAdapter.capabilities, over="rest")
+        return [self._send("PUT", url, {"dtmf": {"digit": digit}}) for digit in digits]
+
+    def read_dtmf(self, reply: HttpReply) -> bool:
+        """Whether jambonz took it."""
+        return 200 <= reply.status < 300
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
         """The request for all calls from and to the order's numbers; those that are over stay in it for an hour."""

@@ -41,6 +41,7 @@ from relay.providers.rest import (
     reply_object,
     short_code,
 )
+from relay.providers.stream import check_digits
 from relay.providers.telnyx import TelnyxAdapter
 from relay.providers.telnyx_report import CALL_ID, CALL_ID_TEXT, call_report
 
@@ -176,6 +177,18 @@ class TelnyxControl:
         code = _code(reply)
         has_ended = 400 <= reply.status < 500 and code == _ENDED
         return 200 <= reply.status < 300 or has_ended or (reply.status, code) == _NOT_FOUND
+
+    def send_dtmf(self, call_id: str, digits: str) -> Sequence[HttpRequest]:
+        """The one request for all keys: see ``SendsDtmf``."""
+        if not CALL_ID.fullmatch(call_id):
+            raise LocalProtocolError(self.name, "call_id", expected=CALL_ID_TEXT, got=shown(call_id))
+        check_digits(self.name, digits, TelnyxAdapter.capabilities, over="rest")
+        url = f"{self._api_url}/calls/{call_id}/actions/send_dtmf"
+        return [bearer_request("POST", url, self._api_key, {"digits": digits})]
+
+    def read_dtmf(self, reply: HttpReply) -> bool:
+        """Whether Telnyx took it."""
+        return 200 <= reply.status < 300
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
         """The request for all calls alive of the application: Telnyx cannot be asked by numbers."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from relay.transfers.reasons import Reason
 from relay.transfers.record import TransferOrder
+
+DigitsWay: TypeAlias = Literal["stream", "rest", "no"]
 
 # What a bridge tells
 
@@ -92,6 +94,9 @@ class Bridge(Protocol):
 
     def admit(self) -> None:
         """A person is on the phone: let agent and customer hear each other. Only needed if acquired with ``held``."""
+
+    def send_digits(self, digits: str) -> None:
+        """Let the agent's phone hear these keys, over the carrier's stream, if there is one now."""
 
     async def release(self, reason: Reason) -> None:
         """End it for ``reason``, bounded, and give it back: it holds no socket and no place in a room any longer."""
@@ -184,6 +189,16 @@ class Carrier(Protocol):
 
         Such a carrier asks for no stream when the call is answered, and for no other when this one breaks.
         """
+
+    @property
+    def sends_digits(self) -> DigitsWay:
+        """By what it can let a phone hear keys: its stream (``Bridge.send_digits``), ``send_digits``, or nothing."""
+
+    def refuses_digits(self, digits: str) -> str | None:
+        """What was expected in place of these keys; None: it can send them."""
+
+    async def send_digits(self, call_id: str, digits: str) -> bool:
+        """Ask once, bounded, to let the phone of a call hear keys; False: it did not take them, or not all."""
 
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, once, bounded."""

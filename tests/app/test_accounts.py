@@ -15,7 +15,7 @@ from relay.app.settings import Provider, Settings, load_settings
 from relay.app.settings_problems import env_name
 from relay.errors import LocalProtocolError
 from tests.app.configurations import problems
-from tests.providers.telnyx_requests import PUBLIC_KEY, call_order
+from tests.providers.telnyx_requests import PUBLIC_KEY
 from tests.providers.vonage_requests import pem
 
 PRIVATE_KEY: Final = pem()
@@ -229,40 +229,6 @@ def test_a_carrier_that_is_no_simulated_one_must_reach_relay(name: str, tmp_path
 def test_what_is_not_there_has_no_text() -> None:
     with pytest.raises(ValueError, match="expected a setting that is there"):
         text_of(Settings().twilio_account_sid)
-
-
-@pytest.mark.parametrize(
-    ("name", "wide", "usual"),
-    [
-        ("plivo", b"audio/x-l16;rate=16000", True),
-        ("signalwire", b"L16@16000h", False),
-        ("telnyx", b'"stream_bidirectional_sampling_rate":16000', False),
-    ],
-)
-def test_wideband_is_a_setting_of_carriers_that_have_another_codec_for_it(
-    name: str,
-    wide: bytes,
-    usual: bool,  # noqa: FBT001 - a parameter of the test
-    tmp_path: Path,
-) -> None:
-    def asked(env: Mapping[str, str]) -> bytes:
-        control = ACCOUNTS[name].control(load_settings({**env_of(name), **env}, tmp_path))
-        if control.opens_stream == "dial":
-            return control.dial(call_order(media_url="wss://relay.example.com/m")).body
-        return control.stream_document("wss://relay.example.com/m", then_url=None).body
-
-    setting = f"RELAY_{name.upper()}_WIDEBAND"
-    assert (wide in asked({})) is usual
-    assert wide in asked({setting: "true"})
-    assert wide not in asked({setting: "false"})
-
-
-def test_exotels_stream_is_wideband_unless_it_is_to_be_another(tmp_path: Path) -> None:
-    env = env_of("exotel")
-    order = call_order(media_url="wss://relay.example.com/m")
-    assert b"sample-rate%3D16000" in ACCOUNTS["exotel"].control(load_settings(env, tmp_path)).dial(order).body
-    narrow = load_settings({**env, "RELAY_EXOTEL_SAMPLE_RATE_HZ": "8000"}, tmp_path)
-    assert b"sample-rate" not in ACCOUNTS["exotel"].control(narrow).dial(order).body
 
 
 # --- Several of them ---

@@ -34,6 +34,7 @@ ROWS: dict[str, Callable[[Capabilities], object]] = {
     "one message of audio to it": lambda can: can.frames_to_carrier,
     "closing the WebSocket ends the call": lambda can: can.close_ends_call,
     "WebSocket subprotocol": lambda can: can.subprotocol,
+    "keys that can be sent": lambda can: can.dtmf_keys,
 }
 
 
@@ -44,7 +45,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def said(value: object) -> str:
-    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+    return (
+        {True: "yes", False: "no", None: "none"}[value]
+        if value is None or isinstance(value, bool)
+        else str(value) or "none"
+    )
 
 
 def formats(carrier: str) -> str:

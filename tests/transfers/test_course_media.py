@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from relay.transfers.coordinator import CoordinatorSettings
+from relay.transfers.coordinator_settings import CoordinatorSettings
 from relay.transfers.course import LAST_WORD_S
 from relay.transfers.course_settings import CourseSettings
 from relay.transfers.ports import (

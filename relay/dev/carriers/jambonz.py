@@ -40,6 +40,7 @@ EVENTS: Final = frozenset({"initiated", "ringing", "answered", "completed"})
 RING_S: Final = 60
 TIME_LIMIT_S: Final = 14400
 DECISION_S: Final = 15
+DTMF: Final = "0123456789*#ABCD"
 
 _KNOWN: Final = (
     "from",
@@ -199,6 +200,9 @@ class Jambonz:
                         return _error(500, f"call_status {status}: the call is {call.status}")
                     call.hang_up(EndedBy.RELAY)
                     return web.Response(status=202)
+                case {"dtmf": {"digit": str(digit)}} if len(digit) == 1:
+                    heard = call.hear(digit, DTMF)
+                    return web.Response(status=202) if heard else _error(500, f"dtmf: the call is {call.status}")
                 case asked:
                     call.violate(f"change of a call: expected call_status, got {sorted(asked)}: not simulated")
                     return _error(400, "call_status: expected completed or no-answer")

@@ -10,9 +10,10 @@ import orjson
 from relay.dev.carrier_document import Encoding
 from relay.dev.carriers.audio_wire import AudioWire, expect_id, object_of, unexpected
 from relay.dev.phone_playout import FRAME_MS
-from relay.dev.phone_wire import Call, Clear, Command, Mark, Play
+from relay.dev.phone_wire import Call, Clear, Command, Keys, Mark, Play
 
 DTMF_MS: Final = 100
+DTMF: Final = frozenset("0123456789*#ABCD")
 ENCODINGS: Final = {"pcmu": "audio/x-mulaw", "l16le": "audio/x-L16"}
 
 
@@ -71,7 +72,7 @@ class SignalWireWire(AudioWire):
         self._sequence += 1
         return orjson.dumps({"event": event, "sequenceNumber": str(self._sequence), **content})
 
-    def read(self, message: str | bytes) -> Command | None:
+    def read(self, message: str | bytes) -> Command:
         """What the relay asks for; raises as ``PhoneWire`` says."""
         content = object_of(message)
         expect_id(content, "streamSid", self.call.stream_sid)
@@ -82,6 +83,6 @@ class SignalWireWire(AudioWire):
                 return Mark(name)
             case {"event": "clear"}:
                 return Clear()
-            case {"event": "dtmf", "dtmf": {"digit": str()}}:
-                return None
+            case {"event": "dtmf", "dtmf": {"digit": str(digit)}} if digit in DTMF:
+                return Keys(digit)
         raise unexpected(content, "media with a payload, mark with a name, clear or dtmf")

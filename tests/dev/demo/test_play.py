@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from relay.client import State
+from relay.client import RefusedRequest, State
 from relay.dev.carrier_document import Stream
 from relay.dev.carrier_outcomes import BUSY
 from relay.dev.carriers.audio_wire import AudioWire
@@ -96,6 +96,35 @@ def test_a_call_is_heard_both_ways_at_each_rate_that_the_carrier_offers(
     played = BY_NAME[DEFAULT].with_carrier(dialect.traits)
     assert wrong(played, measured(play(played, Timeline(), tmp_path / "log", dialect))) == []
     assert rates_hz == [rate_hz]
+
+
+HEARD = {"plivo": "12#w", "signalwire": "12#", "telnyx": "12#w", "vonage": "12#p", "jambonz": "12#", "asterisk": "12#"}
+"""What the agent's phone hears of ``12#w``, or of ``12#`` where the carrier has no pauses."""
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.long
+def test_the_agents_phone_hears_keys_that_the_bot_sends_where_the_carrier_can(carrier: str, tmp_path: Path) -> None:
+    heard, digits = HEARD.get(carrier, ""), "12#w" if carrier in {"plivo", "telnyx", "vonage"} else "12#"
+    dialect = CARRIERS[carrier]()
+    refused = []
+
+    async def presses(stage: Stage) -> None:
+        assert stage.bot.transfer_id is not None
+        await stage.relay.wait(stage.bot.transfer_id)
+        try:
+            await stage.relay.send_digits(stage.bot.transfer_id, digits)
+        except RefusedRequest as error:
+            refused.append(error.problem.name)
+        call = await stage.carrier.until_call()
+        if heard and call.phone is not None:
+            await call.phone.until(lambda _: call.keys_heard == heard, "keys")
+
+    played = BY_NAME["agent-hangs-up"].with_carrier(dialect.traits)
+    played = replace(played, steps=(played.steps[0], presses, *played.steps[1:]))
+    assert wrong(played, measured(play(played, Timeline(), tmp_path / "log", dialect))) == []
+    assert refused == ([] if heard else ["digits-refused"])
+    assert digits not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.long
