@@ -176,6 +176,7 @@ class RelayClient:
         Raises:
             NotFound: there is no such transfer, or not any longer.
             RefusedRequest: nobody is joined, or the carrier cannot send these keys: see ``problem.name``.
+            CarrierFailed: it did not take them, or not all.
             RelayUnreachable: there was no answer; they may have been sent.
             ClientError: anything else that went wrong.
         """

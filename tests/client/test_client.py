@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from relay.client import (
+    CarrierFailed,
     Conflict,
     NotFound,
     Overloaded,
@@ -291,7 +292,7 @@ def test_keys_are_sent(case: MakeCase) -> None:
     [
         (breaks, RelayUnreachable),
         (refuses(503, "overloaded"), Overloaded),
-        (refuses(502, "carrier-failed"), RelayApiError),
+        (refuses(502, "carrier-failed"), CarrierFailed),
         (refuses(409, "not-joined"), RefusedRequest),
         (refuses(409, "digits-refused"), RefusedRequest),
         (refuses(404, "not-found"), NotFound),

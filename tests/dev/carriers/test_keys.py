@@ -74,6 +74,7 @@ def test_keys_that_are_none_of_its_are_a_violation(run: Run) -> None:
             for digits in ("E", "", None, 1):
                 assert not call.hear(digits, "123")
             assert call.keys_heard == ""
-            assert call.violations == ["keys: expected some of 123, got others"] * 4
+            found = [each for each in call.violations if each.startswith("keys")]
+            assert found == ["keys: expected some of 123, got others"] * 4
 
     run(whole)
