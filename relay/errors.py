@@ -161,5 +161,17 @@ class Overloaded(TransferError):
         self.is_allowance = is_allowance
 
 
+class NotJoined(TransferError):
+    """Nobody is on the phone, or not here, for what was asked of the call."""
+
+
+class DigitsRefused(TransferError):
+    """The transfer's carrier cannot send these keys. The message does not contain them."""
+
+
+class CarrierFailed(TransferError):
+    """The carrier did not do what it was asked, or did not say so."""
+
+
 class StoreUnavailable(TransferError):
     """The store of the transfers does not answer, or cannot be used."""

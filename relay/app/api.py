@@ -13,7 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from relay.app.auth import DOCUMENTED, Keys, Principal, guarded
 from relay.app.event_stream import EventStream, is_over
 from relay.app.numbers import mask_number
-from relay.app.orders import Orders, TransferRequest
+from relay.app.orders import DigitsRequest, Orders, TransferRequest
 from relay.app.problems import ApiProblem, ProblemKind, problem_responses
 from relay.app.services import Services
 from relay.app.transfer_json import (
@@ -62,6 +62,14 @@ _ALWAYS: Final = (
     ProblemKind.STORE_UNAVAILABLE,
 )
 _OF_ONE: Final = (*_ALWAYS, ProblemKind.NOT_FOUND, ProblemKind.INVALID_REQUEST)
+_OF_DIGITS: Final = (
+    *_OF_ONE,
+    ProblemKind.BAD_REQUEST,
+    ProblemKind.NOT_JOINED,
+    ProblemKind.DIGITS_REFUSED,
+    ProblemKind.BODY_TOO_LARGE,
+    ProblemKind.CARRIER_FAILED,
+)
 _OF_REQUEST: Final = (
     *_ALWAYS,
     ProblemKind.BAD_REQUEST,
@@ -153,6 +161,16 @@ def api_router(services: Services, keys: Keys) -> APIRouter:
         responses={200: _EVENTS, 204: {"description": "Nothing follows."}, **problem_responses(*_OF_ONE)},
     )
     router.add_api_route(
+        "/transfers/{transfer_id}/digits",
+        api.send_digits,
+        methods=["POST"],
+        operation_id="send_digits",
+        status_code=204,
+        response_class=Response,
+        summary="Let the agent's phone hear keys",
+        responses={204: {"description": "They are on their way."}, **problem_responses(*_OF_DIGITS)},
+    )
+    router.add_api_route(
         "/destinations",
         api.destinations,
         methods=["GET"],
@@ -233,6 +251,10 @@ class Api:
     async def end(self, transfer_id: _TransferId) -> TransferJson:
         """The transfer, after it has been cancelled or hung up."""
         return transfer_json(_found(await self._services.coordinator.cancel(transfer_id)))
+
+    async def send_digits(self, transfer_id: _TransferId, body: DigitsRequest) -> None:
+        """Send keys once; asked again they are sent again."""
+        _found(await self._services.coordinator.send_digits(transfer_id, body.digits))
 
     async def follow(self, request: Request, transfer_id: _TransferId, last_event_id: _LastEventId = None) -> Response:
         """The transfer's events; 204, which keeps an EventSource from coming back, if there will be none."""

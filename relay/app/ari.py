@@ -18,7 +18,7 @@ from relay.errors import RemoteProtocolError
 from relay.providers.asterisk_control import AsteriskControl
 from relay.providers.asterisk_events import Replaced, read_event
 from relay.transfers.coordinator import Coordinator
-from relay.transfers.ports import DialAnswer, DialOrder, Placed, Refused, TryLater
+from relay.transfers.ports import DialAnswer, DialOrder, DigitsWay, Placed, Refused, TryLater
 from relay.transfers.reasons import Reason
 
 RECONNECT_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -109,6 +109,19 @@ class AriAccount:
     async def hang_up(self, call_id: str) -> bool:
         """Ask once to end a call."""
         return await self._account.hang_up(call_id)
+
+    @property
+    def sends_digits(self) -> DigitsWay:
+        """As ``ports.Carrier.sends_digits``."""
+        return self._account.sends_digits
+
+    def refuses_digits(self, digits: str) -> str | None:
+        """As ``ports.Carrier.refuses_digits``."""
+        return self._account.refuses_digits(digits)
+
+    async def send_digits(self, call_id: str, digits: str) -> bool:
+        """Ask once to let the phone's channel hear keys."""
+        return await self._account.send_digits(call_id, digits)
 
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """Ask whether there is this order's call."""

@@ -28,10 +28,13 @@ from relay.providers.control import (
     HttpRequest,
 )
 from relay.providers.hang_up_steps import HangsUpInSteps, KnowsWhatIsHungUp
+from relay.providers.sends_dtmf import SendsDtmf
 from relay.providers.settled_dials import SettlesDials
+from relay.providers.stream import check_digits
 from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
+    DigitsWay,
     MachineDetected,
     PhoneAlive,
     PhoneAnswered,
@@ -85,6 +88,11 @@ _NEWS: Final[dict[CallStatus, PhoneNews]] = {
     CallStatus.CANCELED: PhoneEnded(Reason.NO_ANSWER),  # not by relay: somebody hung up at the carrier while it rang
     CallStatus.FAILED: PhoneEnded(Reason.REJECTED),
 }
+_IS_MACHINE: Final[dict[AnsweredBy, bool | None]] = {
+    AnsweredBy.HUMAN: False,
+    AnsweredBy.MACHINE: True,
+    AnsweredBy.UNKNOWN: None,
+}
 
 
 class CarrierAccount:
@@ -109,6 +117,7 @@ class CarrierAccount:
         timeout_s: float,
     ) -> None:
         self._control = control
+        self._can = control.media_adapter().capabilities
         self._session = session
         self._urls = urls
         self._metrics = metrics
@@ -175,6 +184,33 @@ class CarrierAccount:
             return self._control.read_hang_up_of(call_id, reply)
         return self._control.read_hang_up(reply)
 
+    @property
+    def sends_digits(self) -> DigitsWay:
+        """As ``ports.Carrier.sends_digits``."""
+        return self._can.dtmf_sent
+
+    def refuses_digits(self, digits: str) -> str | None:
+        """As ``ports.Carrier.refuses_digits``."""
+        if self._can.dtmf_sent == "no":
+            return "a carrier that can send keys"
+        try:
+            check_digits(self._control.name, digits, self._can, over=self._can.dtmf_sent)
+        except LocalProtocolError as error:
+            return error.expected
+        return None
+
+    async def send_digits(self, call_id: str, digits: str) -> bool:
+        """Send each key's request when the one before it has been taken."""
+        if not isinstance(self._control, SendsDtmf):
+            return False
+        try:
+            for request in self._control.send_dtmf(call_id, digits):
+                if not self._control.read_dtmf(await self._send("send_dtmf", request)):
+                    return False
+        except (LocalProtocolError, aiohttp.ClientError, TimeoutError, OSError):
+            return False
+        return True
+
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """
         Ask for the calls that may be this order's; one that goes on meanwhile may be in two lists.
@@ -217,6 +253,7 @@ class CarrierAccount:
             status_url=self._urls.status(name, transfer_id),
             detection_url=self._urls.detection(name, transfer_id) if order.detect_machine else None,
             ring_timeout_s=max(int(order.ring_timeout_s) - RING_MARGIN_S, RING_MIN_S),
+            detection_timeout_s=order.detection_timeout_s,
             max_duration_s=min(math.ceil(order.max_duration_s) + DURATION_MARGIN_S, DURATION_MAX_S),
             media_url=self._urls.media(name, transfer_id, token) if token is not None else None,
         )
@@ -232,6 +269,7 @@ class CarrierAccount:
                 data=request.body or None,
                 allow_redirects=False,
                 timeout=self._timeout,
+                middlewares=(_sent_once,) if operation == "send_dtmf" else None,
             ) as response:
                 body = await _start_of(response.content, reply_max_bytes)
                 outcome = f"{response.status // 100}xx"
@@ -256,8 +294,8 @@ def carrier_session() -> aiohttp.ClientSession:
 def phone_reports(report: CallReport) -> list[PhoneReport]:
     """What a carrier's report says, in the order in which it counts."""
     reports = []
-    if report.answered_by in (AnsweredBy.HUMAN, AnsweredBy.MACHINE):  # who says "unknown" has detected nobody
-        detected = MachineDetected(report.answered_by is AnsweredBy.MACHINE)
+    if report.answered_by is not None:
+        detected = MachineDetected(_IS_MACHINE[report.answered_by])
         event_id = f"{report.event_id}/answered_by"
         reports.append(PhoneReport(report.call_id, detected, event_id, report.placed_id))
     if report.stream_failure:
@@ -270,6 +308,14 @@ def phone_reports(report: CallReport) -> list[PhoneReport]:
             news = PhoneEnded(news.reason, report.code)
         reports.append(PhoneReport(report.call_id, news, report.event_id, report.placed_id))
     return reports
+
+
+async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Of a PUT whose connection broke, aiohttp sends another by itself: a phone must not hear its keys twice."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientError(type(error).__name__) from error
 
 
 async def _start_of(content: aiohttp.StreamReader, max_bytes: int) -> bytes:

@@ -50,6 +50,19 @@ _Token = Annotated[
 ]
 
 
+class DigitsRequest(BaseModel):
+    """Lets the agent's phone hear keys."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, json_schema_extra={"example": {"digits": "12#w4"}}
+    )
+
+    digits: Annotated[str, StringConstraints(pattern=r"^[0-9*#A-DwW]{1,32}$")] = Field(
+        repr=False,
+        description="Keys, in order; `w` is a pause of 0.5 s, `W` one of 1 s. Not every carrier has them all.",
+    )
+
+
 def _one_of_two(given: str, other: str) -> dict[str, JsonValue]:
     return {"required": [given], "properties": {given: {"type": "string"}, other: {"type": "null"}}}
 

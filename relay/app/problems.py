@@ -18,6 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from relay.errors import (
+    CarrierFailed,
+    DigitsRefused,
+    NotJoined,
     NumberRefused,
     Overloaded,
     RequestInProgress,
@@ -47,6 +50,8 @@ class ProblemKind(Enum):
     METHOD_NOT_ALLOWED = "method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "The method does not exist here"
     TRANSFER_CONFLICT = "transfer-conflict", HTTPStatus.CONFLICT, "The room has a live transfer already"
     REQUEST_IN_PROGRESS = "request-in-progress", HTTPStatus.CONFLICT, "The first request with this key is not answered"
+    NOT_JOINED = "not-joined", HTTPStatus.CONFLICT, "Nobody is on the phone with the customer"
+    DIGITS_REFUSED = "digits-refused", HTTPStatus.CONFLICT, "The transfer's carrier cannot send these keys"
     BODY_TOO_LARGE = "body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"
     INVALID_REQUEST = "invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid"
     NUMBER_REFUSED = "number-refused", HTTPStatus.UNPROCESSABLE_ENTITY, "The number may not be dialled"
@@ -58,6 +63,7 @@ class ProblemKind(Enum):
     )
     ALLOWANCE_USED_UP = "allowance-used-up", HTTPStatus.TOO_MANY_REQUESTS, "The key's transfers are used up for now"
     INTERNAL_ERROR = "internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "The service has a defect"
+    CARRIER_FAILED = "carrier-failed", HTTPStatus.BAD_GATEWAY, "The carrier did not do what it was asked"
     OVERLOADED = "overloaded", HTTPStatus.SERVICE_UNAVAILABLE, "No more transfers now"
     STORE_UNAVAILABLE = "store-unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "The store of transfers does not answer"
     SHUTTING_DOWN = "shutting-down", HTTPStatus.SERVICE_UNAVAILABLE, "The service is shutting down"
@@ -237,6 +243,9 @@ _BY_ERROR: Final[Mapping[type[TransferError], ProblemKind]] = {
     TransferConflict: ProblemKind.TRANSFER_CONFLICT,
     RequestMismatch: ProblemKind.IDEMPOTENCY_MISMATCH,
     RequestInProgress: ProblemKind.REQUEST_IN_PROGRESS,
+    NotJoined: ProblemKind.NOT_JOINED,
+    DigitsRefused: ProblemKind.DIGITS_REFUSED,
+    CarrierFailed: ProblemKind.CARRIER_FAILED,
 }
 _BY_STATUS: Final = {
     kind.status.value: kind

@@ -38,8 +38,9 @@ from relay.app.settings import ListenAddress, Settings
 from relay.errors import ConfigurationError, Problem, StoreUnavailable
 from relay.providers.asterisk_control import AsteriskControl
 from relay.providers.control import CarrierControl
-from relay.transfers.coordinator import Coordinator, CoordinatorSettings
-from relay.transfers.course import CourseSettings
+from relay.transfers.coordinator import Coordinator
+from relay.transfers.coordinator_settings import CoordinatorSettings
+from relay.transfers.course_settings import CourseSettings
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512

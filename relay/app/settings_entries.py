@@ -141,7 +141,7 @@ class Destination(BaseModel):
     accept: Annotated[Accept, choice(Accept)] = Field(
         default=Accept.NONE,
         description="What shows that a person answered, before the customer hears them: `press_1` is a key pressed, "
-        "`detection` the carrier's opinion.",
+        "`detection` the carrier's opinion, or the key where it has none.",
     )
     ring_timeout_s: Annotated[float, RING_TIMEOUT] | None = Field(
         default=None, description="Instead of the service's `ring_timeout_s`."

@@ -110,7 +110,9 @@ class Settings(AccountSettings, BaseSettings):
         default=10.0, description="How long the carrier may take from the answer to its media stream."
     )
     accept_timeout_s: Annotated[float, number(1, 120, "seconds")] = Field(
-        default=20.0, description="How long an agent may take to press the key, or the carrier to detect a person."
+        default=20.0,
+        description="How long an agent may take to press the key, or the carrier, which has half of it, "
+        "to detect a person.",
     )
     dial_timeout_s: Annotated[float, number(0.1, 60, "seconds")] = Field(
         default=10.0, description="How long a carrier may take to answer a request."

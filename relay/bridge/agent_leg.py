@@ -15,7 +15,7 @@ from relay.bridge.media_connection import ROUND_TRIPS, Ending, MediaConnection
 from relay.bridge.room_to_agent import LAST_MARK, RoomToAgent
 from relay.bridge.settings import BridgeSettings
 from relay.bridge.stats import Tally
-from relay.errors import RemoteProtocolError
+from relay.errors import LocalProtocolError, RemoteProtocolError
 from relay.providers.base import (
     CarrierFault,
     DtmfReceived,
@@ -175,6 +175,18 @@ class AgentLeg:
         if not owes or self._pinged_ns is None:
             return None
         return max(self._pinged_ns, self.agent_to_room.last_audio_ns or 0)  # while it talks it is there
+
+    def send_digits(self, digits: str) -> None:
+        """Let the phone hear keys, if there is a stream whose carrier can; which they are is noted nowhere."""
+        if self._over or self.room_to_agent is None:
+            return
+        try:
+            messages = self._adapter.encode_dtmf(digits)
+        except LocalProtocolError as error:
+            self._faults.note("digits_refused", error)
+            return
+        for message in messages:
+            self.connection.send_message(message)
 
     async def say_last(self, sound: bytes, *, timeout_s: float) -> None:
         """

@@ -91,6 +91,11 @@ class AgentLegs:
         if self.current is not None and self.current.room_to_agent is not None:
             self.current.room_to_agent.clear()
 
+    def send_digits(self, digits: str) -> None:
+        """Let the agent's phone hear keys, over the stream that there is."""
+        if self.current is not None:
+            self.current.send_digits(digits)
+
     async def say_last(self, sound: bytes) -> None:
         """Let the agent hear ``sound``, and nothing else any more."""
         if self.current is not None:

@@ -88,7 +88,7 @@ class Bridge:
         self._hearing = Hearing(room, settings=self._settings, held=held)
         self._created_ns = self._checked_ns = clock()
         self._microphone = MicrophoneWatch()
-        self._tick: asyncio.TimerHandle | None = self._loop.call_later(self._settings.tick_s, self._on_tick)
+        self._tick = self._loop.call_later(self._settings.tick_s, self._on_tick)
         self._teardown: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[events.Ended] = self._loop.create_future()
 
@@ -156,6 +156,10 @@ class Bridge:
         if self._teardown is None:
             self._legs.clear()
 
+    def send_digits(self, digits: str) -> None:
+        """Let the agent's phone hear keys, if there is a stream."""
+        self._legs.send_digits(digits)
+
     def end(self, reason: Reason, detail: str = "") -> None:
         """Take both sides down. The first reason counts; later ones change nothing."""
         if self._teardown is None:
@@ -169,8 +173,7 @@ class Bridge:
 
     def check(self, now_ns: int) -> None:
         """Look at the watchdogs and report statistics. The bridge does this itself once a tick."""
-        elapsed_s = (now_ns - self._checked_ns) / 1e9
-        self._checked_ns = now_ns
+        elapsed_s, self._checked_ns = (now_ns - self._checked_ns) / 1e9, now_ns
         self._legs.check(now_ns, elapsed_s=elapsed_s)
         self._look(now_ns, elapsed_s)
         self._tell(events.Statistics(self._report(now_ns)))
@@ -329,9 +332,7 @@ class Bridge:
         4. The room is left, at the same time: nobody there waits for the agent.
         5. Whoever waits is told, when nothing is held any longer.
         """
-        if self._tick is not None:
-            self._tick.cancel()
-            self._tick = None
+        self._tick.cancel()
         leaving = leave(self._room, timeout_s=self._settings.leave_timeout_s, faults=self._faults)
         await asyncio.gather(self._leave_agent(reason, detail), leaving)
         ended = events.Ended(reason, detail, self._joining.was_complete, self._report(self._clock(), whole_call=True))

@@ -122,6 +122,8 @@ class Driver:
                 bridge.ring()
             case messages.Admit():
                 bridge.admit()
+            case messages.SendDigits(digits):
+                bridge.send_digits(digits)
             case messages.End(reason, detail):
                 bridge.end(reason, detail)
 

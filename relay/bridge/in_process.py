@@ -155,6 +155,10 @@ class InProcessBridge:
         """As ``ports.Bridge.admit``."""
         self._bridge.admit()
 
+    def send_digits(self, digits: str) -> None:
+        """As ``ports.Bridge.send_digits``."""
+        self._bridge.send_digits(digits)
+
     def end(self, reason: Reason, detail: str = "") -> None:
         """Take it down; ``release`` waits for what that comes to."""
         self._bridge.end(reason, detail)

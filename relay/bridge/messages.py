@@ -6,7 +6,8 @@ What a front and one of its workers say to each other, and in what order.
       Configure ------------------------>          once
                <------------------------ Ready     once: a spare from here on
       Assign --------------------------->          once: the transfer whose bridge this is
-      Join, HandOver, Ring, Admit, End ->          as often as they come
+      Join, HandOver, Ring, Admit ------>          as often as they come
+      SendDigits, End ------------------>          as often as they come
                <------------------------ Told, Statistics
                <------------------------ Over      the last: the worker is gone after it, or has other bridges
 
@@ -31,7 +32,7 @@ from relay.bridge.stats import BridgeStats
 from relay.transfers.ports import BridgeEvent
 from relay.transfers.reasons import Reason
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 MESSAGE_MAX_BYTES: Final = 128 * 1024
 """An upgrade request with what was read behind it, 64 KiB, takes a third more as base64."""
 
@@ -137,6 +138,13 @@ class Admit:
 
 
 @dataclass(frozen=True, slots=True)
+class SendDigits:
+    """As ``ports.Bridge.send_digits``: of a length and kind that the carrier takes."""
+
+    digits: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """As ``ports.Bridge.release``: ``Over`` follows."""
 
@@ -175,21 +183,22 @@ class Over:
     ended: Ended
 
 
-FromFront: TypeAlias = Configure | Seat | Assign | Join | HandOver | Ring | Admit | End
+FromFront: TypeAlias = Configure | Seat | Assign | Join | HandOver | Ring | Admit | SendDigits | End
 FromWorker: TypeAlias = Ready | Told | Statistics | Over
 Message: TypeAlias = FromFront | FromWorker
 
 Order: TypeAlias = Mapping[type[Any], tuple[int, int]]
 """Of one side's messages: at which stage each may come, and which stage it leads to."""
 
+_DRIVING: Final[tuple[type[Any], ...]] = (Join, HandOver, Ring, Admit, SendDigits, End)
 FROM_FRONT: Final[Order] = {
     Configure: (0, 1),
     Seat: (0, 0),
     Assign: (1, 2),
-    **dict.fromkeys((Join, HandOver, Ring, Admit, End), (2, 2)),
+    **dict.fromkeys(_DRIVING, (2, 2)),
 }
 FROM_WORKER: Final[Order] = {Ready: (0, 1), **dict.fromkeys((Told, Statistics), (1, 1)), Over: (1, 2)}
-SEAT_FROM_FRONT: Final[Order] = {Assign: (0, 1), **dict.fromkeys((Join, HandOver, Ring, Admit, End), (1, 1))}
+SEAT_FROM_FRONT: Final[Order] = {Assign: (0, 1), **dict.fromkeys(_DRIVING, (1, 1))}
 SEAT_FROM_WORKER: Final[Order] = {**dict.fromkeys((Told, Statistics), (0, 0)), Over: (0, 1)}
 WITH_DESCRIPTOR: Final = (Seat, HandOver)
 

@@ -21,6 +21,7 @@ from relay.bridge.messages import (
     Join,
     Over,
     Ring,
+    SendDigits,
     Statistics,
     Told,
 )
@@ -125,6 +126,10 @@ class WorkerBridge:
     def admit(self) -> None:
         """As ``ports.Bridge.admit``."""
         self._send(Admit())
+
+    def send_digits(self, digits: str) -> None:
+        """As ``ports.Bridge.send_digits``."""
+        self._send(SendDigits(digits))
 
     async def release(self, reason: Reason) -> None:
         """As ``ports.Bridge.release``; bounded by the settings' time-outs, and some seconds for a worker that hangs."""

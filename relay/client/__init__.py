@@ -2,6 +2,7 @@
 
 from relay.client.client import RelayClient
 from relay.client.errors import (
+    CarrierFailed,
     ClientError,
     Conflict,
     NotFound,
@@ -20,6 +21,7 @@ from relay.transfers.reasons import Reason
 from relay.transfers.states import Event, State
 
 __all__ = [
+    "CarrierFailed",
     "ClientError",
     "Conflict",
     "Destination",

@@ -169,6 +169,20 @@ class RelayClient:
         """
         return transfer_view(await self._ask("DELETE", _path(transfer_id)))
 
+    async def send_digits(self, transfer_id: str, digits: str) -> None:
+        """
+        Let the agent's phone hear keys, and ``w`` and ``W``, pauses of 0.5 s and 1 s. Never tried a second time.
+
+        Raises:
+            NotFound: there is no such transfer, or not any longer.
+            RefusedRequest: nobody is joined, or the carrier cannot send these keys: see ``problem.name``.
+            CarrierFailed: it did not take them, or not all.
+            RelayUnreachable: there was no answer; they may have been sent.
+            ClientError: anything else that went wrong.
+        """
+        path = f"{_path(transfer_id)}/digits"
+        await self._connection.tell("POST", path, timeout_s=self._patience.timeout_s, body={"digits": digits})
+
     async def list(self, limit: int = 20) -> tuple[TransferView, ...]:
         """
         The latest transfers, newest first.

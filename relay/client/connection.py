@@ -74,6 +74,18 @@ class Connection:
             pass  # told below, so that the message is all there is
         raise UnexpectedAnswer(f"{method} {path}", expected="JSON", got=shown(content.decode(errors="replace")))
 
+    async def tell(self, method: str, path: str, *, timeout_s: float, body: Mapping[str, object]) -> None:
+        """
+        Ask for what is answered with nothing.
+
+        Raises:
+            ClientError: what went wrong, once.
+        """
+        within = aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_S)
+        async with self._answer(method, path, within, body=body) as answer:
+            if answer.status != 204:
+                raise UnexpectedAnswer(f"{method} {path}", expected="204", got=str(answer.status))
+
     async def stream(self, path: str, *, headers: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """
         The chunks of an event stream as they come, to its end.

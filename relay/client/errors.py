@@ -7,6 +7,7 @@ RelayError                      the root of relay.errors
     ├── UnexpectedAnswer        what answered is not relay, or says what this client cannot read
     ├── WaitTimedOut            the transfer did not get there in time; a TimeoutError too
     └── RelayApiError           relay answered with a problem, which none of the following names
+        ├── CarrierFailed       the carrier did not do what relay asked of it
         ├── Conflict            the room has a live transfer already
         ├── NotFound            no such transfer, or not any longer
         ├── Overloaded          not now: capacity, allowance, no store, or shutting down
@@ -133,6 +134,10 @@ class RelayApiError(ClientError):
         return self.status >= 500
 
 
+class CarrierFailed(RelayApiError):
+    """The carrier did not do what relay asked of it, or not all of it."""
+
+
 class Conflict(RelayApiError):
     """The room has a live transfer already."""
 
@@ -189,6 +194,7 @@ class Unauthorized(RelayApiError):
 
 
 _BY_NAME: Final[Mapping[str, type[RelayApiError]]] = {
+    "carrier-failed": CarrierFailed,
     "transfer-conflict": Conflict,
     "request-in-progress": RequestInProgress,
 }

@@ -114,6 +114,17 @@ class Clear:
 
 
 @dataclass(frozen=True, slots=True)
+class Dtmf:
+    """``encode_dtmf``: as many text messages as the carrier needs."""
+
+    digits: str
+
+    def messages(self, adapter: MediaAdapter) -> Sequence[Message]:
+        """See ``Command.messages``."""
+        return [Message(data) for data in adapter.encode_dtmf(self.digits)]
+
+
+@dataclass(frozen=True, slots=True)
 class NotOurs:
     """A message to the carrier for which adapters have no command: it is passed over."""
 
@@ -123,7 +134,7 @@ class Closed:
     """The carrier closes the WebSocket without a word: no message, and the last step."""
 
 
-Step: TypeAlias = Sequence[Event] | Play | Mark | Clear | NotOurs | Closed
+Step: TypeAlias = Sequence[Event] | Play | Mark | Clear | Dtmf | NotOurs | Closed
 """The events that a message from the carrier brings, or the command that makes those to it, or the end."""
 
 

@@ -11,7 +11,7 @@ from relay.errors import LocalProtocolError
 from relay.media.carrier_buffer import CarrierBuffer
 from relay.media.format import PTIME_MS
 from relay.providers.base import MarkReached, MediaAdapter
-from relay.providers.stream import MARK_NAME_MAX_CHARS
+from relay.providers.stream import DIGITS_MAX, MARK_NAME_MAX_CHARS
 
 BAD_MARK_NAMES: Final = ("", "x" * (MARK_NAME_MAX_CHARS + 1), "é", "a\n", "\ud800", "x" * 10_000)
 MARK_NAMES: Final = ("0.1", "12.345", "last", "x" * MARK_NAME_MAX_CHARS)
@@ -30,6 +30,7 @@ def _commands(adapter: MediaAdapter) -> Sequence[tuple[str, Callable[[], object]
     commands: list[tuple[str, Callable[[], object]]] = [("audio", partial(adapter.encode_audio, payload))]
     commands += [("a mark", partial(adapter.encode_mark, "m1"))] * can.marks
     commands += [("a clear", adapter.encode_clear)] * can.clear
+    commands += [("a key", partial(adapter.encode_dtmf, "1"))]
     return commands
 
 
@@ -101,10 +102,25 @@ def mark_of_before_a_clear_says_nothing_after_it(case: Case) -> None:
     expect(case, f"marks out after {second}", buffer.marks_out, 0)
 
 
+def keys_are_sent_by_the_stream_or_refused(case: Case) -> None:
+    """Whoever says that its stream sends keys sends all of them, and no others; errors show none."""
+    can, adapter = case.new_adapter().capabilities, case.opened()
+    expect(case, "there are keys to send", bool(can.dtmf_keys), can.dtmf_sent != "no")
+    by_stream = can.dtmf_sent == "stream"
+    keys = can.dtmf_keys if by_stream else ""
+    for digits in filter(None, (*keys, keys[:DIGITS_MAX])):
+        expect(case, f"keys {digits} make a message", bool(adapter.encode_dtmf(digits)), expected=True)
+    secret = "9876543210" * 4
+    for digits in ("", "E", "1\n", "é", "\ud800", secret, *sorted({*"0123456789*#ABCDwW"} - {*keys})):
+        error = _refusal(case, f"keys {digits!r}", partial(adapter.encode_dtmf, digits))
+        expect(case, "an error that shows the keys", secret[:10] in str(error), expected=False)
+
+
 CHECKS = (
     commands_need_an_open_stream,
     audio_goes_out_in_whole_frames_only,
     bad_mark_name_is_not_sent,
     mark_comes_back_by_its_own_name,
     mark_of_before_a_clear_says_nothing_after_it,
+    keys_are_sent_by_the_stream_or_refused,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.conformance.case import Case, Clear, Closed, Mark, NotOurs, Play, Recorded, events_of, expect, outcome
+from relay.conformance.case import Case, Clear, Closed, Dtmf, Mark, NotOurs, Play, Recorded, events_of, expect, outcome
 from relay.errors import RemoteProtocolError
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted
 
@@ -12,7 +12,7 @@ def session_is_replayed_byte_for_byte(case: Case) -> None:
     adapter, session = case.new_adapter(), iter(case.session)
     for number, step in enumerate(case.steps):
         here = f"step {number}, {step}"
-        if isinstance(step, Play | Mark | Clear):
+        if isinstance(step, Play | Mark | Clear | Dtmf):
             for message in step.messages(adapter):
                 expect(case, here, Recorded(message, from_carrier=False), next(session, None))
         elif isinstance(step, NotOurs):
@@ -34,6 +34,7 @@ def session_shows_all_that_the_carrier_can_do(case: Case) -> None:
         expect(case, f"{kind.__name__} in the session", min(len(case.of(kind)), count), count)
     kinds = {type(step) for step in case.steps}
     commands = [Play, *([Mark] if can.marks else []), *([Clear] if can.clear else [])]
+    commands += [Dtmf] if can.dtmf_sent == "stream" else []
     expect(case, "commands not in the session", [each.__name__ for each in commands if each not in kinds], [])
 
 

@@ -128,6 +128,7 @@ class SimulatedCall:
         self._changes = Changes()
         self._carrier_changed = changed
         self._violations: list[str] = list(order.violations)
+        self._keys_heard = ""
 
     def __repr__(self) -> str:
         return f"<simulated call {self.sid}, {self.status}>"
@@ -153,6 +154,11 @@ class SimulatedCall:
     def phone(self) -> SimulatedPhone | None:
         """The agent's phone, on the newest media stream."""
         return self.phones[-1] if self.phones else None
+
+    @property
+    def keys_heard(self) -> str:
+        """What the relay let the agent's phone hear, by REST and over streams; pauses are ``w`` and ``W``."""
+        return self._keys_heard + "".join(phone.keys_heard for phone in self.phones)
 
     @property
     def answer_documents(self) -> list[str]:
@@ -199,6 +205,17 @@ class SimulatedCall:
         if self.phone is not None and self.phone.closed is None:
             self.phone.dtmf(digit)
 
+    def hear(self, digits: object, keys: str) -> bool:
+        """The relay wants its phone to hear these, of the carrier's keys, by REST; False: it cannot."""
+        if not isinstance(digits, str) or not digits or set(digits) - set(keys):
+            self.violate(f"keys: expected some of {keys}, got others")
+            return False
+        if self.answered_at is None or not self.is_live:
+            return False
+        self._keys_heard += digits
+        self.changed()
+        return True
+
     def report(self, event: str, status: str) -> None:
         """Tell the relay of its progress, if it asked for this event; ``completed`` is every end."""
         log.info("simulated_call.progress", call_sid=self.sid, status=status, violations=len(self.violations))
@@ -214,6 +231,7 @@ class SimulatedCall:
         message = self._teller.detection(self, detection)
         if message is not None:
             self.courier.hurry(self._sender.sealed(Kind.DETECTION, message))
+        self.changed()
 
     def end(self, status: str, by: EndedBy, *, sip_code: int | None = None) -> None:
         """It has ended: interrupt its life and tell the relay. Nothing if it had."""

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from relay.dev.carrier_call import EndedBy, SimulatedCall
 from relay.dev.carrier_document import DocumentError, HangUp, Pause, Redirect, Say, Stream, Verb
-from relay.dev.carrier_outcomes import Answers, Declines, Rings
+from relay.dev.carrier_outcomes import Answers, Declines, Detection, Rings
 from relay.dev.carrier_webhooks import Kind, Message, Sender, Webhook
 from relay.dev.interruption import Interrupted
 from relay.dev.phone import Call, SimulatedPhone
@@ -127,7 +127,10 @@ class _Life:
         if callee.hangs_up_after_s is not None:
             self._after(callee.hangs_up_after_s, call.hang_up)
         if callee.detected is not None and call.order.detection_url:
-            self._after(callee.detected.after_s, functools.partial(call.report_detection, callee.detected))
+            found, timeout_s = callee.detected, call.order.detection_timeout_s
+            if found.after_s > timeout_s:
+                found = Detection("unknown", timeout_s)
+            self._after(found.after_s, functools.partial(call.report_detection, found))
         while self._manner.opens_on_demand:  # until somebody hangs up
             async with call.over.awaiting():
                 stream = await call.wanted.get()

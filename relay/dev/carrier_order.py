@@ -15,6 +15,7 @@ EVENTS: Final = ("initiated", "ringing", "answered", "completed")
 RING_S: Final = 60
 RING_MAX_S: Final = 600
 TIME_LIMIT_S: Final = 14400
+DETECTION_S: Final = 30
 
 _ONCE: Final = {
     "To",
@@ -62,6 +63,7 @@ class Order:
         status_url: where callbacks go; empty: nowhere.
         events: those that are wanted.
         detection_url: where the result of answering-machine detection goes; empty: nowhere.
+        detection_timeout_s: after so long that result is "unknown".
         violations: what the carrier ignores, or would do and the simulated one does not.
         event_urls: where the callback of one event goes, if that has a URL of its own.
         stream: what is opened when somebody answers, where the dial says so; there is no document then.
@@ -76,6 +78,7 @@ class Order:
     status_url: str = ""
     events: frozenset[str] = frozenset({"completed"})
     detection_url: str = ""
+    detection_timeout_s: float = DETECTION_S
     ring_timeout_s: int = RING_S
     time_limit_s: int = TIME_LIMIT_S
     violations: tuple[str, ...] = ()
@@ -110,6 +113,7 @@ def order_of(form: Sequence[tuple[str, str]]) -> Order:
         status_url=fields.get("StatusCallback", ""),
         events=events or frozenset({"completed"}),
         detection_url=fields.get("AsyncAmdStatusCallback", "") if "MachineDetection" in fields else "",
+        detection_timeout_s=_seconds(fields, "MachineDetectionTimeout", DETECTION_S),
         ring_timeout_s=min(_seconds(fields, "Timeout", RING_S), RING_MAX_S),
         time_limit_s=_seconds(fields, "TimeLimit", TIME_LIMIT_S),
         violations=tuple(_violations(form, fields)),

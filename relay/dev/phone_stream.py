@@ -12,7 +12,7 @@ from relay.dev.alarm import Alarm
 from relay.dev.phone_playout import FRAME_BYTES, Arrival, Gap, PhoneClock, Playout
 from relay.dev.phone_source import Source, frames_of
 from relay.dev.phone_websocket import Network
-from relay.dev.phone_wire import Call, Clear, Command, Mark, PhoneWire, Play, ProtocolViolation
+from relay.dev.phone_wire import Call, Clear, Command, Keys, Mark, PhoneWire, Play, ProtocolViolation
 from relay.dev.recording import Recording
 from relay.dev.until import Changes
 
@@ -38,6 +38,8 @@ class CarrierStream:
         """When ``clear`` came."""
         self.sent_ns = array("q")
         """When each frame was written to the kernel; those of one message at once."""
+        self.keys_heard = ""
+        """What the relay let it hear over the stream, pauses included."""
         self.changes = Changes()
         self._wire = wire
         self._frames = frames_of(source)
@@ -179,6 +181,8 @@ class CarrierStream:
                     self._riding.append(name)
                 else:
                     self._return(self._running.mark(name, now_ns))
+            case Keys(digits):
+                self.keys_heard += digits
             case Clear():
                 self.clears_ns.append(now_ns)
                 self._clear(now_ns)

@@ -55,7 +55,14 @@ class Clear:
     """The relay wants what waits dropped."""
 
 
-Command: TypeAlias = Play | Mark | Clear
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The relay wants the phone to hear these keys; ``w`` and ``W`` are pauses."""
+
+    digits: str
+
+
+Command: TypeAlias = Play | Mark | Clear | Keys
 
 
 class ProtocolViolation(Exception):

@@ -22,7 +22,7 @@ from relay.providers.base import (
 )
 from relay.providers.binary_audio import BinaryAudio
 from relay.providers.fields import Fields, read_message
-from relay.providers.stream import check_mark_name
+from relay.providers.stream import ALL_KEYS, check_mark_name
 
 MEDIA_CHANNEL_SUFFIX: Final = "-media"
 """A media channel with the id ``X-media`` belongs to the phone's channel ``X``; any other is the call itself."""
@@ -63,6 +63,7 @@ class AsteriskAdapter(BinaryAudio):
         subprotocol="media",
         says_when_full=True,
         tells_faults=True,
+        dtmf_keys=ALL_KEYS,
     )
 
     def __init__(self) -> None:

@@ -35,6 +35,7 @@ from relay.providers.control import (
 from relay.providers.fields import shown
 from relay.providers.forms import encode_form
 from relay.providers.rest import check_order, check_url, reply_object, retry_after_s
+from relay.providers.stream import check_digits
 
 FORMATS: Final = ("ulaw", "alaw", "slin", "slin16", "slin24")
 
@@ -158,6 +159,16 @@ class AsteriskControl:
     def read_hang_up(self, reply: HttpReply) -> bool:
         """Whether the call is over. A 404 that is not ARI's may be a proxy's, and says nothing of the call."""
         return 200 <= reply.status < 300 or _is_missing(reply)
+
+    def send_dtmf(self, call_id: str, digits: str) -> Sequence[HttpRequest]:
+        """The one request for all keys: see ``SendsDtmf``."""
+        channel = self._checked(call_id)
+        check_digits(self.name, digits, AsteriskAdapter.capabilities, over="rest")
+        return [self._post(f"channels/{channel}/dtmf", [("dtmf", digits)])]
+
+    def read_dtmf(self, reply: HttpReply) -> bool:
+        """Whether Asterisk took it."""
+        return 200 <= reply.status < 300
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
         """The request for the order's own call: it cannot be another's."""

@@ -144,6 +144,8 @@ class Capabilities:
     """It says when its buffer is full, and when it takes audio again: ``FlowChanged``."""
     tells_faults: bool = False
     """It says what went wrong with a message of ours, or at its own side: ``CarrierFault``."""
+    dtmf_keys: str = ""
+    """The keys that can be sent to the phone, by ``dtmf_sent``; among them ``w`` and ``W``, pauses of 0.5 s and 1 s."""
 
 
 class MediaAdapter(Protocol):
@@ -213,4 +215,13 @@ class MediaAdapter(Protocol):
 
         Raises:
             LocalProtocolError: the stream is not open.
+        """
+
+    def encode_dtmf(self, digits: str) -> Sequence[bytes]:
+        """
+        The messages that let the phone hear these keys, beside the audio.
+
+        Raises:
+            LocalProtocolError: the stream is not open; ``Capabilities.dtmf_sent`` is another way; or these are not 1 to
+                32 of ``Capabilities.dtmf_keys``. They may be somebody's PIN, and are not shown.
         """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from relay._codec import MediaTemplate
 from relay.errors import RemoteProtocolError
 from relay.providers.base import Capabilities, Event, FrameRule, StreamStarted
 from relay.providers.fields import MESSAGE_MAX_BYTES
-from relay.providers.stream import StreamOrder
+from relay.providers.stream import StreamOrder, check_digits
 
 
 class BinaryAudio:
@@ -43,6 +45,12 @@ class BinaryAudio:
         self._order.open_id()
         self.frame_rule.check(self.name, payload)
         return payload
+
+    def encode_dtmf(self, digits: str) -> Sequence[bytes]:
+        """None: whoever of these carriers sends keys, is told so by REST."""
+        self._order.open_id()
+        check_digits(self.name, digits, self.capabilities, over="stream")
+        return ()
 
     def _start(self, started: StreamStarted, frame_rule: FrameRule) -> list[Event]:
         """Open the stream, whose audio has the rule from here on; again is no news."""

@@ -44,6 +44,7 @@ class CallOrder:
         detection_url: told whether a machine picked up; None: nobody is to find out.
         ring_timeout_s: how long the carrier lets it ring.
         max_duration_s: the longest call.
+        detection_timeout_s: how long that may take, where the carrier can be told; None: as long as it takes.
         media_url: where its stream goes, with the single-use token in its path; only for who opens it with the dial.
     """
 
@@ -54,6 +55,7 @@ class CallOrder:
     detection_url: str | None = None
     ring_timeout_s: int
     max_duration_s: int
+    detection_timeout_s: float | None = None
     media_url: str | None = field(default=None, repr=False)
 
 
@@ -147,6 +149,7 @@ class AnsweredBy(StrEnum):
     HUMAN = "human"
     MACHINE = "machine"
     UNKNOWN = "unknown"
+    """The carrier has looked, and cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)

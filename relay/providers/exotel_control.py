@@ -84,7 +84,7 @@ class ExotelControl:
         api_key: str,
         api_token: str,
         api_url: str = "https://api.in.exotel.com",
-        sample_rate_hz: int = 8000,
+        sample_rate_hz: int = 16_000,
         stream_password: str | None = None,
     ) -> None:
         if not _ACCOUNT_SID.fullmatch(account_sid):

@@ -13,7 +13,7 @@ from relay.media.format import AudioFormat
 from relay.providers.base import Capabilities, DtmfReceived, Event, FrameRule, MarkReached, StreamStarted
 from relay.providers.binary_audio import BinaryAudio
 from relay.providers.fields import Fields, read_message
-from relay.providers.stream import check_mark_name
+from relay.providers.stream import ALL_KEYS, check_mark_name
 
 MARKS_OUT_MAX: Final = 30
 """jambonz drops a mark that comes when so many have not been reached."""
@@ -47,6 +47,7 @@ class JambonzAdapter(BinaryAudio):
         frames_to_carrier=_WHOLE_SAMPLES,
         close_ends_call=True,
         subprotocol="audio.drachtio.org",
+        dtmf_keys=ALL_KEYS,
     )
 
     def __init__(self) -> None:

@@ -32,7 +32,16 @@ from relay.providers.fields import shown
 from relay.providers.forms import encode_form
 from relay.providers.jambonz import JambonzAdapter
 from relay.providers.jambonz_report import ALIVE, CALL_ID, CALL_ID_TEXT, ENDS, call_report
-from relay.providers.rest import bearer_request, check_order, check_secrets, check_url, read_refusal, reply_object
+from relay.providers.rest import (
+    bearer_request,
+    check_order,
+    check_secrets,
+    check_url,
+    detection_timeout_s,
+    read_refusal,
+    reply_object,
+)
+from relay.providers.stream import check_digits
 from relay.providers.url_proof import UrlProofs
 from relay.providers.xml_document import xml_text
 
@@ -45,6 +54,7 @@ _API_KEY: Final = re.compile("[!-~]+")
 _SIGNED_AT: Final = re.compile("[0-9]{1,12}")
 _RING_TIMEOUT_MAX_S: Final = 600
 _STREAM_USER: Final = "relay"
+_NO_SPEECH_S, _DECISION_S = 5, 15  # jambonz' own
 _BUSY: Final = frozenset({"480"})  # no feature server, by SIP's "Temporarily Unavailable": nothing has been tried
 _NO_CALL: Final = b"Not Found"  # as Express says it; the 404 of a proxy, or of a wrong base_url, is a page
 
@@ -126,7 +136,7 @@ class JambonzControl:
             **self._speech,  # with an application_sid instead, that application's hooks would take the place of ours
         }
         if order.detection_url is not None:
-            body["amd"] = {"actionHook": self._proofs.added(order.detection_url)}
+            body["amd"] = {"actionHook": self._proofs.added(order.detection_url), **_detection_timers(order)}
         return self._send("POST", self._calls_url, body)
 
     def read_dial(self, reply: HttpReply) -> DialReply:
@@ -152,6 +162,16 @@ class JambonzControl:
         if reply.status == 200:
             return str(reply_object(reply).get("call_status")) in ENDS
         return reply.status in (202, 204) or (reply.status == 404 and reply.body.strip() == _NO_CALL)
+
+    def send_dtmf(self, call_id: str, digits: str) -> Sequence[HttpRequest]:
+        """A request for each key, as jambonz takes one at a time: see ``SendsDtmf``."""
+        url = self._call_url(call_id)
+        check_digits(self.name, digits, JambonzAdapter.capabilities, over="rest")
+        return [self._send("PUT", url, {"dtmf": {"digit": digit}}) for digit in digits]
+
+    def read_dtmf(self, reply: HttpReply) -> bool:
+        """Whether jambonz took it."""
+        return 200 <= reply.status < 300
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
         """The request for all calls from and to the order's numbers; those that are over stay in it for an hour."""
@@ -244,6 +264,15 @@ class JambonzControl:
 
     def _send(self, method: str, url: str, body: Mapping[str, Any]) -> HttpRequest:
         return bearer_request(method, url, self._api_key, body)
+
+
+def _detection_timers(order: CallOrder) -> Mapping[str, Any]:
+    """How long nothing may be heard, and how long nobody be told from what is: never longer than jambonz' own."""
+    timeout_s = detection_timeout_s(order, least_s=1, most_s=_DECISION_S)
+    if timeout_s is None:
+        return {}
+    no_speech_s = min(timeout_s, _NO_SPEECH_S)
+    return {"timers": {"noSpeechTimeoutMs": int(1000 * no_speech_s), "decisionTimeoutMs": int(1000 * timeout_s)}}
 
 
 def _may_be(call: Mapping[str, Any], order: CallOrder) -> bool:

@@ -13,7 +13,7 @@ from relay._codec import Field, MediaTemplate
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, Capabilities, DtmfReceived, Event, FrameRule, MarkReached, StreamStarted
 from relay.providers.fields import Fields, read_message
-from relay.providers.stream import StreamOrder, check_mark_name
+from relay.providers.stream import StreamOrder, check_digits, check_mark_name
 
 Reader: TypeAlias = Callable[[Fields], list[Event]]
 Formats: TypeAlias = Mapping[str, Sequence[AudioFormat]]
@@ -34,6 +34,7 @@ class Opening:
         audio_out_counts: it numbers what is sent: no two are alike but for the payload, and no template can be.
         mark: the message that asks for a mark.
         clear: the message that clears.
+        dtmf: the messages that send keys, where the carrier has such.
     """
 
     started: StreamStarted
@@ -44,6 +45,7 @@ class Opening:
     audio_out_counts: bool = False
     mark: Callable[[str], dict[str, Any]]
     clear: dict[str, Any]
+    dtmf: Callable[[str], Sequence[dict[str, Any]]] = lambda _: ()
 
 
 class JsonStream:
@@ -101,6 +103,12 @@ class JsonStream:
         """The one message that drops what has not been played."""
         self._order.open_id()
         return (orjson.dumps(self._opened.clear),)
+
+    def encode_dtmf(self, digits: str) -> Sequence[bytes]:
+        """The messages that send these keys, one or one for each."""
+        self._order.open_id()
+        check_digits(self.name, digits, self.capabilities, over="stream")
+        return [orjson.dumps(message) for message in self._opened.dtmf(digits)]
 
     def open_stream(self, fields: Fields) -> Opening:
         """What a ``start`` says."""

@@ -27,7 +27,7 @@ from relay.providers.fields import shown
 from relay.providers.form_signature import read_form
 from relay.providers.forms import encode_form
 from relay.providers.laml_report import LamlDialect, laml_report
-from relay.providers.rest import RestAccount, check_order, read_refusal, reply_object, short_code
+from relay.providers.rest import RestAccount, check_order, detection_timeout_s, read_refusal, reply_object, short_code
 from relay.providers.xml_document import add_element, hang_up_document, spoken_text, xml_document
 
 _RING_TIMEOUT_MAX_S: Final = 600
@@ -50,6 +50,9 @@ class LamlControl:
     dialect: ClassVar[LamlDialect]
     over: ClassVar[frozenset[tuple[int, str]]] = frozenset({(404, "20404"), (400, "21220")})
     """Status and code of the answers to a hang-up that say that the call is over: no such call; not in progress."""
+
+    detection_range_s: ClassVar[tuple[int, int]] = (3, 59)
+    """What ``MachineDetectionTimeout`` may be."""
 
     opens_stream: Literal["answer", "dial"] = "answer"
     tells_ringing = True
@@ -83,6 +86,9 @@ class LamlControl:
                 ("AsyncAmdStatusCallback", order.detection_url),
                 ("AsyncAmdStatusCallbackMethod", "POST"),
             ]
+            least_s, most_s = self.detection_range_s
+            timeout_s = detection_timeout_s(order, least_s=least_s, most_s=most_s)
+            fields += [("MachineDetectionTimeout", str(int(timeout_s)))] if timeout_s is not None else []
         return self._account.post(f"{self._calls_url}.json", fields)
 
     def read_dial(self, reply: HttpReply) -> DialReply:

@@ -17,6 +17,7 @@ from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, Capabilities, Event, FrameRule, MarkReached, StreamStarted
 from relay.providers.fields import Fields
 from relay.providers.json_stream import JsonStream, Opening, is_own, read_dtmf, read_format
+from relay.providers.stream import ALL_KEYS, PAUSES
 
 _FORMATS: Final = {
     "audio/x-mulaw": [AudioFormat("pcmu", 8000)],
@@ -53,6 +54,7 @@ class PlivoAdapter(JsonStream):
         ordered=True,
         frames_to_carrier=FrameRule(),
         close_ends_call=True,
+        dtmf_keys=ALL_KEYS + PAUSES,
     )
     readers: ClassVar = {"media": _audio, "dtmf": read_dtmf, "playedStream": _played, "clearedAudio": _cleared}
 
@@ -74,6 +76,7 @@ class PlivoAdapter(JsonStream):
             audio_out=lambda payload: {"event": "playAudio", "media": {**form, "payload": payload}},
             mark=lambda name: {"event": "checkpoint", "streamId": stream_id, "name": name},
             clear={"event": "clearAudio", "streamId": stream_id},
+            dtmf=lambda digits: [{"event": "sendDTMF", "dtmf": digits}],
         )
 
     def stop_reason(self, fields: Fields) -> str:

@@ -28,18 +28,27 @@ from relay.providers.form_signature import read_form
 from relay.providers.plivo import PlivoAdapter
 from relay.providers.plivo_report import REQUEST, call_report
 from relay.providers.plivo_signature import has_signature, is_request_signed, signed_upgrade_form
-from relay.providers.rest import UUID, RestAccount, check_order, check_secrets, check_url, read_refusal, reply_object
+from relay.providers.rest import (
+    UUID,
+    RestAccount,
+    check_order,
+    check_secrets,
+    check_url,
+    detection_timeout_s,
+    read_refusal,
+    reply_object,
+)
 from relay.providers.upgrade_verdict import UpgradeVerdict
 from relay.providers.xml_document import add_element, hang_up_document, spoken_text, xml_document
 
 _AUTH_ID: Final = re.compile("[MS]A[A-Z0-9]{18}")
 _RING_TIMEOUT_MAX_S: Final = 600  # Plivo names no longest; its own default is 120
+_DETECTION_MIN_S, _DETECTION_MAX_S = 2, 10
 _STREAM: Final = {
     "bidirectional": "true",
     "keepCallAlive": "true",  # else what follows runs at once, beside the stream
-    # Plivo's pages disagree on the default. As phones have it: nothing is gained by another.
-    "contentType": "audio/x-mulaw;rate=8000",
 }
+_WIDE, _NARROW = "audio/x-l16;rate=16000", "audio/x-mulaw;rate=8000"
 
 
 class PlivoControl:
@@ -53,6 +62,7 @@ class PlivoControl:
         auth_id: ``MA`` or ``SA`` and 18 capital letters or digits.
         auth_token: for REST, and the key of signatures.
         api_url: of the API.
+        wideband: ask for L16 at 16 kHz, both ways, instead of PCMU.
 
     Raises:
         LocalProtocolError: an argument is none of these.
@@ -66,7 +76,9 @@ class PlivoControl:
     can_say = True
     can_detect = True
 
-    def __init__(self, *, auth_id: str, auth_token: str, api_url: str = "https://api.plivo.com") -> None:
+    def __init__(
+        self, *, auth_id: str, auth_token: str, api_url: str = "https://api.plivo.com", wideband: bool = True
+    ) -> None:
         if not _AUTH_ID.fullmatch(auth_id):
             expected = "MA or SA and 18 capital letters or digits"
             raise LocalProtocolError(self.name, "auth_id", expected=expected, got=shown(auth_id))
@@ -75,6 +87,8 @@ class PlivoControl:
         self._account_url = f"{api_url.rstrip('/')}/v1/Account/{auth_id}"
         self._account = RestAccount(auth_id, auth_token)
         self._key = auth_token.encode()
+        # Always said: Plivo's pages disagree on the default.
+        self._stream = {**_STREAM, "contentType": _WIDE if wideband else _NARROW}
 
     def dial(self, order: CallOrder) -> HttpRequest:
         """The request that places a call; ringing and the end are told to one URL, the answer asks for its document."""
@@ -97,6 +111,8 @@ class PlivoControl:
                 "machine_detection_url": order.detection_url,  # without it the answer webhook waits
                 "machine_detection_method": "POST",
             }
+            timeout_s = detection_timeout_s(order, least_s=_DETECTION_MIN_S, most_s=_DETECTION_MAX_S)
+            values |= {"machine_detection_time": int(1000 * timeout_s)} if timeout_s is not None else {}
         return self._account.post_json(f"{self._account_url}/Call/", values)
 
     def read_dial(self, reply: HttpReply) -> DialReply:
@@ -173,7 +189,7 @@ class PlivoControl:
         response = Element("Response")
         if said := spoken_text(say):
             add_element(response, "Speak", text=said)
-        add_element(response, "Stream", _STREAM, media_url)
+        add_element(response, "Stream", self._stream, media_url)
         if then_url is not None:
             add_element(response, "Redirect", {"method": "POST"}, then_url)
         return xml_document(response)

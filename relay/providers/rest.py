@@ -134,6 +134,12 @@ def check_order(carrier: str, order: CallOrder, *, ring_timeout_max_s: int) -> N
         raise LocalProtocolError(carrier, "max_duration_s", expected="at least 1 s", got=f"{order.max_duration_s} s")
 
 
+def detection_timeout_s(order: CallOrder, *, least_s: float, most_s: float) -> float | None:
+    """How long detection may take, as near to the order's as a carrier takes it; None: the order leaves it to it."""
+    wanted_s = order.detection_timeout_s
+    return None if wanted_s is None else min(max(wanted_s, least_s), most_s)
+
+
 def read_refusal(reply: HttpReply, code: str, *, is_invalid: bool = False, busy: Collection[str] = ()) -> DialReply:
     """
     What an answer to a dial means that is no success. There is surely no call after a 4xx, and only then.

@@ -7,12 +7,14 @@ byte order of L16, little-endian as others read it; frames of whole 20 ms, as wi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from relay.media.format import PTIME_MS, AudioFormat
 from relay.providers.base import Capabilities, FrameRule
 from relay.providers.fields import Fields
 from relay.providers.json_stream import JsonStream, Opening, read_audio, read_dtmf, read_mark
+from relay.providers.stream import ALL_KEYS
 from relay.providers.twilio import twilio_opening, twilio_started
 
 _L16: Final = [AudioFormat("l16le", rate_hz) for rate_hz in (16000, 24000, 8000)]
@@ -33,6 +35,7 @@ class SignalWireAdapter(JsonStream):
         ordered=True,
         frames_to_carrier=FrameRule(multiple_bytes=160, min_bytes=160),
         close_ends_call=True,
+        dtmf_keys=ALL_KEYS,  # one in a message: a pause is no digit
     )
     without_id: ClassVar = ("media",)  # should one have it: the native path does not look
     readers: ClassVar = {"media": read_audio, "dtmf": read_dtmf, "mark": read_mark}
@@ -41,4 +44,8 @@ class SignalWireAdapter(JsonStream):
         """Of a ``start``: see ``JsonStream.open_stream``."""
         started = twilio_started(fields, _FORMATS)
         frame_bytes = started.format.size_bytes(PTIME_MS)
-        return twilio_opening(started, FrameRule(frame_bytes, frame_bytes), media_keys={})
+        opening = twilio_opening(started, FrameRule(frame_bytes, frame_bytes), media_keys={})
+        stream = {"streamSid": started.stream_id}
+        return replace(
+            opening, dtmf=lambda digits: [{"event": "dtmf", **stream, "dtmf": {"digit": each}} for each in digits]
+        )

@@ -43,6 +43,7 @@ class SignalWireControl(LamlControl):
         signing_key: the project's, ``PSK_...``: the key of signatures.
         space: ``example`` or ``example.signalwire.com``.
         api_url: another host than the space's.
+        wideband: ask for L16 at 16 kHz, both ways, instead of PCMU.
 
     Raises:
         LocalProtocolError: an argument is none of these, or neither space nor URL is given.
@@ -50,10 +51,18 @@ class SignalWireControl(LamlControl):
 
     name = "signalwire"
     dialect: ClassVar = SIGNALWIRE
+    detection_range_s: ClassVar = (1, 120)
     over: ClassVar = LamlControl.over | {(400, "cannot_update_completed"), (422, "cannot_update_completed")}
 
     def __init__(
-        self, *, project_id: str, api_token: str, signing_key: str, space: str = "", api_url: str = ""
+        self,
+        *,
+        project_id: str,
+        api_token: str,
+        signing_key: str,
+        space: str = "",
+        api_url: str = "",
+        wideband: bool = False,
     ) -> None:
         if not UUID.fullmatch(project_id):
             raise LocalProtocolError(self.name, "project_id", expected="a UUID", got=shown(project_id))
@@ -63,6 +72,7 @@ class SignalWireControl(LamlControl):
         calls_url = f"{base_url}/api/laml/2010-04-01/Accounts/{project_id}/Calls"
         super().__init__(RestAccount(project_id, api_token), calls_url)
         self._secret = Secret(signing_key.encode())
+        self._codec = "L16@16000h" if wideband else "PCMU@8000h"
         self._upgrade_token = secrets.token_hex(32)  # no other characters: it is put into a header as it is
 
     def verify(self, webhook: Webhook) -> bool:
@@ -81,7 +91,7 @@ class SignalWireControl(LamlControl):
         return SignalWireAdapter()
 
     def _stream_attributes(self) -> Mapping[str, str]:
-        return {"codec": "PCMU@8000h", "authBearerToken": self._upgrade_token}
+        return {"codec": self._codec, "authBearerToken": self._upgrade_token}
 
     def _code(self, reply: HttpReply) -> str:
         """Twilio's code, or the word that SignalWire's other APIs have instead; else the status."""

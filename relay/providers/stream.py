@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from relay.errors import LocalProtocolError, RemoteProtocolError
-from relay.providers.base import Event, StreamStarted, StreamStopped
+from relay.providers.base import Capabilities, Event, StreamStarted, StreamStopped
 from relay.providers.fields import shown
 
 MARK_NAME_MAX_CHARS: Final = 64
 """Ours, as no carrier documents one: a mark's name travels twice and is logged."""
+DIGITS_MAX: Final = 32
+"""Keys and pauses at a time; some carriers take more."""
+PHONE_KEYS: Final = "0123456789*#"
+ALL_KEYS: Final = f"{PHONE_KEYS}ABCD"
+PAUSES: Final = "wW"
+"""As most carriers write them: 0.5 s and 1 s."""
 
 
 class StreamOrder:
@@ -104,3 +110,19 @@ def check_mark_name(carrier: str, name: str) -> None:
     if not 0 < len(name) <= MARK_NAME_MAX_CHARS or not (name.isascii() and name.isprintable()):
         expected = f"1 to {MARK_NAME_MAX_CHARS} printable ASCII characters"
         raise LocalProtocolError(carrier, "mark name", expected=expected, got=shown(name))
+
+
+def check_digits(carrier: str, digits: str, can: Capabilities, *, over: Literal["stream", "rest"]) -> None:
+    """
+    Let through keys that the carrier sends to its phone in this way.
+
+    Raises:
+        LocalProtocolError: it does not, or not these, or there are none or over ``DIGITS_MAX``. They are not shown.
+    """
+    if can.dtmf_sent != over:
+        expected, got = f"a carrier that is sent them over its {over}", f"one with {can.dtmf_sent!r}"
+        raise LocalProtocolError(carrier, "digits", expected=expected, got=got)
+    others = sum(each not in can.dtmf_keys for each in digits)
+    if others or not 1 <= len(digits) <= DIGITS_MAX:
+        got = f"{len(digits)} characters" + (f", of which {others} others" if others else "")
+        raise LocalProtocolError(carrier, "digits", expected=f"1 to {DIGITS_MAX} of {can.dtmf_keys}", got=got)

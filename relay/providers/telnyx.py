@@ -13,6 +13,7 @@ from relay.media.format import PTIME_MS, AudioFormat
 from relay.providers.base import Capabilities, CarrierFault, Event, FrameRule, StreamStarted
 from relay.providers.fields import Fields
 from relay.providers.json_stream import JsonStream, Opening, read_audio, read_dtmf, read_format, read_mark
+from relay.providers.stream import ALL_KEYS, PAUSES
 
 _MESSAGE_MAX_MS: Final = 30_000
 _TITLE_MAX_CHARS: Final = 40
@@ -51,6 +52,7 @@ class TelnyxAdapter(JsonStream):
         frames_to_carrier=_frame_rule(_FORMATS["PCMU"][0]),
         close_ends_call=False,
         tells_faults=True,
+        dtmf_keys=ALL_KEYS + PAUSES,
     )
     readers: ClassVar = {"media": read_audio, "dtmf": read_dtmf, "mark": read_mark, "error": _fault}
 

@@ -36,10 +36,12 @@ from relay.providers.rest import (
     check_media_url,
     check_order,
     check_url,
+    detection_timeout_s,
     read_refusal,
     reply_object,
     short_code,
 )
+from relay.providers.stream import check_digits
 from relay.providers.telnyx import TelnyxAdapter
 from relay.providers.telnyx_report import CALL_ID, CALL_ID_TEXT, call_report
 from relay.providers.url_proof import UrlProofs
@@ -51,6 +53,7 @@ _RING_TIMEOUT_MIN_S: Final = 5
 _RING_TIMEOUT_MAX_S: Final = 600
 _DURATION_MAX_S: Final = 14_400  # Telnyx lets no call be longer, and takes no more
 _LIST_MAX: Final = 250
+_DETECTION_MIN_S, _DETECTION_MAX_S = 1, 30  # no range is documented
 _API_KEY: Final = re.compile("[!-~]+")
 _CONNECTION_ID: Final = re.compile("[0-9]{1,32}")
 _TIMESTAMP: Final = re.compile("[0-9]{1,12}")
@@ -140,6 +143,9 @@ class TelnyxControl:
         }
         if order.detection_url is not None:  # its events come to webhook_url, as all do
             body["answering_machine_detection"] = "premium"
+            timeout_s = detection_timeout_s(order, least_s=_DETECTION_MIN_S, most_s=_DETECTION_MAX_S)
+            if timeout_s is not None:
+                body["answering_machine_detection_config"] = {"total_analysis_time_millis": int(1000 * timeout_s)}
         body |= {
             "stream_url": media_url,
             "stream_track": "inbound_track",
@@ -176,6 +182,18 @@ class TelnyxControl:
         code = _code(reply)
         has_ended = 400 <= reply.status < 500 and code == _ENDED
         return 200 <= reply.status < 300 or has_ended or (reply.status, code) == _NOT_FOUND
+
+    def send_dtmf(self, call_id: str, digits: str) -> Sequence[HttpRequest]:
+        """The one request for all keys: see ``SendsDtmf``."""
+        if not CALL_ID.fullmatch(call_id):
+            raise LocalProtocolError(self.name, "call_id", expected=CALL_ID_TEXT, got=shown(call_id))
+        check_digits(self.name, digits, TelnyxAdapter.capabilities, over="rest")
+        url = f"{self._api_url}/calls/{call_id}/actions/send_dtmf"
+        return [bearer_request("POST", url, self._api_key, {"digits": digits})]
+
+    def read_dtmf(self, reply: HttpReply) -> bool:
+        """Whether Telnyx took it."""
+        return 200 <= reply.status < 300
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
         """The request for all calls alive of the application: Telnyx cannot be asked by numbers."""

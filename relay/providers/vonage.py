@@ -11,7 +11,7 @@ from relay.media.format import PTIME_MS, AudioFormat
 from relay.providers.base import Capabilities, DtmfReceived, Event, FrameRule, MarkReached, StreamStarted
 from relay.providers.binary_audio import BinaryAudio
 from relay.providers.fields import Fields, read_message
-from relay.providers.stream import check_mark_name
+from relay.providers.stream import PAUSES, PHONE_KEYS, check_mark_name
 
 CALL_ID_HEADER: Final = "call_uuid"
 """The header of our NCCO that has to hold the phone call's uuid: of itself Vonage names no call and no stream."""
@@ -40,6 +40,7 @@ class VonageAdapter(BinaryAudio):
         ordered=True,
         frames_to_carrier=_one_frame(AudioFormat("l16le", 16000)),
         close_ends_call=True,
+        dtmf_keys=PHONE_KEYS + PAUSES,
     )
 
     def parse(self, message: bytes | str) -> list[Event]:

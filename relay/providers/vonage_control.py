@@ -31,6 +31,7 @@ from relay.providers.control import (
 from relay.providers.fields import shown
 from relay.providers.json_web_token import read_hs256, rsa_key, sign_rs256
 from relay.providers.rest import bearer_request, check_media_url, check_order, check_url, read_refusal, reply_object
+from relay.providers.stream import check_digits
 from relay.providers.url_proof import UrlProofs
 from relay.providers.vonage import CALL_ID_HEADER, VonageAdapter
 from relay.providers.vonage_report import CALL_ID, CALL_ID_TEXT, call_report
@@ -51,6 +52,7 @@ _APPLICATION_ID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN: Final = re.compile("[A-Za-z0-9_-]{16,256}")
 _OF_TO: Final = re.compile(r"to(?![^\[.])")  # the field itself, or what is in it
 _BEARER: Final = "Bearer "
+_PAUSES: Final = str.maketrans({"w": "p", "W": "pp"})
 _MARKUP: Final = str.maketrans("<>", "  ")  # a text in <speak> would be SSML
 
 
@@ -127,6 +129,7 @@ class VonageControl:
             "length_timer": min(order.max_duration_s, _DURATION_MAX_S),
         }
         if order.detection_url is not None:  # its events come to event_url, as all do
+            # Its one duration, beep_timeout, is of how long a machine's beep is waited for, from 45 s on.
             body["advanced_machine_detection"] = {"behavior": "continue", "mode": "detect"}
         return self._request("POST", self._calls_url, body)
 
@@ -150,6 +153,17 @@ class VonageControl:
         """Whether the call is over. A 404 without Vonage's error may be a proxy's, and says nothing of the call."""
         is_gone = reply.status == 404 and bool({"title", "error_title"} & reply_object(reply).keys())
         return 200 <= reply.status < 300 or is_gone
+
+    def send_dtmf(self, call_id: str, digits: str) -> Sequence[HttpRequest]:
+        """The one request for all keys, with Vonage's ``p`` for 0.5 s: see ``SendsDtmf``."""
+        if not CALL_ID.fullmatch(call_id):
+            raise LocalProtocolError(self.name, "call_id", expected=CALL_ID_TEXT, got=shown(call_id))
+        check_digits(self.name, digits, VonageAdapter.capabilities, over="rest")
+        return [self._request("PUT", f"{self._calls_url}/{call_id}/dtmf", {"digits": digits.translate(_PAUSES)})]
+
+    def read_dtmf(self, reply: HttpReply) -> bool:
+        """Whether Vonage took it."""
+        return 200 <= reply.status < 300
 
     def find_calls(self, order: CallOrder) -> Sequence[HttpRequest]:
         """The requests for all calls alive, the newest first: one a status. Vonage cannot be asked by numbers."""

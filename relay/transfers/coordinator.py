@@ -16,7 +16,8 @@ import structlog
 from relay.errors import Overloaded, StoreUnavailable
 from relay.transfers.claims import Allowances, RequestClaims, RequestKey, RoomClaims
 from relay.transfers.clock import CallLater, pause
-from relay.transfers.course import CourseSettings
+from relay.transfers.coordinator_settings import CoordinatorSettings
+from relay.transfers.digits import send_digits
 from relay.transfers.late_calls import LateCalls
 from relay.transfers.live import LiveTransfer
 from relay.transfers.orphans import Orphans
@@ -31,18 +32,6 @@ _MARGIN_S: Final = 600.0
 """Claims outlive the longest transfer by so long; one that is left over is taken over before that."""
 WRITE_MAX_S: Final = 5.0
 """How long a service that ends waits for a store that is away."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoordinatorSettings:
-    """What is let in, and how long things may take."""
-
-    max_transfers: int = 50
-    transfers_per_minute: int = 60
-    transfers_per_day: int = 2000
-    request_ttl_s: float = 24 * 3600.0
-    """How long an idempotency key is remembered; its transfer may be forgotten before."""
-    course: CourseSettings = field(default_factory=CourseSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +277,15 @@ class Coordinator:
             os.close(socket.descriptor)
         else:
             bridge.hand_over(socket)
+
+    async def send_digits(self, transfer_id: str, digits: str) -> Transfer | None:
+        """Let the agent's phone hear keys; raises as ``digits.send_digits``. None: there is no such transfer."""
+        live = self._live.get(transfer_id)
+        transfer = live.transfer if live is not None else await self._store.get(transfer_id)
+        if transfer is not None:
+            carrier, bridge = self._carriers.get(transfer.provider), live.bridge if live is not None else None
+            await send_digits(digits, transfer, carrier=carrier, bridge=bridge)
+        return transfer
 
     # The end
 

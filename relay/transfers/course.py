@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -11,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from relay.errors import StoreUnavailable
 from relay.transfers.clock import CallLater, Timer
 from relay.transfers.course_news import Asked, Close, Dialed, Expired, News
+from relay.transfers.course_settings import CourseSettings
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
 from relay.transfers.phone_leg import PhoneLeg
@@ -44,22 +44,6 @@ ACCEPT_KEY: Final = "1"
 DECLINE_KEY: Final = "2"
 LAST_WORD_S: Final = 0.5
 """A carrier's word that the call is over may come before the bridge's, which knows whether its stream broke."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourseSettings:
-    """How long a transfer waits for each thing that must happen next."""
-
-    answer_timeout_s: float = 10.0
-    """From the answer to the carrier's media stream, what the agent is told first apart."""
-    accept_timeout_s: float = 20.0
-    """From the media stream to the agent's acceptance, where one is asked for."""
-    join_timeout_s: float = 20.0
-    """From the media stream, or the acceptance, to both being heard."""
-    token_ttl_s: float = 30.0
-    """From the answer webhook to the media stream's upgrade, likewise."""
-    ringback: bool = True
-    """Let the customer hear that the phone rings."""
 
 
 class Course:
@@ -108,6 +92,7 @@ class Course:
         self._deadline: tuple[Expired, Timer] | None = None
         self._is_admitted = order.accept is Accept.NONE
         self._is_heard_ringing = False
+        self._key_decides = order.accept is Accept.PRESS_1
         self._is_phone_over = False
         self.has_media = False
         """The carrier has a stream open: somebody is on the line, and hears it."""
@@ -242,12 +227,16 @@ class Course:
         ):
             self._expect(self._settings.answer_timeout_s + self._order.say_s, lambda: Reason.MEDIA_TIMEOUT)
 
-    def _on_detected(self, *, is_machine: bool) -> Close | None:
+    def _on_detected(self, *, is_machine: bool | None) -> Close | None:
         if self._is_admitted or self._order.accept is not Accept.DETECTION:
             return None
         if is_machine:
             return Close(Reason.VOICEMAIL)
-        self._admit()
+        if is_machine is None:  # nobody is let in unproven, and who is a person can show it
+            self._log.info("detection_undecided", detail="the agent's key decides")
+            self._key_decides = True
+        else:
+            self._admit()
         return None
 
     async def _write_placed(self) -> None:
@@ -305,7 +294,7 @@ class Course:
         return None
 
     def _on_key(self, digit: str) -> Close | None:
-        if self._is_admitted or self._order.accept is not Accept.PRESS_1:
+        if self._is_admitted or not self._key_decides:
             return None
         if digit == DECLINE_KEY:
             return Close(Reason.DECLINED)

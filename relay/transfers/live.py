@@ -9,8 +9,9 @@ from typing import Any, Final
 import structlog
 
 from relay.transfers.clock import CallLater, pause
-from relay.transfers.course import Course, CourseSettings
+from relay.transfers.course import Course
 from relay.transfers.course_news import Asked, Close, Dialed, News
+from relay.transfers.course_settings import CourseSettings
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
 from relay.transfers.phone_leg import PhoneLeg
@@ -85,6 +86,7 @@ class LiveTransfer:
                 order.ring_timeout_s,
                 order.max_duration_s,
                 detect_machine=order.accept is Accept.DETECTION,
+                detection_timeout_s=settings.detection_timeout_s,
             ),
             on_answer=lambda answer: self._news.put_nowait(Dialed(answer)),
             is_anothers=is_anothers,

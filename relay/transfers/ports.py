@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from relay.transfers.reasons import Reason
 from relay.transfers.record import TransferOrder
+
+DigitsWay: TypeAlias = Literal["stream", "rest", "no"]
 
 # What a bridge tells
 
@@ -93,6 +95,9 @@ class Bridge(Protocol):
     def admit(self) -> None:
         """A person is on the phone: let agent and customer hear each other. Only needed if acquired with ``held``."""
 
+    def send_digits(self, digits: str) -> None:
+        """Let the agent's phone hear these keys, over the carrier's stream, if there is one now."""
+
     async def release(self, reason: Reason) -> None:
         """End it for ``reason``, bounded, and give it back: it holds no socket and no place in a room any longer."""
 
@@ -124,8 +129,8 @@ class Bridges(Protocol):
 class DialOrder:
     """
     One call to place. The carrier stops ringing a little before ``ring_timeout_s``, and ends a call a little after
-    ``max_duration_s``, when everybody else should have. ``media_token`` opens its stream, where the dial says where
-    that goes.
+    ``max_duration_s``, when everybody else should have. ``detection_timeout_s``: how long finding out whether a machine
+    picked up may take. ``media_token`` opens its stream, where the dial says where that goes.
     """
 
     transfer_id: str
@@ -134,6 +139,7 @@ class DialOrder:
     ring_timeout_s: float
     max_duration_s: float
     detect_machine: bool
+    detection_timeout_s: float | None = None
     media_token: str | None = field(default=None, repr=False)
 
 
@@ -192,6 +198,16 @@ class Carrier(Protocol):
     def stops_ringing(self) -> bool:
         """Whether ``hang_up`` ends a phone that rings; else that only says whether it rings still."""
 
+    @property
+    def sends_digits(self) -> DigitsWay:
+        """By what it can let a phone hear keys: its stream (``Bridge.send_digits``), ``send_digits``, or nothing."""
+
+    def refuses_digits(self, digits: str) -> str | None:
+        """What was expected in place of these keys; None: it can send them."""
+
+    async def send_digits(self, call_id: str, digits: str) -> bool:
+        """Ask once, bounded, to let the phone of a call hear keys; False: it did not take them, or not all."""
+
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, once, bounded."""
 
@@ -229,9 +245,9 @@ class PhoneAnswered:
 
 @dataclass(frozen=True, slots=True)
 class MachineDetected:
-    """The carrier's detection: whether a machine picked up."""
+    """The carrier's detection: whether a machine picked up; None: it has looked, and cannot tell."""
 
-    is_machine: bool
+    is_machine: bool | None
 
 
 @dataclass(frozen=True, slots=True)

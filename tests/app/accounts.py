@@ -26,8 +26,15 @@ CALLS = f"/2010-04-01/Accounts/{ACCOUNT}/Calls"
 NO_CALL = {"code": 20404}
 
 
-def order(*, ring_timeout_s: float = 30.0, max_duration_s: float = 3600.0, detect_machine: bool = False) -> DialOrder:
-    return DialOrder(TRANSFER, "+14155550123", "+14155550100", ring_timeout_s, max_duration_s, detect_machine)
+def order(
+    *,
+    ring_timeout_s: float = 30.0,
+    max_duration_s: float = 3600.0,
+    detect_machine: bool = False,
+    detection_timeout_s: float | None = None,
+) -> DialOrder:
+    whom = ("+14155550123", "+14155550100")
+    return DialOrder(TRANSFER, *whom, ring_timeout_s, max_duration_s, detect_machine, detection_timeout_s)
 
 
 def error(code: int) -> dict[str, Any]:

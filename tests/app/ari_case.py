@@ -21,8 +21,9 @@ from relay.app.room_urls import RoomPolicy
 from relay.app.services import Services
 from relay.dev.until import Changes
 from relay.providers.asterisk_control import AsteriskControl
-from relay.transfers.coordinator import Caller, Coordinator, CoordinatorSettings
-from relay.transfers.course import CourseSettings
+from relay.transfers.coordinator import Caller, Coordinator
+from relay.transfers.coordinator_settings import CoordinatorSettings
+from relay.transfers.course_settings import CourseSettings
 from relay.transfers.record import Transfer
 from relay.transfers.states import State
 from relay.transfers.store import TransferStore

@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from relay.app.settings import Settings
-from relay.transfers.coordinator import CoordinatorSettings
+from relay.transfers.coordinator_settings import CoordinatorSettings
 from tests.app.served import Served, serving
 from tests.app.valkey import running_valkey
 

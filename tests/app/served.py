@@ -31,7 +31,8 @@ from relay.bridge.messages import RoomSpec
 from relay.bridge.pool import WorkerPool
 from relay.dev.until import Changes
 from relay.providers.twilio_control import TwilioControl
-from relay.transfers.coordinator import Coordinator, CoordinatorSettings
+from relay.transfers.coordinator import Coordinator
+from relay.transfers.coordinator_settings import CoordinatorSettings
 from relay.transfers.news import Subscription
 from relay.transfers.ports import PhoneEnded, PhoneNews, PhoneReport
 from relay.transfers.record import TransferOrder

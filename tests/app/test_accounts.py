@@ -93,6 +93,7 @@ WRONG: Final[Mapping[str, Mapping[str, str]]] = {
         "plivo_auth_id": "MA0",
         "plivo_auth_token": "can ary",
         "plivo_from": "4155550104",
+        "plivo_wideband": "maybe",
         "plivo_api_url": "http://api.example.com",
     },
     "signalwire": {
@@ -101,6 +102,7 @@ WRONG: Final[Mapping[str, Mapping[str, str]]] = {
         "signalwire_api_token": "can ary",
         "signalwire_signing_key": "canary",
         "signalwire_from": "4155550105",
+        "signalwire_wideband": "maybe",
         "signalwire_api_url": "",
     },
     "telnyx": {

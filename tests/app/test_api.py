@@ -9,7 +9,7 @@ import pytest
 from relay.app.carrier_urls import CarrierUrls
 from relay.app.http_app import create_app
 from relay.errors import Overloaded, RoomRefused
-from relay.transfers.coordinator import CoordinatorSettings
+from relay.transfers.coordinator_settings import CoordinatorSettings
 from tests.app.conftest import RunServed
 from tests.app.served import BILLING_NUMBER, ROOM, TRIGGER_KEY, Served, assert_problem, listening
 

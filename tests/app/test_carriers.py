@@ -194,7 +194,8 @@ def test_a_dial_says_whom_to_call_and_where_to_come_back_to() -> None:
 
 def test_only_who_wants_machines_to_be_detected_asks_for_it() -> None:
     assert "MachineDetection" not in form_of(order())
-    form = form_of(order(detect_machine=True))
+    form = form_of(order(detect_machine=True, detection_timeout_s=8.5))
+    assert form["MachineDetectionTimeout"] == "8"
     assert form["AsyncAmdStatusCallback"] == f"{PUBLIC}/carriers/twilio/{TRANSFER}/detection"
 
 
@@ -330,9 +331,12 @@ def test_no_status_is_forgotten() -> None:
 
 @pytest.mark.parametrize(
     ("answered_by", "is_machine"),
-    [(AnsweredBy.HUMAN, False), (AnsweredBy.MACHINE, True)],
+    [(AnsweredBy.HUMAN, False), (AnsweredBy.MACHINE, True), (AnsweredBy.UNKNOWN, None)],
 )
-def test_who_picked_up_comes_first_and_is_a_report_of_its_own(answered_by: AnsweredBy, is_machine: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_who_picked_up_comes_first_and_is_a_report_of_its_own(
+    answered_by: AnsweredBy,
+    is_machine: bool | None,  # noqa: FBT001 - a parameter of the test
+) -> None:
     detected = PhoneReport(CALL, MachineDetected(is_machine), "id/answered_by")
     assert phone_reports(CallReport(CALL, None, "id", answered_by)) == [detected]
     both = phone_reports(CallReport(CALL, CallStatus.ANSWERED, "id", answered_by))
@@ -341,7 +345,3 @@ def test_who_picked_up_comes_first_and_is_a_report_of_its_own(answered_by: Answe
 
 def test_a_report_of_something_else_is_no_news() -> None:
     assert phone_reports(CallReport(CALL, None, "id")) == []
-
-
-def test_f3_who_cannot_be_told_from_a_machine_is_not_a_person() -> None:
-    assert phone_reports(CallReport(CALL, None, "id", AnsweredBy.UNKNOWN)) == []

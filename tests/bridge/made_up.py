@@ -21,6 +21,7 @@ from relay.providers.base import (
     StreamStarted,
     StreamStopped,
 )
+from relay.providers.stream import check_digits
 
 SUBPROTOCOL: Final = "made-up.example"
 START: Final = b'{"event":"start"}'
@@ -106,3 +107,7 @@ class BinaryAdapter:
     def encode_clear(self) -> Sequence[bytes]:
         assert self.capabilities.clear
         return CLEAR
+
+    def encode_dtmf(self, digits: str) -> Sequence[bytes]:
+        check_digits(self.name, digits, self.capabilities, over="stream")
+        return [orjson.dumps({"event": "dtmf", "digits": digits})]

@@ -35,6 +35,7 @@ from relay.bridge.messages import (
     Ready,
     Ring,
     Seat,
+    SendDigits,
     Statistics,
     Told,
     encode,
@@ -103,8 +104,8 @@ class Worker:
                     assert descriptor is not None
                     os.write(descriptor, b"taken: " + request)
                     os.close(descriptor)
-                case Ring():
-                    self.say(Told(ports.KeyPressed("r")))
+                case Ring() | SendDigits():
+                    self.say(Told(ports.KeyPressed(getattr(message, "digits", "r")[-1])))
                 case Admit():
                     self.say(Told(ports.BothHeard()))
                 case End(reason) if self.failing != "hangs in end":

@@ -34,6 +34,7 @@ from relay.bridge.messages import (
     Ring,
     RoomSpec,
     Seat,
+    SendDigits,
     Statistics,
     Told,
     encode,
@@ -90,7 +91,9 @@ def ready() -> Incoming:
 
 
 @given(
-    FRONT[Configure], FRONT[Assign], st.lists(st.one_of(*(FRONT[kind] for kind in (Join, HandOver, Ring, Admit, End))))
+    FRONT[Configure],
+    FRONT[Assign],
+    st.lists(st.one_of(*(FRONT[kind] for kind in (Join, HandOver, Ring, Admit, SendDigits, End)))),
 )
 def test_what_a_front_says_comes_as_it_was_said(first: Configure, second: Assign, others: list[Message]) -> None:
     comes_as_it_was_said(FROM_FRONT, [Seat(), Seat(), first, second, *others])
@@ -152,21 +155,21 @@ def test_longest_upgrade_request_fits() -> None:
     [
         (b"", "expected JSON"),
         (b"\xff\xfe", "expected JSON"),
-        (b'[1,{"is":"Configure"', "expected JSON"),
+        (b'[2,{"is":"Configure"', "expected JSON"),
         (b"[" * 2000, "expected JSON"),
         (b"null", "expected one of Configure"),
         (b"[]", "expected one of Configure"),
-        (b"[1]", "expected one of Configure"),
-        (b"[1,{}]", "expected one of Configure"),
-        (b'[1,{"is":["Configure"]}]', "expected one of Configure"),
-        (b'[1,{"is":"Ready","pid":1}]', "expected one of Configure"),
-        (b'[1,{"is":"Format"}]', "expected one of Configure"),
+        (b"[2]", "expected one of Configure"),
+        (b"[2,{}]", "expected one of Configure"),
+        (b'[2,{"is":["Configure"]}]', "expected one of Configure"),
+        (b'[2,{"is":"Ready","pid":1}]', "expected one of Configure"),
+        (b'[2,{"is":"Format"}]', "expected one of Configure"),
         (b'[true,{"is":"Configure"}]', "expected one of Configure"),
         (b'["1",{"is":"Configure"}]', "expected one of Configure"),
-        (b'[1,{"is":"Configure"},3]', "expected one of Configure"),
-        (b'[1,{"is":"Configure"}]', "Configure: expected log_level"),
-        (b'[2,{"is":"Configure"}]', "expected version 1, got 2"),
-        (b"[0]", "expected version 1, got 0"),
+        (b'[2,{"is":"Configure"},3]', "expected one of Configure"),
+        (b'[2,{"is":"Configure"}]', "Configure: expected log_level"),
+        (b'[1,{"is":"Configure"}]', "expected version 2, got 1"),
+        (b"[0]", "expected version 2, got 0"),
         (b" " * (MESSAGE_MAX_BYTES + 1), "expected 131072 bytes at most, got 131073"),
     ],
 )

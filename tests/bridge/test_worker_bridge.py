@@ -51,6 +51,7 @@ def test_what_is_asked_and_told_passes_both_ways(run: Run) -> None:
             bridge, told = await here.acquire()
             await bridge.join()
             bridge.ring()
+            bridge.send_digits("12#")
             bridge.admit()
             await until_told(told, ports.BothHeard)
             media, theirs = a_connection()
@@ -62,6 +63,7 @@ def test_what_is_asked_and_told_passes_both_ways(run: Run) -> None:
             assert told.events == [
                 ports.RoomJoined(),
                 ports.KeyPressed("r"),
+                ports.KeyPressed("#"),
                 ports.BothHeard(),
                 ports.BridgeEnded(Reason.CANCELED_BY_API, "as asked"),
             ]

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from relay.client import (
+    CarrierFailed,
     Conflict,
     NotFound,
     Overloaded,
@@ -272,6 +273,41 @@ def test_a_client_outside_of_its_block_says_so() -> None:
             pass
         with pytest.raises(RuntimeError, match="async with RelayClient"):
             await client.get(TRANSFER_ID)
+
+    run(scenario())
+
+
+def test_keys_are_sent(case: MakeCase) -> None:
+    async def scenario() -> None:
+        async with case() as c:
+            c.relay.on(f"POST {THIS}/digits", says(b"", 204))
+            await c.client.send_digits(TRANSFER_ID, "12#w")
+            assert [asked.body for asked in c.relay.asked] == [{"digits": "12#w"}]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (breaks, RelayUnreachable),
+        (refuses(503, "overloaded"), Overloaded),
+        (refuses(502, "carrier-failed"), CarrierFailed),
+        (refuses(409, "not-joined"), RefusedRequest),
+        (refuses(409, "digits-refused"), RefusedRequest),
+        (refuses(404, "not-found"), NotFound),
+        (says({}), UnexpectedAnswer),
+    ],
+)
+def test_keys_are_never_sent_twice(case: MakeCase, answer: Answer, error: type[Exception]) -> None:
+    """Whoever hears them would take them for more of them."""
+
+    async def scenario() -> None:
+        async with case() as c:
+            c.relay.on(f"POST {THIS}/digits", answer)
+            with pytest.raises(error):
+                await c.client.send_digits(TRANSFER_ID, "1")
+            assert len(c.relay.asked) == 1
 
     run(scenario())
 

@@ -9,7 +9,7 @@ import pytest
 from relay import client
 from relay.app.settings_model import Settings
 from relay.client import ClientError, RelayClient
-from relay.transfers.course import CourseSettings
+from relay.transfers.course_settings import CourseSettings
 from tests.client.conftest import MakeCase
 from tests.client.stand_in import TRANSFER_ID, Answer, event_text, is_silent, refuses, run, says, streams, transfer_json
 

@@ -201,6 +201,13 @@ class CutsNames(AcmeAdapter):
         ]
 
 
+@found_by("keys_are_sent_by_the_stream_or_refused")
+class SendsKeysThatItCannot(AcmeAdapter):
+    def encode_dtmf(self, digits: str) -> Sequence[bytes]:
+        self._order.open_id()
+        return [digits.encode(errors="replace")]
+
+
 @found_by("mark_of_before_a_clear_says_nothing_after_it")
 class ForgetsMarks(AcmeAdapter):
     cleared = False

@@ -10,7 +10,7 @@ import write_api_tables
 from marked_blocks import with_blocks
 
 from relay.app.settings import Settings, load_settings
-from relay.transfers.coordinator import CoordinatorSettings
+from relay.transfers.coordinator_settings import CoordinatorSettings
 from relay.transfers.ports import PhoneEnded, PhoneRang
 from relay.transfers.reasons import Reason
 from relay.transfers.record import digest

@@ -12,7 +12,7 @@ NAMED = set(re.findall(r"`(test_[a-z0-9_]+)`", PAGE))
 THERE = {
     name
     for path in TESTS.rglob("test_*.py")
-    for name in re.findall(r"^def (test_\w+)\(", path.read_text(), re.MULTILINE)
+    for name in re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(), re.MULTILINE)
 }
 
 

@@ -126,6 +126,21 @@ async def test_f3_detection_that_never_comes_lets_nobody_in(set_stage: SetStage)
 
 
 @pytest.mark.long
+async def test_f3_whom_the_carrier_cannot_tell_from_a_machine_is_heard_after_pressing_1(set_stage: SetStage) -> None:
+    async with set_stage(greets(detected=Detection("human", after_s=60.0)), accept_timeout_s=6) as stage:
+        on = await stage.on_call(State.ANSWERED, accept="detection")
+        carrier_call = stage.carrier.calls[0]
+        await stage.carrier.until(lambda _: carrier_call.detected is not None, "the end of detection", timeout_s=5)
+        assert carrier_call.detected == Detection("unknown", 3)
+        assert await unheard_dbfs(stage) < UNHEARD_DBFS
+        on.phone.say(AGENT_SAYS)
+        carrier_call.press("1")
+        await stage.until(on.transfer_id, State.JOINED)
+        on.phone.stop()
+        await stage.ended(on.transfer_id, State.DISCONNECTED, Reason.AGENT_HUNG_UP)
+
+
+@pytest.mark.long
 async def test_f4_agent_who_presses_2_has_declined(set_stage: SetStage) -> None:
     async with set_stage(greets(presses=(Press("2", after_s=0.4),))) as stage:
         transfer_id = await stage.ask(accept="press_1")

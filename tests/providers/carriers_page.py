@@ -37,6 +37,7 @@ ROWS: dict[str, Callable[[Capabilities], object]] = {
     "WebSocket subprotocol": lambda can: can.subprotocol,
     "says when its buffer is full": lambda can: can.says_when_full,
     "says what went wrong": lambda can: can.tells_faults,
+    "keys that can be sent": lambda can: can.dtmf_keys,
 }
 
 
@@ -47,7 +48,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def said(value: object) -> str:
-    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+    return (
+        {True: "yes", False: "no", None: "none"}[value]
+        if value is None or isinstance(value, bool)
+        else str(value) or "none"
+    )
 
 
 def formats(carrier: str) -> str:

@@ -35,8 +35,9 @@ BOUNDARY = "----b0undary"
 
 
 def control(**options: Any) -> ExotelControl:
-    recorded = {"account_sid": "exoaccount1", "api_key": API_KEY, "api_token": API_TOKEN, "stream_password": "s3cret"}
-    return ExotelControl(**{**recorded, **options})
+    """At 8 kHz, as what is recorded."""
+    account = {"account_sid": "exoaccount1", "api_key": API_KEY, "api_token": API_TOKEN, "sample_rate_hz": 8000}
+    return ExotelControl(**{**account, "stream_password": "s3cret", **options})
 
 
 def call_order(**changes: Any) -> CallOrder:

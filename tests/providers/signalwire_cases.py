@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from relay.conformance import Case, Clear, Mark, NotOurs, Play, Step, read_session
+from relay.conformance import Case, Clear, Dtmf, Mark, Play, Step, read_session
 from relay.conformance.mutations import compact
 from relay.media.format import AudioFormat
 from relay.providers.base import AudioReceived, DtmfReceived, Event, MarkReached, StreamStarted, StreamStopped
@@ -28,7 +28,7 @@ def _case(audio: AudioFormat, words: dict[str, str], silence: bytes) -> Case:
         [DtmfReceived("1", 100)],
         [MarkReached("m1")],
         Clear(),
-        NotOurs(),  # dtmf
+        Dtmf("5"),
         [StreamStopped()],
     ]
     return Case(new_adapter=SignalWireAdapter, session=read_session(session), steps=steps, variant=str(audio))

@@ -36,7 +36,7 @@ SIGNATURE, TWILIO_SIGNATURE = "x-signalwire-signature", "x-twilio-signature"
 
 
 def control(signing_key: str = SIGNING_KEY, **options: Any) -> SignalWireControl:
-    account = {"project_id": PROJECT_ID, "api_token": API_TOKEN, "signing_key": signing_key}
+    account: dict[str, Any] = {"project_id": PROJECT_ID, "api_token": API_TOKEN, "signing_key": signing_key}
     return SignalWireControl(**account, **(options or {"space": "example"}))
 
 

@@ -107,7 +107,7 @@ def test_the_recorded_hang_up_is_sent_and_its_answer_read() -> None:
 
 
 def test_no_recorded_exchange_is_left_out() -> None:
-    keys = {"ari_dtmf"}  # relay sends none
+    keys = {"ari_dtmf"}  # in test_sends_dtmf.py
     assert keys | {"ari_originate", "ari_external_media", "ari_hangup"} == {*EXCHANGES}
 
 

@@ -239,7 +239,7 @@ def test_no_body_of_a_webhook_raises_anything_else(body: bytes) -> None:
         ({"api_url": "api.plivo.com"}, "api_url"),
     ],
 )
-def test_t3_an_account_without_its_secrets_is_refused(changes: dict[str, str], field: str) -> None:
+def test_t3_an_account_without_its_secrets_is_refused(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(LocalProtocolError, match=f"^plivo {field}: expected "):
         PlivoControl(**{"auth_id": AUTH_ID, "auth_token": AUTH_TOKEN, **changes})
 

@@ -48,7 +48,7 @@ def test_the_stream_document_is_what_the_sdk_writes_but_for_what_not_every_sdk_h
     media_url, then_url, say = "wss://relay.example.com/m/t", "https://relay.example.com/answer/1", "A refund & <more>"
     response = plivoxml.ResponseElement()
     response.add(plivoxml.SpeakElement(say))
-    response.add(plivoxml.StreamElement(media_url, bidirectional=True, contentType="audio/x-mulaw;rate=8000"))
+    response.add(plivoxml.StreamElement(media_url, bidirectional=True, contentType="audio/x-l16;rate=16000"))
     response.add(plivoxml.RedirectElement(then_url, method="POST"))
     ours = fromstring(control().stream_document(media_url, then_url=then_url, say=say).body)  # noqa: S314  # our own
     [stream] = ours.iter("Stream")

@@ -206,6 +206,12 @@ def test_a_stream_is_between_what_is_said_and_what_comes_next() -> None:
     )
 
 
+def test_wideband_is_asked_for_as_signalwires_page_writes_it() -> None:
+    document = control(space="example", wideband=True).stream_document(MEDIA_URL, then_url=None)
+    [stream] = fromstring(document.body).iter("Stream")  # noqa: S314  # our own
+    assert stream.get("codec") == "L16@16000h"
+
+
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
 def test_t20_no_text_becomes_an_element(media_url: str, then_url: str, say: str) -> None:
     root = fromstring(ONE.stream_document(media_url, then_url=then_url, say=say).body)  # noqa: S314  # our own
@@ -226,7 +232,7 @@ def test_t20_no_text_becomes_an_element(media_url: str, then_url: str, say: str)
         ({"api_url": "example.signalwire.com"}, "api_url"),
     ],
 )
-def test_t3_an_account_without_its_secrets_is_refused(changes: dict[str, str], field: str) -> None:
+def test_t3_an_account_without_its_secrets_is_refused(changes: dict[str, Any], field: str) -> None:
     account = {"project_id": PROJECT_ID, "api_token": API_TOKEN, "signing_key": SIGNING_KEY, "space": "example"}
     with pytest.raises(LocalProtocolError, match=f"^signalwire {field}: expected "):
         SignalWireControl(**{**account, **changes})

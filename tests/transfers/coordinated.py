@@ -13,7 +13,8 @@ import structlog
 
 from relay.dev.until import Changes
 from relay.transfers.claims import RequestKey
-from relay.transfers.coordinator import Caller, Coordinator, CoordinatorSettings, Grant, Requested
+from relay.transfers.coordinator import Caller, Coordinator, Grant, Requested
+from relay.transfers.coordinator_settings import CoordinatorSettings
 from relay.transfers.course import LAST_WORD_S
 from relay.transfers.phone_leg import ASK_AGAIN_S
 from relay.transfers.ports import MediaStarted, PhoneEnded, PhoneNews, PhoneRang, PhoneReport

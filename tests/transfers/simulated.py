@@ -15,6 +15,7 @@ from relay.transfers.ports import (
     BridgeEvent,
     DialAnswer,
     DialOrder,
+    DigitsWay,
     MediaSocket,
     MediaStarted,
     Placed,
@@ -38,6 +39,11 @@ class SimulatedCarrier:
         self.tells_ringing = True
         self.stops_ringing = True
         """A test may set them before it asks for a transfer."""
+        self.sends_digits: DigitsWay = "stream"
+        self.keys = "0123456789*#"
+        self.takes_digits = True
+        self.digits: list[tuple[str, str]] = []
+        """Keys that calls were sent by REST."""
         self.dials: list[DialOrder] = []
         self.hang_ups: list[str] = []
         self.sought: list[float | None] = []
@@ -88,6 +94,13 @@ class SimulatedCarrier:
         self._changes.changed()
         return True
 
+    def refuses_digits(self, digits: str) -> str | None:
+        return None if {*digits} <= {*self.keys} else f"some of {self.keys}"
+
+    async def send_digits(self, call_id: str, digits: str) -> bool:
+        self.digits.append((call_id, digits))
+        return self.takes_digits
+
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         self.sought.append(sent_s)
         if not self.lists_calls:
@@ -117,6 +130,7 @@ class SimulatedBridge:
         self.joins = 0
         self.rings = 0
         self.is_admitted = not held
+        self.digits: list[str] = []
         self.handed: list[MediaSocket] = []
         self.released: Reason | None = None
         self.is_given_back = False
@@ -153,6 +167,10 @@ class SimulatedBridge:
 
     def admit(self) -> None:
         self.is_admitted = True
+        self._changes.changed()
+
+    def send_digits(self, digits: str) -> None:
+        self.digits.append(digits)
         self._changes.changed()
 
     async def release(self, reason: Reason) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from relay.errors import Overloaded, RequestMismatch, TransferConflict
 from relay.transfers.claims import RequestKey
-from relay.transfers.coordinator import Caller, CoordinatorSettings, Requested
+from relay.transfers.coordinator import Caller, Requested
+from relay.transfers.coordinator_settings import CoordinatorSettings
 from relay.transfers.ports import MediaSocket
 from relay.transfers.record import digest
 from relay.transfers.states import State

@@ -138,6 +138,7 @@ async def test_f3_a_machine_that_the_carrier_detects_never_hears_the_customer(st
     async with coordinated(store_url) as case:
         transfer_id = await case.with_media(accept=Accept.DETECTION)
         assert case.carrier.dials[0].detect_machine
+        assert case.carrier.dials[0].detection_timeout_s == 10.0
         await case.report(transfer_id, MachineDetected(is_machine=True))
         assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.VOICEMAIL)
         assert not case.bridge(transfer_id).is_admitted
@@ -159,11 +160,46 @@ async def test_a_person_that_the_carrier_detects_is_let_in(store_url: str, is_ea
         assert came_to(case.latest[transfer_id]) == (State.CANCELED, Reason.CANCELED_BY_API)
 
 
+@pytest.mark.parametrize(
+    ("key", "came"), [("1", None), ("2", Reason.DECLINED), ("3", Reason.VOICEMAIL), (None, Reason.VOICEMAIL)]
+)
+async def test_f3_whom_the_carrier_cannot_tell_from_a_machine_shows_it_by_a_key(
+    store_url: str, key: str | None, came: Reason | None
+) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.with_media(accept=Accept.DETECTION)
+        bridge = case.bridge(transfer_id)
+        await case.clock.until_pause(20.0)
+        case.clock.advance(10.0)
+        await case.report(transfer_id, MachineDetected(None))
+        await turn_until(lambda: case.logged("detection_undecided") == 1)
+        assert not bridge.is_admitted, "that it cannot be told is no proof"
+        if key is not None:
+            bridge.emit(KeyPressed(key))
+        if came is Reason.VOICEMAIL:
+            case.clock.advance(10.0)  # it has no more time than there was
+        if came is None:
+            await bridge.until(lambda bridge: bridge.is_admitted)
+            await case.coordinator.cancel(transfer_id)
+        else:
+            assert came_to(await case.ended(transfer_id)) == (State.FAILED, came)
+            assert not bridge.is_admitted
+
+
+async def test_f3_a_machine_that_is_found_after_all_is_one(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.with_media(accept=Accept.DETECTION)
+        await case.report(transfer_id, MachineDetected(None), event_id="first")
+        await case.report(transfer_id, MachineDetected(is_machine=True), event_id="second")
+        assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.VOICEMAIL)
+        assert not case.bridge(transfer_id).is_admitted
+
+
 @pytest.mark.parametrize("accept", [Accept.NONE, Accept.PRESS_1])
 async def test_a_detection_that_was_not_asked_for_changes_nothing(store_url: str, accept: Accept) -> None:
     async with coordinated(store_url) as case:
         transfer_id = await case.with_media(accept=accept)
-        for is_machine in (False, True):
+        for is_machine in (None, False, True):
             await case.report(transfer_id, MachineDetected(is_machine=is_machine), event_id=str(is_machine))
         case.bridge(transfer_id).emit(KeyPressed("2"))
         case.bridge(transfer_id).emit(BothHeard())

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from relay.transfers.coordinator import CoordinatorSettings
-from relay.transfers.course import LAST_WORD_S, CourseSettings
+from relay.transfers.coordinator_settings import CoordinatorSettings
+from relay.transfers.course import LAST_WORD_S
+from relay.transfers.course_settings import CourseSettings
 from relay.transfers.phone_leg import REDIAL_S
 from relay.transfers.ports import (
     BothHeard,

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from relay.errors import TransferError
-from relay.transfers.coordinator import CoordinatorSettings, Grant
+from relay.transfers.coordinator import Grant
+from relay.transfers.coordinator_settings import CoordinatorSettings
 from relay.transfers.ports import (
     BothHeard,
     BridgeEnded,

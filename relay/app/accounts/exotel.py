@@ -34,7 +34,7 @@ class ExotelSettings(BaseModel):
         default=None, repr=False, description="The number that calls come from: an ExoPhone."
     )
     exotel_sample_rate_hz: Annotated[int, forms.one_of(8000, 16000, 24000)] = Field(
-        default=8000, description="The sample rate of the stream."
+        default=16000, description="The sample rate of the stream."
     )
     exotel_callback_networks: Annotated[tuple[Annotated[str, forms.NETWORK], ...], forms.LIST] = Field(
         default=(),

@@ -28,6 +28,9 @@ class PlivoSettings(BaseModel):
     plivo_from: Annotated[str, forms.NUMBER] | None = Field(
         default=None, repr=False, description="The number that calls come from: rented from or verified with Plivo."
     )
+    plivo_wideband: Annotated[bool, forms.BOOL] = Field(
+        default=True, description="Whether the stream is L16 at 16 kHz; else it is PCMU."
+    )
     plivo_api_url: Annotated[str, forms.API_URL] = Field(
         default="https://api.plivo.com", description="Plivo's REST API, or a simulated carrier's."
     )
@@ -38,6 +41,7 @@ def _control(settings: Settings) -> PlivoControl:
         auth_id=text_of(settings.plivo_auth_id),
         auth_token=text_of(settings.plivo_auth_token),
         api_url=settings.plivo_api_url,
+        wideband=settings.plivo_wideband,
     )
 
 

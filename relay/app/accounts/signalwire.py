@@ -34,6 +34,9 @@ class SignalWireSettings(BaseModel):
     signalwire_from: Annotated[str, forms.NUMBER] | None = Field(
         default=None, repr=False, description="The number that calls come from: of the project, or verified for it."
     )
+    signalwire_wideband: Annotated[bool, forms.BOOL] = Field(
+        default=False, description="Whether the stream is L16 at 16 kHz; else it is PCMU."
+    )
     signalwire_api_url: Annotated[str, forms.API_URL] | None = Field(
         default=None, description="A simulated carrier's REST API, instead of the space's."
     )
@@ -46,6 +49,7 @@ def _control(settings: Settings) -> SignalWireControl:
         api_token=text_of(settings.signalwire_api_token),
         signing_key=text_of(settings.signalwire_signing_key),
         api_url=settings.signalwire_api_url or "",
+        wideband=settings.signalwire_wideband,
     )
 
 

@@ -33,6 +33,7 @@ MEDIA_USER: Final = "relay-media"
 MEDIA_PASSWORD: Final = "s3cret-of-media"  # noqa: S105 -- of a simulated Asterisk
 RING_S: Final = 30
 
+DTMF: Final = "0123456789*#ABCD"
 _KNOWN: Final = ("endpoint", "app", "appArgs", "callerId", "timeout", "channelId", "formats", "originator")
 _ENDPOINT: Final = re.compile(r"PJSIP/\+?([0-9]+)@[A-Za-z0-9_-]+")
 _STATES: Final = {"queued": "Down", "ringing": "Ringing", "in-progress": "Up"}
@@ -183,7 +184,17 @@ class Asterisk:
 
     def routes(self, rest: Rest) -> Sequence[web.RouteDef]:
         """Channels, bridges and events."""
-        return [web.post("/ari/channels", rest.dial), *self._application.routes(rest, _state_of)]
+
+        async def send_dtmf(request: web.Request) -> web.StreamResponse:
+            call = rest.call(request)
+            if call is None or not call.is_live:
+                return _error(404, "Channel not found")
+            if not call.hear(request.query.get("dtmf"), DTMF):
+                return _error(400, "DTMF is required")
+            return web.Response(status=204)
+
+        own = [web.post("/ari/channels", rest.dial), web.post("/ari/channels/{call}/dtmf", send_dtmf)]
+        return [*own, *self._application.routes(rest, _state_of)]
 
     def authorise(self, request: web.Request, account: Account) -> web.Response | None:
         """Basic."""

@@ -71,9 +71,9 @@ class DialFields:
             self.violations.append(f"{name}: expected a number without +, got one with it")
         return number
 
-    def seconds(self, name: str, default_s: int, *, least_s: int = 1, most_s: int) -> int:
+    def seconds(self, name: str, default_s: int, *, least_s: int = 1, most_s: int, unit: str = "seconds") -> int:
         """
-        A duration within the carrier's bounds.
+        A duration within the carrier's bounds, in seconds or in another ``unit``.
 
         Raises:
             OrderRefused: it is none.
@@ -81,7 +81,7 @@ class DialFields:
         value = self._fields.get(name, default_s)
         text = str(value)
         if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and least_s <= int(text) <= most_s):
-            raise self.invalid(f"{name}: expected {least_s} to {most_s} seconds, got {value!r}")
+            raise self.invalid(f"{name}: expected {least_s} to {most_s} {unit}, got {value!r}")
         return int(text)
 
     def expect(self, name: str, allowed: Collection[str], default: str = "") -> str:

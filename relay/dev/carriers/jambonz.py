@@ -39,6 +39,8 @@ SUBPROTOCOL: Final = "audio.drachtio.org"
 EVENTS: Final = frozenset({"initiated", "ringing", "answered", "completed"})
 RING_S: Final = 60
 TIME_LIMIT_S: Final = 14400
+DECISION_S: Final = 15
+DTMF: Final = "0123456789*#ABCD"
 
 _KNOWN: Final = (
     "from",
@@ -198,6 +200,9 @@ class Jambonz:
                         return _error(500, f"call_status {status}: the call is {call.status}")
                     call.hang_up(EndedBy.RELAY)
                     return web.Response(status=202)
+                case {"dtmf": {"digit": str(digit)}} if len(digit) == 1:
+                    heard = call.hear(digit, DTMF)
+                    return web.Response(status=202) if heard else _error(500, f"dtmf: the call is {call.status}")
                 case asked:
                     call.violate(f"change of a call: expected call_status, got {sorted(asked)}: not simulated")
                     return _error(400, "call_status: expected completed or no-answer")
@@ -248,6 +253,7 @@ class Jambonz:
             status_url=_hook(fields, asked.json, "call_status_hook"),
             events=EVENTS,
             detection_url=str(amd.get("actionHook", "")) if isinstance(amd, dict) else "",
+            detection_timeout_s=_detection_s(amd),
             ring_timeout_s=fields.seconds("timeout", RING_S, most_s=600),
             time_limit_s=fields.seconds("timeLimit", TIME_LIMIT_S, most_s=86400),
             tags=MappingProxyType({str(name): str(value) for name, value in tag.items()}),
@@ -276,6 +282,13 @@ def _hook(fields: DialFields, content: Mapping[str, Any], name: str) -> str:
         case {"url": str(url), "method": "POST"} | str(url):
             return url
     raise fields.invalid(f"{name}: expected a URL that is posted to, got another")
+
+
+def _detection_s(amd: object) -> float:
+    match amd:
+        case {"timers": {"decisionTimeoutMs": int(decision_ms)}}:
+            return decision_ms / 1000
+    return DECISION_S
 
 
 def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -253,6 +253,7 @@ class Plivo:
             answer_url=fields.required("answer_url"),
             event_urls=MappingProxyType({event: url for event, url in urls.items() if url}),
             detection_url=fields.text("machine_detection_url") if detection else "",
+            detection_timeout_s=_detection_s(fields),
             ring_timeout_s=fields.seconds("ring_timeout", RING_S, most_s=3600),
             time_limit_s=fields.seconds("time_limit", TIME_LIMIT_S, most_s=86400),
             violations=tuple(fields.violations),
@@ -274,6 +275,10 @@ class Plivo:
     def broken(self) -> web.Response:
         """Plivo's error."""
         return _error(500, "internal error (simulated)")
+
+
+def _detection_s(fields: DialFields) -> float:
+    return fields.seconds("machine_detection_time", 5000, least_s=2000, most_s=10_000, unit="ms") / 1000
 
 
 def _nonce() -> str:

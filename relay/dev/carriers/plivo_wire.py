@@ -12,7 +12,7 @@ import orjson
 from relay.dev.carrier_document import Encoding
 from relay.dev.carriers.audio_wire import AudioWire, expect_id, object_of, unexpected
 from relay.dev.phone_playout import FRAME_MS
-from relay.dev.phone_wire import Call, Clear, Command, Mark, Play, ProtocolViolation
+from relay.dev.phone_wire import Call, Clear, Command, Keys, Mark, Play, ProtocolViolation
 
 CONTENT_TYPES: Final = {"pcmu": "audio/x-mulaw", "l16le": "audio/x-l16"}
 FIRST_TIMESTAMP_MS: Final = 1767225601020
@@ -89,7 +89,7 @@ class PlivoWire(AudioWire):
     def _extra_headers(self) -> str:
         return ";".join(f"{name}={value}" for name, value in self.call.custom_parameters.items())
 
-    def read(self, message: str | bytes) -> Command | None:
+    def read(self, message: str | bytes) -> Command:
         """What the relay asks for; raises as ``PhoneWire`` says."""
         content = object_of(message)
         expect_id(content, "streamId", self.stream_id, required=content.get("event") in {"checkpoint", "clearAudio"})
@@ -104,5 +104,5 @@ class PlivoWire(AudioWire):
             case {"event": "clearAudio"}:
                 return Clear()
             case {"event": "sendDTMF", "dtmf": str(digits)} if digits and set(digits) <= DTMF:
-                return None
+                return Keys(digits)
         raise unexpected(content, "playAudio with a format and a payload, checkpoint with a name, clearAudio, sendDTMF")

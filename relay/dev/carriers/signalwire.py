@@ -14,7 +14,7 @@ from uuid import uuid4
 from xml.etree.ElementTree import Element
 
 from relay.dev.carrier_call import CallIds
-from relay.dev.carrier_document import TWIML, DocumentError, Stream, Verb, expect, read_response, stream_of
+from relay.dev.carrier_document import TWIML, DocumentError, Encoding, Stream, Verb, expect, read_response, stream_of
 from relay.dev.carrier_order import Order
 from relay.dev.carrier_webhooks import Webhook
 from relay.dev.carriers.signalwire_wire import SignalWireWire
@@ -24,7 +24,11 @@ from relay.dev.phone_wire import Call, PhoneWire
 PROJECT_ID: Final = "b08dacad-d5f3-4a4f-9f0e-000000000001"
 API_TOKEN: Final = "PTsimulated"  # noqa: S105 -- of a simulated project
 SIGNING_KEY: Final = "PSK_simulated"
-CODEC: Final = "PCMU@8000h"
+CODECS: Final[Mapping[str | None, tuple[Encoding, int]]] = {
+    "PCMU@8000h": ("pcmu", 8000),
+    "L16@16000h": ("l16le", 16000),
+    "L16@24000h": ("l16le", 24000),
+}
 
 _ATTRIBUTES: Final = frozenset({"codec", "authBearerToken", "realtime", "track"})
 
@@ -68,7 +72,7 @@ class SignalWire(Twilio):
 
     def wire(self, call: Call, stream: Stream) -> PhoneWire:
         """Its own form of Media Streams."""
-        return SignalWireWire(replace(call, stream_sid=str(uuid4())))
+        return SignalWireWire(replace(call, stream_sid=str(uuid4())), stream.encoding, stream.rate_hz)
 
 
 def _connect(element: Element) -> Stream:
@@ -78,9 +82,11 @@ def _connect(element: Element) -> Stream:
     child = element[0]
     stream = stream_of(child, attributes=_ATTRIBUTES)
     # Which codec is the default is not documented.
-    if child.get("codec") != CODEC:
-        raise DocumentError(f"<Stream codec>: expected {CODEC}, got {child.get('codec')!r}: unknown or not simulated")
+    if (codec := child.get("codec")) not in CODECS:
+        raise DocumentError(f"<Stream codec>: expected one of {', '.join(map(str, CODECS))}, got {codec!r}")
     if child.get("track", "inbound_track") != "inbound_track":
         raise DocumentError(f"<Stream track>: expected inbound_track in <Connect>, got {child.get('track')!r}")
     token = child.get("authBearerToken")
-    return replace(stream, headers=MappingProxyType({"Authorization": f"Bearer {token}"} if token else {}))
+    headers = MappingProxyType({"Authorization": f"Bearer {token}"} if token else {})
+    encoding, rate_hz = CODECS[codec]
+    return replace(stream, headers=headers, encoding=encoding, rate_hz=rate_hz)

@@ -7,11 +7,14 @@ from typing import Any, Final
 
 import orjson
 
+from relay.dev.carrier_document import Encoding
 from relay.dev.carriers.audio_wire import AudioWire, expect_id, object_of, unexpected
 from relay.dev.phone_playout import FRAME_MS
-from relay.dev.phone_wire import Call, Clear, Command, Mark, Play
+from relay.dev.phone_wire import Call, Clear, Command, Keys, Mark, Play
 
 DTMF_MS: Final = 100
+DTMF: Final = frozenset("0123456789*#ABCD")
+ENCODINGS: Final = {"pcmu": "audio/x-mulaw", "l16le": "audio/x-L16"}
 
 
 class SignalWireWire(AudioWire):
@@ -19,8 +22,8 @@ class SignalWireWire(AudioWire):
 
     title = "SignalWire stream"
 
-    def __init__(self, call: Call) -> None:
-        super().__init__(call, "pcmu", 8000)
+    def __init__(self, call: Call, encoding: Encoding = "pcmu", rate_hz: int = 8000) -> None:
+        super().__init__(call, encoding, rate_hz)
         self._sequence = 0
         self._chunk = 0
 
@@ -38,7 +41,7 @@ class SignalWireWire(AudioWire):
         }
         if self.call.custom_parameters:
             start["customParameters"] = dict(self.call.custom_parameters)
-        start["mediaFormat"] = {"encoding": "audio/x-mulaw", "sampleRate": self.rate_hz, "channels": 1}
+        start["mediaFormat"] = {"encoding": ENCODINGS[self.encoding], "sampleRate": self.rate_hz, "channels": 1}
         return self._numbered("start", {"start": start})
 
     def media(self, pcm: bytes, *, stream_sid: str | None = None) -> bytes:
@@ -69,7 +72,7 @@ class SignalWireWire(AudioWire):
         self._sequence += 1
         return orjson.dumps({"event": event, "sequenceNumber": str(self._sequence), **content})
 
-    def read(self, message: str | bytes) -> Command | None:
+    def read(self, message: str | bytes) -> Command:
         """What the relay asks for; raises as ``PhoneWire`` says."""
         content = object_of(message)
         expect_id(content, "streamSid", self.call.stream_sid)
@@ -80,6 +83,6 @@ class SignalWireWire(AudioWire):
                 return Mark(name)
             case {"event": "clear"}:
                 return Clear()
-            case {"event": "dtmf", "dtmf": {"digit": str()}}:
-                return None
+            case {"event": "dtmf", "dtmf": {"digit": str(digit)}} if digit in DTMF:
+                return Keys(digit)
         raise unexpected(content, "media with a payload, mark with a name, clear or dtmf")

@@ -6,42 +6,40 @@ Written from developers.telnyx.com (calls, webhooks, media streaming over WebSoc
 
 from __future__ import annotations
 
-import base64
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import orjson
 from aiohttp import web
 
 from relay.dev.carrier_call import CallIds, EndedBy, SimulatedCall
-from relay.dev.carrier_document import Encoding, Stream, Verb
+from relay.dev.carrier_document import Stream, Verb
 from relay.dev.carrier_life import StreamNews
 from relay.dev.carrier_order import Order, OrderRefused
 from relay.dev.carrier_outcomes import Detection, Refuses
-from relay.dev.carrier_rest import Account, Asked, Rest, has_authorization, retry_headers
+from relay.dev.carrier_rest import Account, Asked, Rest, asked_of, has_authorization, retry_headers
 from relay.dev.carrier_webhooks import Message, Webhook
 from relay.dev.carriers.dial_fields import DialFields
 from relay.dev.carriers.dialect import Traits
+from relay.dev.carriers.telnyx_order import TOKEN_HEADER, detection_s, is_base64, stream_of
 from relay.dev.carriers.telnyx_signature import SEED, SIGNATURE_HEADER, TIMESTAMP_HEADER, public_key_of, signature_of
 from relay.dev.carriers.telnyx_wire import TelnyxWire
 from relay.dev.phone_wire import Call, PhoneWire
 
 CONNECTION_ID: Final = "1234567890"
 API_KEY: Final = "KEYsimulated"
-TOKEN_HEADER: Final = "x-telnyx-streaming-auth-token"  # noqa: S105 -- the name of a header
 RING_S: Final = 30
 TIME_LIMIT_S: Final = 14400
-TOKEN_MAX: Final = 4000
 EVENTS: Final = frozenset({"initiated", "answered", "completed"})
 """That it rings, no webhook of the calls' page tells."""
 INVALID_NUMBER: Final = 10016
 ENDED: Final = 90018
+DTMF: Final = "0123456789ABCD*#wW"
 
 _KNOWN: Final = (
     "connection_id",
@@ -66,12 +64,6 @@ _KNOWN: Final = (
     "stream_establish_before_call_originate",
     "send_silence_when_idle",
 )
-_CODECS: Final[Mapping[tuple[str, int], Encoding]] = {
-    ("PCMU", 8000): "pcmu",
-    ("PCMA", 8000): "pcma",
-    ("L16", 8000): "l16be",
-    ("L16", 16000): "l16be",
-}
 _DETECTS: Final = ("premium", "detect", "detect_beep", "detect_words", "greeting_end", "disabled")
 _FOUND: Final = {"human": ("human", "human_residence"), "fax": ("machine", "fax_detected")}
 _CAUSES: Final = {  # by Twilio's status: hangup_cause, sip_hangup_cause
@@ -214,7 +206,7 @@ class Telnyx:
     # REST
 
     def routes(self, rest: Rest) -> Sequence[web.RouteDef]:
-        """Calls, and the one action that is simulated."""
+        """Calls, and the two actions that are simulated."""
 
         async def list_active(_: web.Request) -> web.StreamResponse:
             calls = [_active_json(call) for call in rest.account.calls if call.is_live]
@@ -235,8 +227,19 @@ class Telnyx:
             call.hang_up(EndedBy.RELAY)
             return web.json_response({"data": {"result": "ok"}})
 
+        async def send_dtmf(request: web.Request) -> web.StreamResponse:
+            call, asked = rest.call(request), (await asked_of(request)).json
+            if call is None:
+                return _error(404, 10005, "Resource not found")
+            if not call.is_live:
+                return _error(422, ENDED, "Call has already ended")
+            if asked.keys() - {"digits", "duration_millis"} or not call.hear(asked.get("digits"), DTMF):
+                return _error(422, 10004, "digits", pointer="/digits")
+            return web.json_response({"data": {"result": "ok"}})
+
         return [
             web.post("/v2/calls", rest.dial),
+            web.post("/v2/calls/{call}/actions/send_dtmf", send_dtmf),
             web.post("/v2/calls/{call}/actions/hangup", hang_up),
             web.get(f"/v2/connections/{self.account}/active_calls", list_active),
         ]
@@ -259,7 +262,7 @@ class Telnyx:
         fields.post_only("webhook_url_method")
         detects = fields.expect("answering_machine_detection", _DETECTS, "disabled")
         client_state = fields.text("client_state")
-        if not _is_base64(client_state):
+        if not is_base64(client_state):
             raise fields.invalid(f"client_state: expected base64, got {client_state[:20]!r}")
         return Order(
             to=fields.number("to", plus=True),
@@ -268,9 +271,10 @@ class Telnyx:
             status_url=fields.text("webhook_url"),
             events=EVENTS,
             detection_url="" if detects == "disabled" else detects,
+            detection_timeout_s=detection_s(asked),
             ring_timeout_s=fields.seconds("timeout_secs", RING_S, least_s=5, most_s=600),
             time_limit_s=fields.seconds("time_limit_secs", TIME_LIMIT_S, least_s=30, most_s=14400),
-            stream=_stream(fields, client_state),
+            stream=stream_of(fields, client_state),
             tags=MappingProxyType({"client_state": client_state} if client_state else {}),
             violations=tuple(fields.violations),
         )
@@ -294,43 +298,6 @@ class Telnyx:
     def broken(self) -> web.Response:
         """Telnyx's error."""
         return _error(500, 10007, "Unexpected error (simulated)")
-
-
-def _stream(fields: DialFields, client_state: str) -> Stream | None:
-    url = fields.text("stream_url")
-    if not url:
-        return None
-    if urlsplit(url).scheme not in {"ws", "wss"}:
-        raise fields.invalid("stream_url: expected wss://, got another")
-    if fields.text("stream_bidirectional_mode", "mp3") != "rtp":
-        fields.violations.append("stream_bidirectional_mode: expected rtp, got none: all is taken for MP3")
-    fields.expect("stream_track", ("inbound_track",), "inbound_track")
-    fields.expect("stream_bidirectional_target_legs", ("self",), "")
-    codec = fields.text("stream_bidirectional_codec", "PCMU")
-    rate_hz = fields.seconds("stream_bidirectional_sampling_rate", 8000, most_s=48000)
-    if fields.text("stream_codec", "default") != codec:
-        # What the agent says comes in the codec of the phone network then, whatever that is.
-        fields.violations.append(f"stream_codec: expected {codec} as well, got another or none")
-    if (codec, rate_hz) not in _CODECS:
-        raise fields.invalid(f"stream_bidirectional_codec: expected one that is simulated, got {codec} at {rate_hz}")
-    token = fields.text("stream_auth_token")
-    if len(token) > TOKEN_MAX:
-        raise fields.invalid(f"stream_auth_token: expected at most {TOKEN_MAX} characters, got {len(token)}")
-    return Stream(
-        url,
-        headers=MappingProxyType({TOKEN_HEADER: token} if token else {}),
-        encoding=_CODECS[codec, rate_hz],
-        rate_hz=rate_hz,
-        options=MappingProxyType({"client_state": client_state}),
-    )
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except ValueError:
-        return False
-    return True
 
 
 def _active_json(call: SimulatedCall) -> dict[str, Any]:

@@ -33,6 +33,7 @@ SIGNATURE_SECRET: Final = "simulated" + 32 * "0"
 EVENTS: Final = frozenset({"initiated", "ringing", "answered", "completed"})
 RING_S: Final = 60
 TIME_LIMIT_S: Final = 7200
+DTMF: Final = "0123456789*#p"
 
 _KNOWN: Final = (
     "to",
@@ -208,8 +209,17 @@ class Vonage:
             found = [call for call in found if status in {None, call["status"]}]
             return web.json_response({"count": len(found), "page_size": 100, "_embedded": {"calls": found}})
 
+        async def send_dtmf(request: web.Request) -> web.StreamResponse:
+            call, asked = rest.call(request), (await asked_of(request)).json
+            if call is None or not call.is_live:
+                return _error(404, "Not Found", "The call does not exist, or has ended")
+            if asked.keys() != {"digits"} or not call.hear(asked["digits"], DTMF):
+                return _error(400, "Bad Request", "digits", parameter="digits")
+            return web.json_response({"message": "DTMF sent", "uuid": call.sid})
+
         return [
             web.post("/v1/calls", rest.dial),
+            web.put("/v1/calls/{call}/dtmf", send_dtmf),
             web.get("/v1/calls", list_calls),
             web.get("/v1/calls/{call}", look_up),
             web.put("/v1/calls/{call}", change),

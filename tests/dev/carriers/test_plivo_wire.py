@@ -6,7 +6,7 @@ import re
 import pytest
 
 from relay.dev.carriers.plivo_wire import PlivoWire
-from relay.dev.phone_wire import Call, Clear, Mark, Play, ProtocolViolation
+from relay.dev.phone_wire import Call, Clear, Keys, Mark, Play, ProtocolViolation
 from tests.dev.carriers.sessions import FRAME, check_said, event_of, heard, session
 from tests.providers.samples import base64
 
@@ -47,7 +47,7 @@ def test_numbers_are_numbers_and_go_on() -> None:
 
 
 def test_all_that_plivos_page_has_a_relay_say_is_read() -> None:
-    assert heard("plivo", wire()) == [Mark("m1"), Clear(), None]
+    assert heard("plivo", wire()) == [Mark("m1"), Clear(), Keys("1234#")]
 
 
 def test_marks_are_lost_with_a_clear() -> None:

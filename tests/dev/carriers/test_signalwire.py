@@ -1,5 +1,7 @@
 """SignalWire is Twilio's interface with its own path, key and cXML."""
 
+import json
+
 import pytest
 
 from relay.dev.carrier import SimulatedCarrier
@@ -7,6 +9,7 @@ from relay.dev.carrier_document import DocumentError, Redirect, Stream
 from relay.dev.carrier_outcomes import REJECTED
 from relay.dev.carrier_webhooks import Kind, Webhook
 from relay.dev.carriers.signalwire import SignalWire
+from relay.dev.phone_wire import Call
 from tests.dev.carriers.cases import SIGNALWIRE
 from tests.dev.carriers.sessions import exchange, vectors
 from tests.dev.carriers.stand_in import StandIn
@@ -25,6 +28,19 @@ def test_its_own_example_is_read() -> None:
     assert found.parameters == {"leg": "agent-7"}
 
 
+@pytest.mark.parametrize(
+    ("codec", "encoding", "rate_hz"),
+    [("PCMU@8000h", "pcmu", 8000), ("L16@16000h", "l16le", 16000), ("L16@24000h", "l16le", 24000)],
+)
+def test_a_codec_says_format_and_rate(codec: str, encoding: str, rate_hz: int) -> None:
+    (found,) = verbs(f'<Response><Connect><Stream url="wss://a/b" codec="{codec}"/></Connect></Response>')
+    assert isinstance(found, Stream)
+    wire = SignalWire().wire(Call(), found)
+    told = json.loads(wire.start())["start"]["mediaFormat"]
+    assert (found.encoding, told["sampleRate"]) == (encoding, rate_hz)
+    assert told["encoding"] == {"pcmu": "audio/x-mulaw", "l16le": "audio/x-L16"}[encoding]
+
+
 def test_what_follows_a_stream_is_twilios() -> None:
     stream = '<Connect><Stream url="wss://a/b" codec="PCMU@8000h"/></Connect>'
     assert verbs(f"<Response>{stream}<Redirect>/1</Redirect></Response>")[1] == Redirect("/1")
@@ -33,8 +49,8 @@ def test_what_follows_a_stream_is_twilios() -> None:
 @pytest.mark.parametrize(
     ("attributes", "complaint"),
     [
-        ("", "<Stream codec>: expected PCMU@8000h, got None"),
-        ('codec="L16@16000h"', "unknown or not simulated"),
+        ("", "<Stream codec>: expected one of PCMU@8000h, L16@16000h, L16@24000h, got None"),
+        ('codec="L16@8000h"', "got 'L16@8000h'"),
         ('codec="PCMU@8000h" track="both_tracks"', "<Stream track>: expected inbound_track"),
         ('codec="PCMU@8000h" colour="red"', "expected attributes of"),
     ],

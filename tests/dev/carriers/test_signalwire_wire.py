@@ -6,7 +6,7 @@ import re
 import pytest
 
 from relay.dev.carriers.signalwire_wire import SignalWireWire
-from relay.dev.phone_wire import Call, Clear, Mark, ProtocolViolation
+from relay.dev.phone_wire import Call, Clear, Keys, Mark, ProtocolViolation
 from tests.dev.carriers.sessions import FRAME, check_said, event_of, heard, session
 
 START = session("signalwire")[1]["data"]["start"]
@@ -32,7 +32,7 @@ def test_a_whole_stream_is_as_signalwire_documents_it() -> None:
 
 
 def test_all_that_signalwires_page_has_a_relay_say_is_read() -> None:
-    assert heard("signalwire", SignalWireWire(CALL)) == [Mark("m1"), Clear(), None]
+    assert heard("signalwire", SignalWireWire(CALL)) == [Mark("m1"), Clear(), Keys("5")]
 
 
 def test_without_parameters_there_are_none_in_start() -> None:

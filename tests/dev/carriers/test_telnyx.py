@@ -11,7 +11,8 @@ from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_order import OrderRefused
 from relay.dev.carrier_outcomes import ANSWERED, Answers, Detection, Outcome
 from relay.dev.carrier_rest import Asked
-from relay.dev.carriers.telnyx import TOKEN_HEADER, Telnyx
+from relay.dev.carriers.telnyx import Telnyx
+from relay.dev.carriers.telnyx_order import TOKEN_HEADER
 from relay.dev.carriers.telnyx_signature import public_key_of
 from relay.dev.phone import HangUp
 from tests.dev.carriers.cases import TELNYX

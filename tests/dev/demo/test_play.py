@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 import structlog
 
-from relay.client import State
+from relay.client import RefusedRequest, State
+from relay.dev.carrier_document import Stream
 from relay.dev.carrier_outcomes import BUSY
+from relay.dev.carriers.audio_wire import AudioWire
 from relay.dev.carriers.by_name import CARRIERS
 from relay.dev.demo.evidence import Evidence
 from relay.dev.demo.play import measured, play
 from relay.dev.demo.scenario import Scenario
-from relay.dev.demo.scenarios import BY_NAME, SCENARIOS
+from relay.dev.demo.scenarios import BY_NAME, DEFAULT, SCENARIOS
 from relay.dev.demo.stage import AGENT_NUMBER, Stage
 from relay.dev.demo.steps import bot_asks, until
 from relay.dev.demo.timeline import Timeline, Who
+from relay.dev.phone_wire import Call, PhoneWire
 
 SHORT = {"agent-hangs-up", "busy", "canceled", "customer-leaves", "declined", "invalid-number", "rejected"}
 
@@ -55,6 +58,73 @@ def test_the_scenario_ends_as_it_should_with_each_carrier(scenario: Scenario, ca
     evidence = measured(play(played, Timeline(), tmp_path / "log", dialect))
     assert wrong(played, evidence) == []
     assert AGENT_NUMBER.removeprefix("+") not in (tmp_path / "log").read_text()
+
+
+RATES_HZ = [
+    ("plivo", "RELAY_PLIVO_WIDEBAND", "true", 16000),
+    ("plivo", "RELAY_PLIVO_WIDEBAND", "false", 8000),
+    ("signalwire", "RELAY_SIGNALWIRE_WIDEBAND", "true", 16000),
+    ("signalwire", "RELAY_SIGNALWIRE_WIDEBAND", "false", 8000),
+    ("telnyx", "RELAY_TELNYX_WIDEBAND", "true", 16000),
+    ("telnyx", "RELAY_TELNYX_WIDEBAND", "false", 8000),
+    ("vonage", "", "", 16000),
+    ("exotel", "RELAY_EXOTEL_SAMPLE_RATE_HZ", "16000", 16000),
+    ("exotel", "RELAY_EXOTEL_SAMPLE_RATE_HZ", "8000", 8000),
+    ("jambonz", "RELAY_JAMBONZ_SAMPLE_RATE_HZ", "16000", 16000),
+    ("asterisk", "RELAY_ASTERISK_MEDIA_FORMAT", "slin16", 16000),
+]
+
+
+@pytest.mark.parametrize("case", RATES_HZ, ids=lambda case: f"{case[0]} {case[3]}")
+@pytest.mark.long
+def test_a_call_is_heard_both_ways_at_each_rate_that_the_carrier_offers(
+    case: tuple[str, str, str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carrier, setting, value, rate_hz = case
+    dialect, rates_hz = CARRIERS[carrier](), []
+    told, made = dialect.settings, dialect.wire
+
+    def wire(call: Call, stream: Stream) -> PhoneWire:
+        one = made(call, stream)
+        assert isinstance(one, AudioWire)
+        rates_hz.append(one.rate_hz)
+        return one
+
+    monkeypatch.setattr(dialect, "wire", wire)
+    if setting:
+        monkeypatch.setattr(dialect, "settings", lambda *account: {**told(*account), setting: value})
+    played = BY_NAME[DEFAULT].with_carrier(dialect.traits)
+    assert wrong(played, measured(play(played, Timeline(), tmp_path / "log", dialect))) == []
+    assert rates_hz == [rate_hz]
+
+
+HEARD = {"plivo": "12#w", "signalwire": "12#", "telnyx": "12#w", "vonage": "12#p", "jambonz": "12#", "asterisk": "12#"}
+"""What the agent's phone hears of ``12#w``, or of ``12#`` where the carrier has no pauses."""
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.long
+def test_the_agents_phone_hears_keys_that_the_bot_sends_where_the_carrier_can(carrier: str, tmp_path: Path) -> None:
+    heard, digits = HEARD.get(carrier, ""), "12#w" if carrier in {"plivo", "telnyx", "vonage"} else "12#"
+    dialect = CARRIERS[carrier]()
+    refused = []
+
+    async def presses(stage: Stage) -> None:
+        assert stage.bot.transfer_id is not None
+        await stage.relay.wait(stage.bot.transfer_id)
+        try:
+            await stage.relay.send_digits(stage.bot.transfer_id, digits)
+        except RefusedRequest as error:
+            refused.append(error.problem.name)
+        call = await stage.carrier.until_call()
+        if heard and call.phone is not None:
+            await call.phone.until(lambda _: call.keys_heard == heard, "keys")
+
+    played = BY_NAME["agent-hangs-up"].with_carrier(dialect.traits)
+    played = replace(played, steps=(played.steps[0], presses, *played.steps[1:]))
+    assert wrong(played, measured(play(played, Timeline(), tmp_path / "log", dialect))) == []
+    assert refused == ([] if heard else ["digits-refused"])
+    assert digits not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.long

@@ -1,0 +1,111 @@
+"""Keys for the agent's phone: when they are sent, which way, and what there is to say when they are not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from relay.errors import CarrierFailed, DigitsRefused, NotJoined
+from relay.transfers.digits import send_digits
+from relay.transfers.ports import MediaBack, MediaLost
+from relay.transfers.states import State
+from tests.transfers.coordinated import Case, coordinated
+from tests.transfers.test_other_nodes import orphan
+
+PIN = "2468"
+
+
+@asynccontextmanager
+async def reached(store_url: str, state: State = State.JOINED) -> AsyncIterator[tuple[Case, str]]:
+    """A transfer that is as far as that, and ended after the block."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.reach(state)
+        yield case, transfer_id
+        await case.coordinator.cancel(transfer_id)
+
+
+async def refused(case: Case, transfer_id: str, error: type[Exception], says: str, digits: str = PIN) -> None:
+    with pytest.raises(error, match=says) as caught:
+        await case.coordinator.send_digits(transfer_id, digits)
+    assert digits not in str(caught.value)
+    assert (case.bridge(transfer_id).digits, case.carrier.digits) == ([], [])
+
+
+async def test_t13_keys_go_over_the_stream_and_into_no_log(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        sent_for = await case.coordinator.send_digits(transfer_id, PIN)
+        assert sent_for is not None
+        assert sent_for.transfer_id == transfer_id
+        assert (case.bridge(transfer_id).digits, case.carrier.digits) == ([PIN], [])
+        assert not any(PIN in str(log) for log in case.logs)
+
+
+async def test_keys_go_by_rest_where_it_has_them_there(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        case.carrier.sends_digits = "rest"
+        await case.coordinator.send_digits(transfer_id, PIN)
+        assert (case.bridge(transfer_id).digits, case.carrier.digits) == ([], [(case.call_of(transfer_id), PIN)])
+
+
+async def test_a_carrier_that_does_not_take_them_is_told_of(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        case.carrier.sends_digits, case.carrier.takes_digits = "rest", False
+        with pytest.raises(CarrierFailed, match=r"^expected twilio to take the keys"):
+            await case.coordinator.send_digits(transfer_id, PIN)
+
+
+@pytest.mark.parametrize("state", [State.DIALING, State.RINGING, State.ANSWERED])
+async def test_before_both_hear_each_other_nobody_is_there_for_them(store_url: str, state: State) -> None:
+    async with reached(store_url, state) as (case, transfer_id):
+        await refused(case, transfer_id, NotJoined, f"^expected a transfer that is joined, got one that is {state}$")
+
+
+async def test_nor_is_anybody_when_it_is_over(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        await case.coordinator.cancel(transfer_id)
+        await refused(case, transfer_id, NotJoined, "got one that is disconnected$")
+
+
+async def test_nor_while_the_stream_is_lost(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        case.bridge(transfer_id).emit(MediaLost("reset"))
+        await case.until(lambda: case.latest[transfer_id].reconnecting, "reconnecting")
+        await refused(case, transfer_id, NotJoined, "got one that is reconnecting$")
+        case.bridge(transfer_id).emit(MediaBack())
+        await case.until(lambda: not case.latest[transfer_id].reconnecting, "media back")
+        await case.coordinator.send_digits(transfer_id, PIN)
+        assert case.bridge(transfer_id).digits == [PIN]
+
+
+async def test_keys_that_the_carrier_does_not_have_are_refused(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        says = r"^expected some of 0123456789\*#, got 4 keys for twilio$"
+        await refused(case, transfer_id, DigitsRefused, says, digits="12wA")
+
+
+async def test_of_what_does_not_exist_nothing_is_sent(store_url: str) -> None:
+    async with coordinated(store_url) as case:
+        assert await case.coordinator.send_digits("tr_" + "0" * 32, PIN) is None
+
+
+@pytest.mark.parametrize("is_by_rest", [True, False])
+async def test_another_nodes_call_is_sent_them_by_rest_alone(store_url: str, is_by_rest: bool) -> None:  # noqa: FBT001
+    async with coordinated(store_url) as case:
+        transfer_id = await orphan(case, State.JOINED)
+        if is_by_rest:
+            case.carrier.sends_digits = "rest"
+            await case.coordinator.send_digits(transfer_id, PIN)
+            assert case.carrier.digits == [("CA9", PIN)]
+        else:
+            with pytest.raises(NotJoined, match=r"^expected the node that has the call's stream, got another$"):
+                await case.coordinator.send_digits(transfer_id, PIN)
+        await case.coordinator.cancel(transfer_id)
+
+
+async def test_a_carrier_that_is_not_configured_here_sends_none(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        with pytest.raises(DigitsRefused, match=r"^expected a carrier that is configured here, got another$"):
+            await send_digits(PIN, case.latest[transfer_id], carrier=None, bridge=case.bridge(transfer_id))
+        assert case.bridge(transfer_id).digits == []
