@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from relay.providers.basic_auth import password_for
 from relay.providers.control import (
     CallOrder,
     CallPlaced,
@@ -27,11 +28,12 @@ CALL_ID = "cf2b3f4a1d0e4c5b8a7962514d3e2f10"
 TO, FROM = "+919876543210", "+918012345678"
 STATUS_URL = "https://relay.example.com/exotel/status"
 MEDIA_URL = "wss://relay.example.com/exotel/media?leg=agent-7&token=t0k3n"
+PASSWORD = password_for(API_TOKEN, "wss://relay.example.com/exotel/media")
 BOUNDARY = "----b0undary"
 
 
 def control(**options: Any) -> ExotelControl:
-    recorded = {"account_sid": "exoaccount1", "api_key": API_KEY, "api_token": API_TOKEN, "stream_password": "s3cret"}
+    recorded = {"account_sid": "exoaccount1", "api_key": API_KEY, "api_token": API_TOKEN}
     return ExotelControl(**{**recorded, **options})
 
 

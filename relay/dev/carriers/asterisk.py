@@ -57,7 +57,7 @@ class Asterisk:
     title = "Asterisk"
     traits = Traits(tells_invalid_number=False, says=False, detects=False)
     close_ends_call = False
-    may_refuse_media = False
+    refusal_ends_call = True
     opens_on_demand = True
     subprotocols: tuple[str, ...] = ("media",)
     signing_key = ""

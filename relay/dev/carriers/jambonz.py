@@ -82,7 +82,7 @@ class Jambonz:
     title = "jambonz"
     traits = Traits(tells_invalid_number=False)
     close_ends_call = True
-    may_refuse_media = False
+    refusal_ends_call = True
     opens_on_demand = False
     deliver = None
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
