@@ -92,6 +92,10 @@ class AriAccount:
         """Ask once to end a call."""
         return await self._account.hang_up(call_id)
 
+    def can_list(self, order: DialOrder) -> bool:
+        """It can: for the one call that there may be."""
+        return self._account.can_list(order)
+
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """Ask whether there is this order's call."""
         return await self._account.find_calls(order, sent_s=sent_s)

@@ -46,6 +46,7 @@ class SimulatedCarrier:
         """Phones that ring or talk, and the dial that each comes from."""
         self.failing_hang_ups = 0
         """So many next hang-ups are not done."""
+        self.has_list = True
         self.lists_calls = True
         self.may_dial = _open_gate()
         self.may_hang_up = _open_gate()
@@ -85,6 +86,9 @@ class SimulatedCarrier:
         self.alive.pop(call_id, None)
         self._changes.changed()
         return True
+
+    def can_list(self, order: DialOrder) -> bool:  # noqa: ARG002 - of no order, or of all
+        return self.has_list
 
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         self.sought.append(sent_s)
