@@ -35,7 +35,7 @@ class SignalWireControl(LamlControl):
     One SignalWire project, as ``CarrierControl`` promises.
 
     Upgrades are not signed. SignalWire shows the token that the document of its stream has, ``authBearerToken``: one
-    for all streams, made anew by each process.
+    for all streams.
 
     Args:
         project_id: a UUID.
@@ -43,6 +43,7 @@ class SignalWireControl(LamlControl):
         signing_key: the project's, ``PSK_...``: the key of signatures.
         space: ``example`` or ``example.signalwire.com``.
         api_url: another host than the space's.
+        upgrade_token: that token, of letters and digits; None: one that is made now.
 
     Raises:
         LocalProtocolError: an argument is none of these, or neither space nor URL is given.
@@ -53,7 +54,14 @@ class SignalWireControl(LamlControl):
     over: ClassVar = LamlControl.over | {(400, "cannot_update_completed"), (422, "cannot_update_completed")}
 
     def __init__(
-        self, *, project_id: str, api_token: str, signing_key: str, space: str = "", api_url: str = ""
+        self,
+        *,
+        project_id: str,
+        api_token: str,
+        signing_key: str,
+        space: str = "",
+        api_url: str = "",
+        upgrade_token: str | None = None,
     ) -> None:
         if not UUID.fullmatch(project_id):
             raise LocalProtocolError(self.name, "project_id", expected="a UUID", got=shown(project_id))
@@ -63,7 +71,7 @@ class SignalWireControl(LamlControl):
         calls_url = f"{base_url}/api/laml/2010-04-01/Accounts/{project_id}/Calls"
         super().__init__(RestAccount(project_id, api_token), calls_url)
         self._secret = Secret(signing_key.encode())
-        self._upgrade_token = secrets.token_hex(32)  # no other characters: it is put into a header as it is
+        self._upgrade_token = upgrade_token or secrets.token_hex(32)  # it is put into a header as it is
 
     def verify(self, webhook: Webhook) -> bool:
         """Whether SignalWire signed this webhook, as Twilio would."""

@@ -43,6 +43,17 @@ class Unprintable:
         (f"/carriers/exotel/tr_1/status/{'aB3_-' * 8}", "/carriers/exotel/tr_1/status/***"),
         (f"/asterisk/media?transfer=tr_1&token={'aB3_-' * 8}", "/asterisk/media?transfer=tr_1&token=***"),
         (f"f(json)v(transfer=tr_1,token={'aB3_-' * 8})", "f(json)v(transfer=tr_1,token=***)"),
+        (f"/carriers/vonage/tr_1/answer/0/{'aB3_-' * 8}?a=b", "/carriers/vonage/tr_1/answer/0/***?a=b"),
+        (f"/carriers/jambonz/tr_1/detection/{'aB3_-' * 8}", "/carriers/jambonz/tr_1/detection/***"),
+        (f"%2Ftr_1%2Fmedia%2F{'aB3_-' * 8}&x=y", "%2Ftr_1%2Fmedia%2F***&x=y"),
+        (f"%2ftr_1%2fstatus%2f{'aB3_-' * 8}", "%2ftr_1%2fstatus%2f***"),
+        (f"v%28transfer%3Dtr_1%2Ctoken%3D{'aB3_-' * 8}%29", "v%28transfer%3Dtr_1%2Ctoken%3D***%29"),
+        ("wss://relay:p-w_1@relay.example.com/x", "wss://***@relay.example.com/x"),
+        ("Url=wss%3A%2F%2Frelay%3Ap-w_1%40relay.example.com%2Fx", "Url=wss%3A%2F%2F***%40relay.example.com%2Fx"),
+        ("http://127.0.0.1:8080/a:b@c https://a.b:443 c@d", "http://127.0.0.1:8080/a:b@c https://a.b:443 c@d"),
+        (f"x-telnyx-streaming-auth-token: {'aB3_-' * 8}", "x-telnyx-streaming-auth-token: ***"),
+        (f"{{'x-telnyx-streaming-auth-token': '{'aB3_-' * 8}'}}", "{'x-telnyx-streaming-auth-token': '***'}"),
+        (f'\\"stream_auth_token\\":\\"{"aB3_-" * 8}\\"', '\\"stream_auth_token\\":\\"***\\"'),
         (f"/media?token={'aB3_-' * 8}&transfer=tr_1", "/media?token=***&transfer=tr_1"),
         (f"https://mycompany.daily.co/blue?t={JWT}", "https://mycompany.daily.co/blue?t=***"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
@@ -59,7 +70,10 @@ def test_a_text_comes_out_without_them(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "before",
-    ["Bearer ", "Basic ", "/media/", "/status/", "&token=", "Bearer Bearer ", "Basic Bearer ", "Bearer /media/"],
+    [
+        *("Bearer ", "Basic ", "/media/", "/status/", "&token=", "Bearer Bearer ", "Basic Bearer ", "Bearer /media/"),
+        *("%2Fmedia%2F", "%2Ctoken%3D", "stream_auth_token: "),
+    ],
 )
 @pytest.mark.parametrize("secret", [*SECRETS, "p@ss:w\u00f6rd!9", NUMBER, JWT, "tok_" + "abcdef" * 4])
 def test_nothing_of_one_is_seen_behind_what_tokens_are_known_by(secret: str, before: str) -> None:

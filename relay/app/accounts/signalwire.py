@@ -46,6 +46,7 @@ def _control(settings: Settings) -> SignalWireControl:
         api_token=text_of(settings.signalwire_api_token),
         signing_key=text_of(settings.signalwire_signing_key),
         api_url=settings.signalwire_api_url or "",
+        upgrade_token=settings.stream_secret("signalwire"),
     )
 
 

@@ -86,7 +86,9 @@ class Plivo:
     subprotocols: tuple[str, ...] = ()
     signing_key = ""
 
-    def __init__(self, account: str = AUTH_ID, secret: str = AUTH_TOKEN, *, signs_upgrade_as: str | None = None) -> None:
+    def __init__(
+        self, account: str = AUTH_ID, secret: str = AUTH_TOKEN, *, signs_upgrade_as: str | None = None
+    ) -> None:
         self.account = account
         self.secret = secret
         self._signs_upgrade_as = signs_upgrade_as
