@@ -45,7 +45,7 @@ NETWORK_REJECTS: Final = Scenario(
 )
 CARRIER_REFUSES: Final = Scenario(
     name="invalid-number",
-    line="the carrier refuses the number (HTTP 400, code 21211): nothing is dialled",
+    line="the carrier refuses the number: nothing is dialled",
     outcome=INVALID_NUMBER,
     steps=(bot_asks(), bot_hears_why),
     expects=(
