@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_t12_the_password_in_a_stream_url_is_known_by_its_looks() -> None:
         assert password not in Redactor().text(text)
 
 
-SHOWN = {
+SHOWN: dict[str, Callable[[str], dict[str, str]]] = {
     "telnyx": lambda secret: {"x-telnyx-streaming-auth-token": secret},
     "vonage": lambda secret: {"authorization": f"Bearer {secret}"},
     "jambonz": lambda secret: {"authorization": authorization("relay", secret)},
