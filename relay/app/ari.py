@@ -123,6 +123,10 @@ class AriAccount:
         """Ask once to let the phone's channel hear keys."""
         return await self._account.send_digits(call_id, digits)
 
+    def can_list(self, order: DialOrder) -> bool:
+        """It can: for the one call that there may be."""
+        return self._account.can_list(order)
+
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """Ask whether there is this order's call."""
         return await self._account.find_calls(order, sent_s=sent_s)

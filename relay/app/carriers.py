@@ -211,15 +211,23 @@ class CarrierAccount:
             return False
         return True
 
+    def can_list(self, order: DialOrder) -> bool:
+        """Whether there is anything to ask for the calls that may be this order's."""
+        return bool(self._control.find_calls(self._call(order)))
+
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """
-        Ask for the calls that may be this order's; one that goes on meanwhile may be in two lists.
+        Ask for the calls that may be this order's, None if there is nothing to ask; one that goes on meanwhile may be
+        in two lists.
 
         Those that are older than the dial, by ``OLDER_S`` or more, are left out; one that has no age may be ours.
         """
         found: dict[str, None] = {}
         call = self._call(order)
-        for request in self._control.find_calls(call):
+        requests = self._control.find_calls(call)
+        if not requests:
+            return None
+        for request in requests:
             try:
                 reply = await self._send("find_calls", request)
             except (aiohttp.ClientError, TimeoutError, OSError):

@@ -16,10 +16,12 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from relay.app.carrier_urls import MediaPlace
+from relay.app.media_dismissal import MediaDismissal
 from relay.app.services import Services
 from relay.errors import StoreUnavailable
-from relay.providers.control import Webhook
+from relay.providers.control import CarrierControl, Webhook
 from relay.providers.upgrade_verdict import JudgesUpgrades, UpgradeVerdict
+from relay.transfers.leases import LEASE_S
 from relay.transfers.ports import MediaSocket
 
 REQUEST_MAX_BYTES: Final = 1 << 16
@@ -97,23 +99,30 @@ class MediaUpgrade(asyncio.Protocol):
     async def _decide(self) -> None:
         provider = ""
         try:
-            async with asyncio.timeout(AUTHORISE_TIMEOUT_S):
+            async with asyncio.timeout(AUTHORISE_TIMEOUT_S) as bound:
                 request = UpgradeRequest.parse(bytes(self._received))
                 place = self._services.urls.media_place(request.target)
-                if place is None or place.provider not in self._services.controls:
+                control = self._services.controls.get(place.provider) if place is not None else None
+                if place is None or control is None:
                     self._refuse("", HTTPStatus.NOT_FOUND, "not_found")
                     return
-                provider = place.provider
+                provider, coordinator = place.provider, self._services.coordinator
                 verdict = self._verdict(request, place)
                 if not verdict.is_true:
                     status = HTTPStatus.UNAUTHORIZED if verdict.asks_for else HTTPStatus.FORBIDDEN
                     self._refuse(provider, status, "forged", how=verdict.how, asks_for=verdict.asks_for)
-                elif await self._services.coordinator.admits(place.transfer_id, provider, place.token):
+                    return
+                if await coordinator.admits(place.transfer_id, provider, place.token):
                     if verdict.how:
                         self._log.info("upgrade_signed", provider=provider, how=verdict.how)
                     self._hand_over(provider, place.transfer_id)
-                else:
-                    self._refuse(provider, HTTPStatus.FORBIDDEN, "stranger")
+                    return
+                if _ends_calls_by_streams(control):
+                    bound.reschedule(asyncio.get_running_loop().time() + LEASE_S + AUTHORISE_TIMEOUT_S)
+                    if await coordinator.is_unwanted(place.transfer_id, provider):
+                        self._dismiss(control)
+                        return
+                self._refuse(provider, HTTPStatus.FORBIDDEN, "stranger")
         except (StoreUnavailable, OSError):  # it does not answer in time, or there is no descriptor left
             self._refuse(provider, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
         except ValueError:
@@ -141,6 +150,17 @@ class MediaUpgrade(asyncio.Protocol):
         self._services.metrics.upgrade(provider, "ok")
         self._services.coordinator.hand_over(transfer_id, media)
 
+    def _dismiss(self, control: CarrierControl) -> None:
+        """Let it in, and close it: a refusal may leave whoever picked up in silence until the call is too long."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._let_go()
+        self._services.metrics.upgrade(control.name, "dismissed")
+        self._log.info("upgrade_dismissed", provider=control.name)
+        subprotocol = control.media_adapter().capabilities.subprotocol
+        MediaDismissal(transport, bytes(self._received), subprotocol=subprotocol)
+
     def _refuse(self, provider: str, status: HTTPStatus, verdict: str, *, how: str = "", asks_for: str = "") -> None:
         transport = self._transport
         if transport is None:
@@ -161,6 +181,14 @@ class MediaUpgrade(asyncio.Protocol):
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
         self._task = None
+
+
+def _ends_calls_by_streams(control: CarrierControl) -> bool:
+    """
+    Whether only the end of its stream ends a call that somebody picks up when nobody wants it any longer: no document
+    is asked for that could say so.
+    """
+    return control.opens_stream == "dial" and control.media_adapter().capabilities.close_ends_call
 
 
 def media_upgrade(services: Services) -> type[asyncio.Protocol]:

@@ -21,20 +21,26 @@ DEPTH_MAX: Final = 8
 """Of values in values; what is deeper is shown as its text."""
 
 _JWT: Final = r"eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JSON Web Token: rooms' come with requests, and are not known before
-_NUMBERS: Final = (r"\+([0-9]{7,})", r"%2[Bb]([0-9]{7,})")
-_SHOWN: Final = ("Bearer ", "Basic ", "/media/", "/status/", "/answer/", "/detection/", "?token=", "&token=", ",token=")
-"""
-What tokens are known by, which is shown: of a header; in a URL, or in a dial string that makes one, a carrier's
-single-use token or proof.
-"""
+_PLACE: Final = "(?:media|status|detection|answer{slash}[0-9]{{1,9}}){slash}"
 _TOKENS: Final = (
-    *(rf"{kind} (?:(?:Bearer|Basic) )*[\w.~+/=*-]+" for kind in ("Bearer", "Basic")),
-    r"/(?:media|status|detection|answer/[0-9]+)/[\w*-]{16,}",
-    r"[?&,]token=[\w*-]{16,}",
+    r"B((?:earer|asic) )(?:(?:Bearer|Basic) )*[\w.~+/=*-]+",
+    rf"/({_PLACE.format(slash='/')})[\w*-]{{16,}}",  # in a path: a single-use token, or a proof
+    r"[?&,](token=)[\w*-]{16,}",  # in a query, or in a dial string that makes one
+    r":(//)[^\s/@:]*:[^\s/@]+(?=@)",  # a name and a password
+    r"[_-](auth[_-]token\W{1,8}(?:b['\"])?)[^\s\"',&\\]{16,}",  # a header, or what asks for it
 )
+_ENCODED: Final = (
+    rf"(2[Ff]{_PLACE.format(slash='%2[Ff]')})[\w*-]{{16,}}",
+    r"((?:3[Ff]|26|2[Cc])token%3[Dd])[\w*-]{16,}",
+    r"(3[Aa]%2[Ff]%2[Ff])(?:(?!%(?:3[Aa]|2[Ff]|40))[^\s&/@])*%3[Aa](?:(?!%(?:2[Ff]|40))[^\s&/@])+(?=%40)",
+)
+"""As in a URL or a form, behind a percent sign."""
 # Each alternative begins with what it is: a text that has no such letter, as most have none, is passed over at once.
-# What is known is taken out first, as it may have characters in it that end a token.
-_UNKNOWN: Final = re.compile("|".join([*_NUMBERS, *_TOKENS]))
+# What is known is taken out first, as it may have characters in it that end a token. Each has one group: of a number,
+# its digits, and of a token, behind the first character, what it is known by, which is shown.
+_UNKNOWN: Final = re.compile("|".join([r"\+([0-9]{7,})", rf"%(?:2[Bb]([0-9]{{7,}})|{'|'.join(_ENCODED)})", *_TOKENS]))
+_NUMBERS: Final = 2
+"""How many groups of numbers there are; they are the first."""
 
 
 class Redactor:
@@ -87,9 +93,10 @@ class Redactor:
 
 
 def _hidden(found: re.Match[str]) -> str:
-    if found.lastindex is not None:
-        return mask_number(f"+{found[found.lastindex]}")
-    return next(shown for shown in _SHOWN if found[0].startswith(shown)) + HIDDEN
+    kind = found.lastindex or 0  # each alternative has one group
+    if kind <= _NUMBERS:
+        return mask_number(f"+{found[kind]}")
+    return found.string[found.start() : found.end(kind)] + HIDDEN
 
 
 def text_of(value: object) -> str:

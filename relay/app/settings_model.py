@@ -178,11 +178,16 @@ class Settings(AccountSettings, BaseSettings):
         held = "\n".join(secret for account in ACCOUNTS.values() for secret in account.secrets(self))
         return hmac.digest(held.encode(), purpose.encode(), "sha256")
 
+    def stream_secret(self, provider: str) -> str:
+        """What a carrier is told to show at each of its streams, where we choose that: 64 hexadecimal digits."""
+        return self.derived_key(f"streams of {provider}").hex()
+
     def secrets(self) -> frozenset[str]:
         """Every text that no log line may have: keys, tokens, passwords, and the digits of the numbers known here."""
         held = [self.daily_api_key, self.redis_url, *(each.key for each in self.api_keys)]
         texts = {each.get_secret_value() for each in held if each is not None}
         texts |= {secret for account in ACCOUNTS.values() for secret in account.secrets(self)}
+        texts |= {self.stream_secret(provider) for provider in self.providers}
         password = urlsplit(self.redis_url.get_secret_value()).password if self.redis_url else None
         if password:
             texts |= {password, unquote(password)}

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, Protocol, TypeAlias
 from urllib.parse import urljoin
 
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidHandshake
 
 from relay.dev.carrier_call import EndedBy, SimulatedCall
 from relay.dev.carrier_document import DocumentError, HangUp, Pause, Redirect, Say, Stream, Verb
@@ -34,8 +34,8 @@ class Manner(Protocol):
 
     close_ends_call: bool
     """The end of a stream ends the call, unless a document goes on behind it."""
-    may_refuse_media: bool
-    """A relay has no other way of not taking a call that it did not want any longer: its refusal is no violation."""
+    refusal_ends_call: bool
+    """A stream that cannot be opened is one that ended; else whoever picked up is left in silence."""
     opens_on_demand: bool
     """A call that was answered waits for the relay to ask for its streams, and asks for no document."""
     subprotocols: tuple[str, ...]
@@ -205,9 +205,10 @@ class _Life:
                 async with call.over.awaiting():
                     await stack.enter_async_context(phone)
             except (InvalidHandshake, OSError) as error:
-                if not (self._manner.may_refuse_media and isinstance(error, InvalidStatus)):
-                    call.violate(f"media: expected a WebSocket, got {str(error) or type(error).__name__}")
+                call.violate(f"media: expected a WebSocket, got {str(error) or type(error).__name__}")
                 self._tell(stream, "failed")
+                if not self._manner.refusal_ends_call:
+                    await self._pass(DAY_S)
                 self._lost(callee)
                 return
             self._tell(stream, "opened")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NoReturn
 
 from relay.errors import LocalProtocolError
-from relay.providers.basic_auth import BasicCredentials
+from relay.providers.basic_auth import BasicCredentials, password_for
 from relay.providers.control import (
     CallOrder,
     CallPlaced,
@@ -56,14 +56,14 @@ class ExotelControl:
     One Exotel account, as ``CarrierControl`` promises.
 
     Exotel signs nothing. What it is to call back has a proof in its path, an HMAC of the rest of the URL; what it is to
-    open has a name and a password in it, which it sends as a header.
+    open has a name and a password in it, made likewise, which it sends as a header. Both are known again after a
+    restart: a phone that rings outlives the process that dialled it.
 
     Args:
         account_sid: the account's name in URLs.
-        api_key, api_token: for REST; the token is also what proofs are made with.
+        api_key, api_token: for REST; the token is also what proofs and the passwords of streams are made with.
         api_url: of the account's region.
         sample_rate_hz: of the stream, both ways: 8000, 16000 or 24000.
-        stream_password: for the upgrade of media; None: one that is made for this process.
 
     Raises:
         LocalProtocolError: an argument is none of these.
@@ -85,7 +85,6 @@ class ExotelControl:
         api_token: str,
         api_url: str = "https://api.in.exotel.com",
         sample_rate_hz: int = 16_000,
-        stream_password: str | None = None,
     ) -> None:
         if not _ACCOUNT_SID.fullmatch(account_sid):
             expected = "up to 64 letters, digits, _ and -"
@@ -99,7 +98,7 @@ class ExotelControl:
         self._account = RestAccount(api_key, api_token)
         self._proofs = UrlProofs(api_token)
         self._sample_rate_hz = sample_rate_hz
-        self._credentials = BasicCredentials(_STREAM_USER, stream_password)
+        self._api_token = api_token
 
     def dial(self, order: CallOrder) -> HttpRequest:
         """
@@ -155,12 +154,12 @@ class ExotelControl:
         return self._proofs.proven(webhook.url) is not None
 
     def verify_upgrade(self, webhook: Webhook) -> bool:
-        """Whether this upgrade shows the credentials of the stream's URL."""
+        """Whether this upgrade shows the credentials that Exotel was given with this URL, and no other."""
         return self.judge_upgrade(webhook).is_true
 
     def judge_upgrade(self, webhook: Webhook) -> UpgradeVerdict:
         """As ``JudgesUpgrades``: who shows no credentials, or others, is asked for them."""
-        if self._credentials.are_in(webhook):
+        if self._credentials(webhook.url).are_in(webhook):
             return UpgradeVerdict(is_true=True)
         how = "credentials wrong" if "authorization" in webhook.headers else "credentials missing"
         return UpgradeVerdict(is_true=False, how=how, asks_for='Basic realm="relay"')
@@ -199,13 +198,18 @@ class ExotelControl:
         return ExotelAdapter()
 
     def _stream_url(self, media_url: str | None) -> str:
-        url = self._credentials.in_url(check_media_url(self.name, media_url))
+        url = check_media_url(self.name, media_url)
+        url = self._credentials(url).in_url(url)
         if self._sample_rate_hz != RATES_HZ[0]:
             url += f"{'&' if '?' in url else '?'}sample-rate={self._sample_rate_hz}"
         if len(url) > STREAM_URL_MAX_CHARS:
             expected = f"up to {STREAM_URL_MAX_CHARS} characters with its credentials"
             raise LocalProtocolError(self.name, "media_url", expected=expected, got=f"{len(url)}")
         return url
+
+    def _credentials(self, url: str) -> BasicCredentials:
+        """Of one stream's URL, without its query, to which a rate is added."""
+        return BasicCredentials(_STREAM_USER, password_for(self._api_token, url.partition("?")[0]))
 
     def _no_document(self) -> NoReturn:
         expected, got = "the stream's URL in the dial", "a document asked for"

@@ -35,7 +35,7 @@ class SignalWireControl(LamlControl):
     One SignalWire project, as ``CarrierControl`` promises.
 
     Upgrades are not signed. SignalWire shows the token that the document of its stream has, ``authBearerToken``: one
-    for all streams, made anew by each process.
+    for all streams.
 
     Args:
         project_id: a UUID.
@@ -44,6 +44,7 @@ class SignalWireControl(LamlControl):
         space: ``example`` or ``example.signalwire.com``.
         api_url: another host than the space's.
         wideband: ask for L16 at 16 kHz, both ways, instead of PCMU.
+        upgrade_token: that token, of letters and digits; None: one that is made now.
 
     Raises:
         LocalProtocolError: an argument is none of these, or neither space nor URL is given.
@@ -63,6 +64,7 @@ class SignalWireControl(LamlControl):
         space: str = "",
         api_url: str = "",
         wideband: bool = False,
+        upgrade_token: str | None = None,
     ) -> None:
         if not UUID.fullmatch(project_id):
             raise LocalProtocolError(self.name, "project_id", expected="a UUID", got=shown(project_id))
@@ -73,7 +75,7 @@ class SignalWireControl(LamlControl):
         super().__init__(RestAccount(project_id, api_token), calls_url)
         self._secret = Secret(signing_key.encode())
         self._codec = "L16@16000h" if wideband else "PCMU@8000h"
-        self._upgrade_token = secrets.token_hex(32)  # no other characters: it is put into a header as it is
+        self._upgrade_token = upgrade_token or secrets.token_hex(32)  # it is put into a header as it is
 
     def verify(self, webhook: Webhook) -> bool:
         """Whether SignalWire signed this webhook, as Twilio would."""

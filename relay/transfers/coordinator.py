@@ -93,7 +93,7 @@ class Coordinator:
         self._bridges = bridges
         self._carriers = carriers
         self._node_id = node_id
-        self._settings = settings or CoordinatorSettings()
+        self._settings = settings = settings or CoordinatorSettings()
         self._on_change = on_change
         self._call_later: CallLater = call_later or asyncio.get_running_loop().call_later
         self._token_key = secrets.token_bytes(32)
@@ -115,9 +115,8 @@ class Coordinator:
         self._sweep = Sweep(
             store, self._orphans, node_id=node_id, look_after_own=self._look_after_own, call_later=self._call_later
         )
-        close_if_lost = self._orphans.close_if_lost
-        self._requests = RequestClaims(store, ttl_s=self._settings.request_ttl_s, close_if_lost=close_if_lost)
-        self._rooms = RoomClaims(store, is_live=self._is_live, close_if_lost=close_if_lost)
+        self._requests = RequestClaims(store, ttl_s=settings.request_ttl_s, close_if_lost=self._orphans.close_if_lost)
+        self._rooms = RoomClaims(store, is_live=self._is_live, close_if_lost=self._orphans.close_if_lost)
         self._allowances = Allowances(
             store, per_minute=self._settings.transfers_per_minute, per_day=self._settings.transfers_per_day
         )
@@ -257,8 +256,7 @@ class Coordinator:
         self, transfer_id: str, provider: str, *, stream: int, call_id: str, placed_id: str = ""
     ) -> Grant | None:
         """Take a verified answer webhook: what opens the ``stream``-th media stream of the call, or None: hang up."""
-        live = self._find(transfer_id, provider)
-        if live is None:
+        if (live := self._find(transfer_id, provider)) is None:
             await self._orphans.end_call(transfer_id, provider, call_id)
             return None
         token = await live.answered(stream, call_id, placed_id)
@@ -266,14 +264,17 @@ class Coordinator:
 
     async def admits(self, transfer_id: str, provider: str, token: str) -> bool:
         """Consume a media stream's token, once; False: whoever brought it is a stranger."""
+        return (live := self._find(transfer_id, provider)) is not None and await live.admits(token)
+
+    async def is_unwanted(self, transfer_id: str, provider: str) -> bool:
+        """Whether a call that its carrier vouches for is nobody's any longer: its transfer is closing, over or lost."""
         live = self._find(transfer_id, provider)
-        return live is not None and await live.admits(token)
+        return live.is_closing if live is not None else await self._orphans.is_nobodys(transfer_id, provider)
 
     def hand_over(self, transfer_id: str, socket: MediaSocket) -> None:
         """Give an admitted media stream to its transfer's bridge; closed if the transfer has ended meanwhile."""
         live = self._live.get(transfer_id)
-        bridge = live.bridge if live is not None else None
-        if bridge is None:
+        if live is None or (bridge := live.bridge) is None:
             os.close(socket.descriptor)
         else:
             bridge.hand_over(socket)

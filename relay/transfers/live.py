@@ -105,6 +105,11 @@ class LiveTransfer:
         return None if self._is_closing else self._bridge
 
     @property
+    def is_closing(self) -> bool:
+        """It is ending, or over: nobody is let in any longer."""
+        return self._is_closing
+
+    @property
     def is_through(self) -> bool:
         """Its end is written, and no phone of it is left: nobody need look after it any more."""
         return self.transfer.is_terminal and not self._ledger.is_behind and self.phone.is_over

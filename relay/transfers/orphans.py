@@ -149,6 +149,18 @@ class Orphans:
         else:
             self._end_unwanted(transfer_id, provider, call_id)
 
+    async def is_nobodys(self, transfer_id: str, provider: str) -> bool:
+        """
+        Whether a transfer, which is not going on here, goes on nowhere; one that was lost is ended.
+
+        If its node seems to be alive that takes as long as a lease: it may have died just now, and started again as
+        this one.
+        """
+        if not await self._goes_on(transfer_id, provider):
+            return True
+        await pause(self._call_later, LEASE_S, asyncio.Event())
+        return not await self._goes_on(transfer_id, provider)
+
     async def _end_call_later(self, transfer_id: str, provider: str, call_id: str) -> None:
         """If its node has just died, by now its lease has run out; and nobody else may have been told of the call."""
         await pause(self._call_later, LEASE_S, asyncio.Event())

@@ -216,7 +216,17 @@ class PhoneLeg:
     # Hanging up
 
     async def _find(self) -> None:
-        """Look for a call that the carrier may have made without saying so."""
+        """Look for a call that the carrier may have made without saying so, if it can be asked for one."""
+        found = await self._seek() if self._can_list() else None
+        mine = [call_id for call_id in found or () if not self._is_anothers(call_id)]
+        if self.call_id is None and len(mine) == 1:  # of several nobody can say which one is ours
+            self.know(mine[0])
+        elif self.call_id is None:
+            count = len(found) if found is not None else None
+            self._log.error("dial_unknown", detail="the carrier may have made a call", found=count)
+
+    async def _seek(self) -> Sequence[str] | None:
+        """What the carrier lists, when that can be believed; None: it never could."""
         self._go_on.clear()
         found = await self._ask_for_calls()
         for tries, pause_s in enumerate(ASK_AGAIN_S):
@@ -225,12 +235,14 @@ class PhoneLeg:
                 break
             await pause(self._call_later, pause_s, self._go_on)
             found = await self._ask_for_calls()
-        mine = [call_id for call_id in found or () if not self._is_anothers(call_id)]
-        if self.call_id is None and len(mine) == 1:  # of several nobody can say which one is ours
-            self.know(mine[0])
-        elif self.call_id is None:
-            count = len(found) if found is not None else None
-            self._log.error("dial_unknown", detail="the carrier may have made a call", found=count)
+        return found
+
+    def _can_list(self) -> bool:
+        try:
+            return self._carrier.can_list(self._order)
+        except Exception:  # noqa: BLE001 - as below
+            self._log.exception("find_calls_broke")
+            return False
 
     async def _ask_for_calls(self) -> Sequence[str] | None:
         try:

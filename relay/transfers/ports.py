@@ -214,9 +214,12 @@ class Carrier(Protocol):
     async def hang_up(self, call_id: str) -> bool:
         """Ask once, bounded, to end a call; True: it is over, or was before. May be asked again."""
 
+    def can_list(self, order: DialOrder) -> bool:
+        """Whether the carrier can be asked for calls that may be this order's, ever."""
+
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         """
-        Ids of calls that are alive and may be this order's; None: the carrier could not be asked.
+        Ids of calls that are alive and may be this order's; None: the carrier could not be asked, or never can be.
 
         Args:
             order: what was dialled.

@@ -343,6 +343,17 @@ def test_a_dial_that_opens_the_stream_says_where_it_goes() -> None:
     uvloop.run(scenario())
 
 
+def test_a_carrier_that_has_no_list_has_not_said_that_there_is_no_call() -> None:
+    async def scenario() -> None:
+        async with StandInRest() as rest, carrier_session() as session:
+            carrier = account(rest, session, MadeUpControl())
+            assert not carrier.can_list(ORDER)
+            assert await carrier.find_calls(ORDER, sent_s=None) is None
+            assert rest.requests == []
+
+    uvloop.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("statuses", "is_over", "asked"),
     [

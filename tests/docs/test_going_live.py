@@ -17,6 +17,7 @@ import uvloop
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
+from relay.app.accounts import ACCOUNTS
 from relay.app.bridging import bridging
 from relay.app.machine import Machine
 from relay.app.machine_watch import watching
@@ -26,6 +27,7 @@ from relay.app.service import running
 from relay.app.settings import Settings, load_settings
 from relay.client import RelayClient, State
 from relay.dev.carrier import ACCOUNT_SID, AUTH_TOKEN, SimulatedCarrier
+from relay.dev.carriers.vonage_tokens import private_key
 from relay.dev.room_server import RoomServer
 from relay.transfers.reasons import Reason
 from relay.transfers.record import digest
@@ -39,6 +41,8 @@ from tests.transfers.stores import new_transfer
 PAGE = (ROOT / "docs" / "going-live.md").read_text()
 KEY = "k" * 32
 PUBLIC_URL = f"https://{proxies.NAME}"
+NETWORK = "203.0.113.0/24"
+SECRET = "s" * 43
 FAILURE_S = 60.0  # a bound for what never comes
 
 StartProxy: TypeAlias = Callable[[str, str, Path], AbstractContextManager[str]]
@@ -117,6 +121,37 @@ def test_a_whole_transfer_goes_through_the_proxy_and_no_log_has_its_token(
     run(scenario())
 
 
+@pytest.mark.parametrize(("start", "language"), PROXIES)
+def test_t6_exotels_urls_are_for_its_networks_only(start: StartProxy, language: str, tmp_path: Path) -> None:
+    """We are none of them; if we were, relay would be asked."""
+    folders = [tmp_path / "strangers", tmp_path / "exotels"]
+    for folder in folders:
+        folder.mkdir()
+
+    async def asked(base_url: str, text: str, folder: Path) -> list[int]:
+        statuses = []
+        with start(text, base_url.removeprefix("http://"), folder) as url:
+            async with aiohttp.ClientSession() as session:
+                for carrier in ("exotel", "twilio"):
+                    path = f"/carriers/{carrier}/tr_{'0' * 32}/status/{SECRET}"
+                    async with session.post(url + path) as answer:
+                        statuses.append(answer.status)
+        assert [name for name, log in proxies.logs(folder).items() if SECRET in log] == []
+        return statuses
+
+    async def scenario() -> None:
+        async with (
+            SimulatedCarrier() as carrier,
+            RoomServer(port=0) as rooms,
+            running(live_settings(carrier, rooms, tmp_path)) as service,
+        ):
+            strangers = await asked(service.base_url, sample(language), folders[0])
+            exotels = await asked(service.base_url, sample(language).replace(NETWORK, "127.0.0.0/8"), folders[1])
+        assert (strangers, exotels) == ([403, 403], [404, 403])  # relay has no Exotel here, and no such proof
+
+    run(scenario())
+
+
 def run(scenario: Coroutine[None, None, None]) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(FAILURE_S):
@@ -176,12 +211,34 @@ def live_settings(carrier: SimulatedCarrier, rooms: RoomServer, folder: Path) ->
 # The service
 
 
-def test_the_configuration_is_one(tmp_path: Path) -> None:
-    account, whole = samples("toml")
-    (tmp_path / "relay.toml").write_text(whole)
+CARRIERS = {name: text for name in ACCOUNTS for text in samples("toml") if text.startswith(f"{name}_")}
+SILENT = {name for name, account in ACCOUNTS.items() if not account.kind.can_say}
+
+
+@pytest.mark.parametrize("carrier", ACCOUNTS)
+def test_the_configuration_is_one_with_each_carrier(carrier: str, tmp_path: Path) -> None:
+    *accounts, whole = samples("toml")
+    assert len(accounts) == len(ACCOUNTS)
+    twilio = CARRIERS["twilio"]
+    assert twilio in whole
+    (tmp_path / "private.key").write_text(private_key())
+    account = CARRIERS[carrier].replace("/etc/relay", str(tmp_path))
+    text = whole.replace(twilio, account)
+    (tmp_path / "relay.toml").write_text(re.sub(r"(?m)^say = .*\n", "", text) if carrier in SILENT else text)
     settings = load_settings({}, tmp_path)
     assert settings.redis_url is not None
-    assert set(account.splitlines()) <= set(whole.splitlines())
+    assert settings.providers == (carrier,)
+
+
+@pytest.mark.parametrize("carrier", ACCOUNTS)
+def test_each_carrier_has_a_section_that_says_what_it_needs(carrier: str) -> None:
+    account = ACCOUNTS[carrier]
+    section = PAGE.split(f"\n### {account.title}\n")[1].partition("\n### ")[0].partition("\n## ")[0]
+    assert [setting for setting in account.needed if f"{setting} = " not in section] == []
+    named = re.findall(rf"`({carrier}_\w*[a-z])`", section)
+    assert [setting for setting in named if setting not in Settings.model_fields] == []
+    if carrier != "twilio":
+        assert ("no `say`" in section) == (carrier in SILENT)
 
 
 # Redis

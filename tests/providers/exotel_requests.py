@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from relay.conformance import ControlCase
+from relay.providers.basic_auth import authorization as basic_authorization
+from relay.providers.basic_auth import password_for
 from relay.providers.control import (
     AnsweredBy,
     CallOrder,
@@ -31,13 +33,14 @@ CALL_ID = "cf2b3f4a1d0e4c5b8a7962514d3e2f10"
 TO, FROM = "+919876543210", "+918012345678"
 STATUS_URL = "https://relay.example.com/exotel/status"
 MEDIA_URL = "wss://relay.example.com/exotel/media?leg=agent-7&token=t0k3n"
+PASSWORD = password_for(API_TOKEN, "wss://relay.example.com/exotel/media")
 BOUNDARY = "----b0undary"
 
 
 def control(**options: Any) -> ExotelControl:
     """At 8 kHz, as what is recorded."""
     account = {"account_sid": "exoaccount1", "api_key": API_KEY, "api_token": API_TOKEN, "sample_rate_hz": 8000}
-    return ExotelControl(**{**account, "stream_password": "s3cret", **options})
+    return ExotelControl(**{**account, **options})
 
 
 def call_order(**changes: Any) -> CallOrder:
@@ -140,8 +143,8 @@ CALLBACKS = {
 """One callback in each of the types."""
 
 
-def upgrade(authorization: str | None = "Basic cmVsYXk6czNjcmV0", url: str = MEDIA_URL) -> Webhook:
-    """With the name and the password of the tests' account, unless it is another."""
+def upgrade(authorization: str | None = basic_authorization("relay", PASSWORD), url: str = MEDIA_URL) -> Webhook:
+    """With the name and the password that are in the tests' URL, unless it is another."""
     return Webhook("GET", url, {} if authorization is None else {"authorization": authorization})
 
 

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from relay.providers.exotel_control import ExotelControl
 from relay.providers.upgrade_verdict import UpgradeVerdict
 from tests.providers.exotel_requests import (
     API_TOKEN,
     CALLBACKS,
+    MEDIA_URL,
+    PASSWORD,
     STATUS_URL,
     VECTORS,
     call_order,
@@ -28,19 +31,24 @@ from tests.providers.exotel_requests import (
 ANOTHER = "another"
 
 
+def header_of(url: str) -> str:
+    """What Exotel makes of the credentials in a stream's URL."""
+    credentials = url.removeprefix("wss://").partition("@")[0]
+    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
+
+
+def given(made: ExotelControl | None = None, **changes: Any) -> str:
+    """The stream's URL as Exotel is given it."""
+    return dict(sent_fields(made, **changes))["StreamUrl"]
+
+
 # --- The vectors: what Exotel makes of credentials in a URL ---
 
 
 def test_t6_credentials_in_a_url_come_as_the_recorded_header() -> None:
     vector = VECTORS["ws_basic_auth_from_url_userinfo"]
-    credentials, host = vector["configured_url"].removeprefix("wss://").split("@")
-    assert f"wss://{host}" == vector["expect_request_url"]
-    user, password = credentials.split(":")
-    ours = control(stream_password=password)
-    header = vector["expect_header"]["Authorization"].replace("relayuser", user)
-    assert header == "Basic " + base64.b64encode(credentials.encode()).decode()
-    assert not ours.verify_upgrade(upgrade(header))  # another name than ours, with the same password
-    assert ours.verify_upgrade(upgrade("Basic " + base64.b64encode(f"relay:{password}".encode()).decode()))
+    assert header_of(vector["configured_url"]) == vector["expect_header"]["Authorization"]
+    assert f"wss://{given().partition('@')[2]}" == MEDIA_URL
 
 
 def test_the_recorded_header_of_rest_is_sent() -> None:
@@ -53,21 +61,65 @@ def test_the_recorded_header_of_rest_is_sent() -> None:
 
 
 def test_t6_the_credentials_of_the_streams_url_open_it() -> None:
-    url = dict(sent_fields())["StreamUrl"]
-    credentials = url.removeprefix("wss://").partition("@")[0]
-    header = base64.b64encode(credentials.encode()).decode()
     for scheme in ("Basic", "basic", "BASIC"):  # RFC 7235, 2.1
-        assert control().verify_upgrade(upgrade(f"{scheme} {header}"))
+        assert control().verify_upgrade(upgrade(upgrade().headers["authorization"].replace("Basic", scheme)))
+
+
+def test_t6_the_password_of_a_stream_is_an_hmac_of_its_url_by_the_accounts_token() -> None:
+    signed = b"stream " + MEDIA_URL.partition("?")[0].encode()
+    made = base64.urlsafe_b64encode(hmac.digest(API_TOKEN.encode(), signed, "sha256"))
+    assert made.decode().rstrip("=") == PASSWORD
+    assert f"relay:{PASSWORD}@" in given()
+
+
+@pytest.mark.parametrize("sample_rate_hz", [8000, 16000, 24000])
+def test_t6_the_rate_that_is_asked_for_in_the_url_changes_nothing(sample_rate_hz: int) -> None:
+    url = given(control(sample_rate_hz=sample_rate_hz))
+    for query in ("", url.partition("?")[2]):  # it may come back or not
+        plain = f"wss://{url.partition('@')[2].partition('?')[0]}"
+        assert control().verify_upgrade(upgrade(header_of(url), f"{plain}?{query}" if query else plain))
+
+
+def test_t6_the_credentials_of_a_stream_are_good_after_a_restart() -> None:
+    """A phone that rings outlives the process that dialled it, and only the end of its stream ends its call."""
+    assert control().verify_upgrade(upgrade(header_of(given(control()))))
+
+
+def test_t6_the_credentials_of_one_stream_open_no_other() -> None:
+    other = MEDIA_URL.replace("/media", "/media2")
+    assert not control().verify_upgrade(upgrade(url=other))
+    assert control().verify_upgrade(upgrade(header_of(given(media_url=other)), other))
+
+
+def test_t6_the_proof_of_a_callback_opens_no_stream() -> None:
+    proof = status_url(control()).rpartition("/")[2]
+    header = "Basic " + base64.b64encode(f"relay:{proof}".encode()).decode()
+    assert not control().verify_upgrade(upgrade(header, STATUS_URL))
 
 
 @pytest.mark.parametrize(
     "authorization",
     [
-        *(None, "", " ", "Basic", "Basic ", "cmVsYXk6czNjcmV0", "Bearer cmVsYXk6czNjcmV0", "Basic cmVsYXk6czNjcmV0 "),
-        *("Basic  cmVsYXk6czNjcmV0", "Basic cmVsYXk6czNjcmV1", "Basic cmVsYXk6czNjcmV0,Basic cmVsYXk6czNjcmV0"),
-        *("Basic relay:s3cret", "Basic é", "Basic \ud800", "Basic " + "A" * 100_000, "Digest cmVsYXk6czNjcmV0"),
+        *(
+            None,
+            "",
+            " ",
+            "Basic",
+            "Basic ",
+            upgrade().headers["authorization"].removeprefix("Basic "),
+            upgrade().headers["authorization"].replace("Basic", "Bearer"),
+            upgrade().headers["authorization"] + " ",
+        ),
+        *(
+            upgrade().headers["authorization"].replace(" ", "  "),
+            upgrade().headers["authorization"][:-1],
+            f"{upgrade().headers['authorization']},{upgrade().headers['authorization']}",
+            upgrade().headers["authorization"].replace("Basic", "Digest"),
+        ),
+        *(f"Basic relay:{PASSWORD}", "Basic é", "Basic \ud800", "Basic " + "A" * 100_000),
         "Basic " + base64.b64encode(b"relay:").decode(),
-        "Basic " + base64.b64encode(b":s3cret").decode(),
+        "Basic " + base64.b64encode(f":{PASSWORD}".encode()).decode(),
+        "Basic " + base64.b64encode(f"relayuser:{PASSWORD}".encode()).decode(),
         "Basic " + base64.b64encode(b"exo_key:exo_token").decode(),
     ],
 )
@@ -82,10 +134,9 @@ def test_t6_who_shows_no_credentials_is_asked_for_them(authorization: str | None
     assert control().judge_upgrade(upgrade()) == UpgradeVerdict(is_true=True)
 
 
-def test_t6_the_credentials_of_another_process_open_nothing() -> None:
-    url = dict(sent_fields(control(stream_password=None)))["StreamUrl"]
-    header = base64.b64encode(url.removeprefix("wss://").partition("@")[0].encode()).decode()
-    assert not control(stream_password=None).verify_upgrade(upgrade(f"Basic {header}"))
+def test_t6_the_credentials_of_another_account_open_nothing() -> None:
+    assert not control(api_token=ANOTHER).verify_upgrade(upgrade())
+    assert not control().verify_upgrade(upgrade(header_of(given(control(api_token=ANOTHER)))))
 
 
 # --- Callbacks ---
@@ -103,8 +154,8 @@ def test_t6_what_comes_to_the_url_that_exotel_was_given_is_believed(kind: str) -
 
 
 def test_t6_the_proof_is_the_same_after_a_restart() -> None:
-    """Unlike the password of streams: a call that outlives its process still says how it ended."""
-    assert control(stream_password=None).verify(CALLBACKS["json"])
+    """A call that outlives its process still says how it ended."""
+    assert control().verify(CALLBACKS["json"])
 
 
 OTHERS: dict[str, Callable[[str], str]] = {

@@ -54,6 +54,7 @@ class SimulatedCarrier:
         """Phones that ring or talk, and the dial that each comes from."""
         self.failing_hang_ups = 0
         """So many next hang-ups are not done."""
+        self.has_list = True
         self.lists_calls = True
         self.may_dial = _open_gate()
         self.may_hang_up = _open_gate()
@@ -100,6 +101,9 @@ class SimulatedCarrier:
     async def send_digits(self, call_id: str, digits: str) -> bool:
         self.digits.append((call_id, digits))
         return self.takes_digits
+
+    def can_list(self, order: DialOrder) -> bool:  # noqa: ARG002 - of no order, or of all
+        return self.has_list
 
     async def find_calls(self, order: DialOrder, *, sent_s: float | None) -> Sequence[str] | None:
         self.sought.append(sent_s)

@@ -216,6 +216,44 @@ async def test_t3_a_call_that_a_transfer_has_here_is_not_ended_for_another_that_
         assert case.carrier.alive == {}
 
 
+async def test_the_stream_of_a_transfer_that_is_over_or_unknown_is_nobodys(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.CANCELED) as case:
+        assert await case.orphans.is_nobodys(case.transfer_id, "twilio")
+        assert await case.orphans.is_nobodys("tr_" + "0" * 32, "twilio")
+
+
+async def test_the_stream_of_a_lost_transfer_ends_it_and_is_nobodys(open_store: OpenStore) -> None:
+    async with orphan_in(open_store, State.RINGING) as case:
+        assert await case.orphans.is_nobodys(case.transfer_id, "twilio")
+        assert came_to(await case.stored()) == (State.FAILED, Reason.NODE_LOST)
+
+
+@pytest.mark.parametrize("has_died", [True, False])
+async def test_f30_the_stream_of_another_nodes_transfer_is_nobodys_if_its_lease_has_run_out(
+    open_store: OpenStore,
+    has_died: bool,  # noqa: FBT001
+) -> None:
+    """The node before this one, which has just been killed, looks alive until then."""
+    async with orphan_in(open_store, State.RINGING) as case:
+        owner = (await case.stored()).owner
+        await case.store.leases.renew(owner)
+        looking = asyncio.create_task(case.orphans.is_nobodys(case.transfer_id, "twilio"))
+        await case.clock.until_pause(LEASE_S)
+        assert (await case.stored()).state is State.RINGING
+        if has_died:
+            await case.store.leases.end(owner)
+        case.clock.advance(LEASE_S)
+        assert await looking is has_died
+        assert (await case.stored()).is_terminal is has_died
+
+
+async def test_a_stream_is_nobodys_if_the_store_cannot_say_whose(open_store: OpenStore) -> None:
+    """As a phone is hung up then: who picked up must not be left on the line."""
+    async with orphan_in(open_store, State.RINGING) as case:
+        await case.store.close()
+        assert await case.orphans.is_nobodys(case.transfer_id, "twilio")
+
+
 async def test_a_phone_is_hung_up_though_the_store_is_away(open_store: OpenStore) -> None:
     async with orphan_in(open_store, State.RINGING) as case:
         await case.store.close()

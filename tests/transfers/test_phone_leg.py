@@ -298,6 +298,20 @@ async def test_f7_a_carrier_that_cannot_be_asked_for_its_calls_is_asked_again() 
     assert case.carrier.alive == {}
 
 
+async def test_f7_a_carrier_that_has_no_list_is_not_asked_for_one_and_not_taken_to_have_made_no_call() -> None:
+    case = Case()
+    case.carrier.script(Unclear("time-out"), makes="CA1")
+    case.carrier.has_list = False
+    await case.dial()
+    with structlog.testing.capture_logs() as logs:
+        await case.phone.hang_up()
+    assert (case.carrier.sought, case.clock.delays_s) == ([], [])
+    assert [(log["event"], log["found"]) for log in logs] == [("dial_unknown", None)]
+    case.phone.know("CA1")  # by its callback, later
+    await case.phone.settle()
+    assert case.carrier.alive == {}
+
+
 async def test_f7_a_list_that_lags_behind_the_dial_is_asked_for_again() -> None:
     case = Case()
     case.carrier.script(Unclear("time-out", sent_s=7.0))

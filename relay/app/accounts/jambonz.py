@@ -52,6 +52,7 @@ def _control(settings: Settings) -> JambonzControl:
         speech_vendor=settings.jambonz_speech_vendor,
         speech_language=settings.jambonz_speech_language,
         speech_voice=settings.jambonz_speech_voice,
+        stream_password=settings.stream_secret("jambonz"),
     )
 
 

@@ -50,6 +50,7 @@ def _control(settings: Settings) -> SignalWireControl:
         signing_key=text_of(settings.signalwire_signing_key),
         api_url=settings.signalwire_api_url or "",
         wideband=settings.signalwire_wideband,
+        upgrade_token=settings.stream_secret("signalwire"),
     )
 
 

@@ -51,6 +51,7 @@ def _control(settings: Settings) -> TelnyxControl:
         connection_id=text_of(settings.telnyx_connection_id),
         api_url=settings.telnyx_api_url,
         wideband=settings.telnyx_wideband,
+        stream_auth_token=settings.stream_secret("telnyx"),
     )
 
 

@@ -70,6 +70,7 @@ def _control(settings: Settings) -> VonageControl:
         signature_secret=text_of(settings.vonage_signature_secret),
         now_s=time.time,
         api_url=settings.vonage_api_url,
+        stream_auth_token=settings.stream_secret("vonage"),
     )
 
 

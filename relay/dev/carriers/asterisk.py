@@ -62,7 +62,7 @@ class Asterisk:
     title = "Asterisk"
     traits = Traits(refuses_numbers=False, says=False, detects=False)
     close_ends_call = False
-    may_refuse_media = False
+    refusal_ends_call = True
     opens_on_demand = True
     subprotocols: tuple[str, ...] = ("media",)
     signing_key = ""

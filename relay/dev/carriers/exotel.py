@@ -2,7 +2,8 @@
 Exotel's Connect Voice AI: a form to dial, with the stream in it; status callbacks without a signature; no document.
 
 Written from developer.exotel.com (connect to a voice bot, call details, status callbacks) and support.exotel.com
-3000108630 alone. A call that rings cannot be ended, and nothing tells that it rings.
+3000108630 alone. A call that rings cannot be ended, and nothing tells that it rings. They say that closing the stream
+ends the call, and not that refusing it does: here it does not.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Exotel:
         reopens=False,
     )
     close_ends_call = True
-    may_refuse_media = True
+    refusal_ends_call = False
     opens_on_demand = False
     deliver = None
     subprotocols: tuple[str, ...] = ()

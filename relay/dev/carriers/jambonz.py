@@ -84,7 +84,7 @@ class Jambonz:
     title = "jambonz"
     traits = Traits(refuses_numbers=False)
     close_ends_call = True
-    may_refuse_media = False
+    refusal_ends_call = True
     opens_on_demand = False
     deliver = None
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)

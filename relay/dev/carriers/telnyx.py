@@ -85,7 +85,7 @@ class Telnyx:
     title = "Telnyx"
     traits = Traits(tells_ringing=False, says=False, reopens=False)
     close_ends_call = False
-    may_refuse_media = False
+    refusal_ends_call = True
     opens_on_demand = False
     deliver = None
     subprotocols: tuple[str, ...] = ()

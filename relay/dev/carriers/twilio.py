@@ -34,7 +34,7 @@ class Twilio(TwilioSeal):
     title = "Twilio"
     traits = Traits()
     close_ends_call = True
-    may_refuse_media = False
+    refusal_ends_call = True
     opens_on_demand = False
     deliver = None
     subprotocols: tuple[str, ...] = ()

@@ -63,7 +63,7 @@ class Vonage:
     title = "Vonage"
     traits = Traits(reopens=False)
     close_ends_call = True
-    may_refuse_media = False
+    refusal_ends_call = True
     opens_on_demand = False
     deliver = None
     subprotocols: tuple[str, ...] = ()

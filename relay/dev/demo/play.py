@@ -7,7 +7,7 @@ import contextlib
 import functools
 import json
 import logging
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -16,6 +16,7 @@ import structlog
 import uvloop
 
 from relay.app.logs import configure_logging
+from relay.app.redaction import Redactor
 from relay.app.settings import LogFormat, LogLevel
 from relay.client import ClientError, TransferView
 from relay.dev.carrier_call import SimulatedCall
@@ -24,7 +25,7 @@ from relay.dev.carriers.twilio import Twilio
 from relay.dev.demo.evidence import Direction, Evidence, PhoneCall, Tape
 from relay.dev.demo.measure import moments
 from relay.dev.demo.scenario import Scenario
-from relay.dev.demo.stage import AGENT_NUMBER, RELAY_NUMBER, ROOM, Stage, Voices, staged
+from relay.dev.demo.stage import ROOM, Stage, Voices, staged
 from relay.dev.demo.timeline import Start, Timeline
 from relay.dev.recording import spliced
 from relay.dev.speech import speech
@@ -54,10 +55,9 @@ def play(scenario: Scenario, timeline: Timeline, log_path: Path, dialect: Dialec
     agent, customer = _spoken()
     voices = Voices(agent, customer * (int(scenario.limit_s / VOICE_S) + 1))
     dialect = Twilio() if dialect is None else dialect
-    secrets = (dialect.secret, dialect.signing_key)
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    with log_path.open("w") as log, _logging_to(log, secrets), runner:
-        evidence = runner.run(_perform(scenario, timeline, voices, log, dialect))
+    with log_path.open("w") as log, _logging_to(log) as redactor, runner:
+        evidence = runner.run(_perform(scenario, timeline, voices, log, dialect, hide=redactor.learn))
     with log_path.open() as lines:
         return replace(evidence, bridge=_bridge_statistics(lines))
 
@@ -73,8 +73,10 @@ def _spoken() -> tuple[bytes, bytes]:
     return speech(VOICE_S, seed=AGENT_SEED), speech(VOICE_S, seed=CUSTOMER_SEED, rate_hz=RATE_HZ)
 
 
-async def _perform(scenario: Scenario, timeline: Timeline, voices: Voices, log: TextIO, dialect: Dialect) -> Evidence:
-    async with staged(timeline, scenario.outcome, voices, log, dialect) as stage:
+async def _perform(
+    scenario: Scenario, timeline: Timeline, voices: Voices, log: TextIO, dialect: Dialect, *, hide: Callable[..., None]
+) -> Evidence:
+    async with staged(timeline, scenario.outcome, voices, log, dialect, hide=hide) as stage:
         broke = await _broken(_steps(scenario, stage), scenario.limit_s)
         # Before the service ends, and takes down what it has left behind.
         left = await _broken(_settled(stage), SETTLE_S)
@@ -159,14 +161,13 @@ def _tapes(stage: Stage) -> dict[Direction, Tape]:
 
 
 @contextlib.contextmanager
-def _logging_to(log: TextIO, secrets: Iterable[str]) -> Iterator[None]:
-    """Relay's log as it is in service, within the block: one JSON object a line, nothing in it that must not be."""
+def _logging_to(log: TextIO) -> Iterator[Redactor]:
+    """Relay's log as it is in service, within the block: one JSON object a line; what must not be in it, it is told."""
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers, root.level
-    hidden = (*filter(None, secrets), AGENT_NUMBER.removeprefix("+"), RELAY_NUMBER.removeprefix("+"))
-    configure_logging(LogLevel.INFO, LogFormat.JSON, secrets=hidden, stream=log)
+    redactor = configure_logging(LogLevel.INFO, LogFormat.JSON, stream=log)
     try:
-        yield
+        yield redactor
     finally:
         structlog.configure(**before)
         root.handlers = handlers

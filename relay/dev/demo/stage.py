@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,7 +133,13 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    timeline: Timeline, outcome: Outcome, voices: Voices, log: TextIO, dialect: Dialect
+    timeline: Timeline,
+    outcome: Outcome,
+    voices: Voices,
+    log: TextIO,
+    dialect: Dialect,
+    *,
+    hide: Callable[..., None] = lambda *_: None,
 ) -> AsyncIterator[Stage]:
     """
     A stage on which everything runs, within the block; the customer is in the room, and so is the bot.
@@ -144,6 +150,7 @@ async def staged(
         voices: what both say.
         log: where relay's workers log.
         dialect: which carrier there is.
+        hide: told every text that relay's log must not have, before relay begins.
 
     Raises:
         StoreUnavailable: there is no server for the store.
@@ -151,7 +158,9 @@ async def staged(
     async with AsyncExitStack() as stack:
         rooms = await stack.enter_async_context(RoomServer(port=0))
         carrier = await stack.enter_async_context(SimulatedCarrier(dialect=dialect, script=_spoken(outcome, voices)))
-        service = await stack.enter_async_context(running(_settings(carrier, rooms), worker_log=log))
+        settings = _settings(carrier, rooms)
+        hide(*settings.secrets())
+        service = await stack.enter_async_context(running(settings, worker_log=log))
         if isinstance(dialect, Asterisk):  # it is told in its own configuration where relay is
             dialect.relay_url = service.base_url
         with contextlib.suppress(TimeoutError):  # whoever asks then is told why

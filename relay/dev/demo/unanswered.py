@@ -38,7 +38,7 @@ KEPT_APART: Final[tuple[Expectation, ...]] = (
 
 CARRIER_REFUSES: Final = Scenario(
     name="invalid-number",
-    line="the carrier refuses the number (HTTP 400, code 21211): nothing is dialled",
+    line="the carrier refuses the number: nothing is dialled",
     outcome=INVALID_NUMBER,
     steps=(bot_asks(), bot_hears_why),
     expects=(
@@ -72,12 +72,12 @@ CANCELED_EARLY: Final = Scenario(
 
 
 def _rings_on(scenario: Scenario, reason: Reason, why: str) -> Scenario:
-    """With a carrier that cannot end a call that rings: relay takes nothing when it is answered, and that ends it."""
+    """With a carrier that cannot end a call that rings: relay closes its stream when it is answered, which ends it."""
     return replace(
         scenario,
-        line=f"{why} while it rings: this carrier rings on, and whoever picks up then hears nobody",
+        line=f"{why} while it rings: this carrier rings on, and whoever picks up then is hung up on at once",
         outcome=Outcome(callee=Answers(after_s=4.0)),
-        expects=(ends(State.CANCELED, reason), streams(0), dials()),
+        expects=(ends(State.CANCELED, reason), streams(1), dials()),
     )
 
 

@@ -2,12 +2,15 @@
 
 import json
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
+from relay.app.accounts import ACCOUNTS
 from relay.client import RefusedRequest, State
 from relay.dev.carrier_document import Stream
 from relay.dev.carrier_outcomes import BUSY
@@ -21,6 +24,8 @@ from relay.dev.demo.stage import AGENT_NUMBER, Stage
 from relay.dev.demo.steps import bot_asks, until
 from relay.dev.demo.timeline import Timeline, Who
 from relay.dev.phone_wire import Call, PhoneWire
+from relay.providers.control import CallOrder, HttpRequest
+from tests.threats.canaries import spellings
 
 SHORT = {"agent-hangs-up", "busy", "canceled", "customer-leaves", "declined", "invalid-number", "rejected"}
 
@@ -125,6 +130,34 @@ def test_the_agents_phone_hears_keys_that_the_bot_sends_where_the_carrier_can(ca
     assert wrong(played, measured(play(played, Timeline(), tmp_path / "log", dialect))) == []
     assert refused == ([] if heard else ["digits-refused"])
     assert digits not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    "carrier", [pytest.param(name, marks=[] if name == "exotel" else [pytest.mark.long]) for name in CARRIERS]
+)
+def test_t12_relays_log_has_no_secret_of_the_carrier(
+    carrier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if a defect quotes the whole account, all that it is given, and all that it makes of it."""
+    kind, dialect, quoted = ACCOUNTS[carrier].kind, CARRIERS[carrier](), []
+    dial, account = kind.dial, dialect.settings("", "+14155550100")
+
+    def broken(self: Any, order: CallOrder) -> HttpRequest:
+        request = dial(self, order)
+        asked = f"{order.to} {order.media_url} {request.url} {dict(request.headers)} {request.body!r}"
+        quoted.append(f"{asked} {vars(self)} {account}")
+        raise RuntimeError(quoted[-1])
+
+    monkeypatch.setattr(kind, "dial", broken)
+    held = {account[name] for name in account if name.lower().endswith(("_token", "_key", "_password", "_secret"))}
+    held = {line for value in held for line in value.splitlines() if not line.startswith("-----")}
+    held -= {account.get("RELAY_TELNYX_PUBLIC_KEY", "")}
+    assert held
+    play(replace(BY_NAME["busy"], steps=(bot_asks(),), limit_s=1.0), Timeline(), tmp_path / "log", dialect)
+    log = (tmp_path / "log").read_text()
+    assert "RuntimeError" in log
+    assert [secret for secret in {*held, AGENT_NUMBER[1:]} if any(each in log for each in spellings(secret))] == []
+    assert [url for url in re.findall(r"media(?:/|%2F)([\w-]{43})", quoted[0]) if url in log] == []
 
 
 @pytest.mark.long

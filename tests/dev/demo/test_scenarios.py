@@ -26,6 +26,7 @@ def test_the_scenarios_are_these() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_each_says_what_happens_in_a_line_and_expects_how_it_ends(scenario: Scenario) -> None:
     assert re.fullmatch(r"[^\n]{20,110}", scenario.line)
+    assert not re.search("HTTP|code [0-9]", scenario.line), "that is one carrier's"
     checks = scenario.checked(evidence())
     assert len(checks) == len(INVARIANTS) + len(scenario.expects)
     assert any(check.what.startswith("it ends ") for check in checks)
