@@ -8,18 +8,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 EXAMPLES = [
-    pytest.param(example, id=f"{page.name}:{number}")
+    pytest.param(examples, id=page.name)
     for page in PAGES
-    for number, example in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+    if (examples := re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
 ]
 COMMANDS = sorted(
     {command for page in PAGES for command in re.findall(r"^ *(scripts/[a-z]+)", page.read_text(), re.MULTILINE)}
 )
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_the_example_runs(example: str) -> None:
-    exec(compile(example, "example", "exec"), {})  # noqa: S102 - our own pages
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_the_examples_run(examples: list[str]) -> None:
+    """One after the other: a page may go on where it has stopped."""
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, "example", "exec"), names)  # noqa: S102 - our own pages
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -11,7 +11,7 @@ from tests.providers.all_requests import CONTROL_CASES
 
 @pytest.mark.parametrize("check", CONTROL_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("case", CONTROL_CASES, ids=str)
-def test_t1_t3_t4_t5_conforms(case: ControlCase, check: Callable[[ControlCase], None]) -> None:
+def test_t1_t3_t4_t5_t6_conforms(case: ControlCase, check: Callable[[ControlCase], None]) -> None:
     check(case)
 
 
