@@ -15,7 +15,6 @@ from relay.app.carrier_urls import CarrierUrls
 from relay.app.carriers import CarrierAccount, carrier_session, phone_reports
 from relay.app.metrics import Metrics
 from relay.providers.control import CallReport
-from relay.providers.upgrade_verdict import UpgradeVerdict
 from relay.transfers.ports import DialOrder, MediaStarted, PhoneReport, Placed, StreamFailed
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Transfer
@@ -53,42 +52,6 @@ async def until(served: Served, transfer_id: str, state: State) -> Transfer:
 async def dialled(served: Served, **body: Any) -> str:
     served.carrier.script(Placed(CALL))
     return await served.make(**body)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "status", "said"),
-    [
-        (UpgradeVerdict(is_true=False, how="signature missing"), 403, "upgrade_refused"),
-        (UpgradeVerdict(is_true=False, how="credentials wrong", asks_for="Basic"), 401, "upgrade_refused"),
-        (UpgradeVerdict(is_true=True, how="signed as http://.../websocket"), 101, "upgrade_signed"),
-    ],
-)
-def test_the_log_has_what_a_control_says_of_an_upgrade(
-    run_served: RunServed, verdict: UpgradeVerdict, status: int, said: str
-) -> None:
-    """Which form of the URL was signed, or whether a signature is missing or wrong: nothing else tells so."""
-
-    async def scenario(served: Served) -> None:
-        control = using(served, MadeUpControl())
-        control.judge_upgrade = lambda _: verdict  # type: ignore[attr-defined] # what few carriers have
-        transfer_id = await dialled(served)
-        grant = await served.coordinator.answer(transfer_id, "twilio", stream=0, call_id=CALL)
-        assert grant is not None
-        target = f"/carriers/twilio/{transfer_id}/media/{grant.token}"
-        with capture_logs() as logged:
-            async with connected(urlsplit(served.base_url).port or 0) as carrier:
-                carrier.send(upgrade(target))
-                if verdict.is_true:
-                    await served.bridges.last.until(lambda bridge: bridge.handed != [])
-                    os.close(served.bridges.last.handed.pop().descriptor)
-                else:
-                    head = await carrier.head()
-                    assert head.startswith(b"HTTP/1.1 %d " % status)
-                    assert (b"\r\nWWW-Authenticate: Basic\r\n" in head) is (status == 401)
-        (line,) = [line for line in logged if line["event"].startswith("upgrade_")]
-        assert (line["event"], line["how"]) == (said, verdict.how)
-
-    run_served(scenario)
 
 
 # --- Webhooks ---
