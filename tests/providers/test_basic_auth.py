@@ -45,7 +45,7 @@ def test_nothing_else_is_let_in(header: str) -> None:
     assert not is_authorized(header, "relay", "s3cret")
 
 
-@pytest.mark.parametrize("password", ["s3cret", BasicCredentials("relay").password])
+@pytest.mark.parametrize("password", ["s3cret", BasicCredentials("relay").password], ids=["given", "made"])
 def test_t3_a_thousand_changed_bytes_are_not_let_in(password: str) -> None:
     """But for the case of the scheme's name, which says nothing."""
     choose, true = random.Random(password[:1]), authorization("relay", password)
