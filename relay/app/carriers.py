@@ -127,17 +127,17 @@ class CarrierAccount:
     @property
     def opens_stream_at_dial(self) -> bool:
         """As ``ports.Carrier.opens_stream_at_dial``."""
-        return self._control.opens_stream == "dial"
+        return self._control.capabilities.opens_stream == "dial"
 
     @property
     def tells_ringing(self) -> bool:
         """As ``ports.Carrier.tells_ringing``."""
-        return self._control.tells_ringing
+        return self._control.capabilities.tells_ringing
 
     @property
     def stops_ringing(self) -> bool:
         """As ``ports.Carrier.stops_ringing``."""
-        return self._control.stops_ringing
+        return self._control.capabilities.stops_ringing
 
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial."""

@@ -188,7 +188,7 @@ def _ends_calls_by_streams(control: CarrierControl) -> bool:
     Whether only the end of its stream ends a call that somebody picks up when nobody wants it any longer: no document
     is asked for that could say so.
     """
-    return control.opens_stream == "dial" and control.media_adapter().capabilities.close_ends_call
+    return control.capabilities.opens_stream == "dial" and control.media_adapter().capabilities.close_ends_call
 
 
 def media_upgrade(services: Services) -> type[asyncio.Protocol]:

@@ -171,10 +171,10 @@ class Orders:
             self._numbers.check(request.to or "")
         to = entry.to if entry is not None else request.to or ""
         provider = self._provider(request, entry)
-        if entry is not None and entry.say is not None and not self._carriers[provider].can_say:
+        if entry is not None and entry.say is not None and not self._carriers[provider].capabilities.can_say:
             raise _invalid("provider", f"expected a carrier that can speak: {request.destination} has something to say")
         accept = request.accept or (entry.accept if entry is not None else Accept.NONE)
-        if accept is Accept.DETECTION and not self._carriers[provider].can_detect:
+        if accept is Accept.DETECTION and not self._carriers[provider].capabilities.can_detect:
             raise _invalid("accept", f"expected another: {provider} does not find out who picks up")
         settings = self._settings
         return TransferOrder(

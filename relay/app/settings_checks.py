@@ -163,14 +163,14 @@ def _what_the_carrier_cannot_do(given: Given) -> Iterator[Problem]:
         account = ACCOUNTS[destination.provider] if destination.provider is not None else given.default_account
         if account is None:
             continue
-        if destination.accept is Accept.DETECTION and not account.kind.can_detect:
+        if destination.accept is Accept.DETECTION and not account.kind.capabilities.can_detect:
             yield Problem(
                 given.names.of("destinations", name, "accept"),
                 expected=f"none or press_1: {account.title} does not find out who picks up",
                 got="detection",
                 fix="write press_1, or have another carrier dial",
             )
-        if destination.say is not None and not account.kind.can_say:
+        if destination.say is not None and not account.kind.capabilities.can_say:
             yield Problem(
                 given.names.of("destinations", name, "say"),
                 expected=f"nothing: {account.title} speaks no text before the call's audio",

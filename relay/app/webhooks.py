@@ -164,7 +164,7 @@ class CarrierWebhooks:
 
 def _is_asked_for(control: CarrierControl, stream: int) -> bool:
     """Whether the carrier was, or will be, given the URL that asks for this stream."""
-    return control.opens_stream == "answer" and (stream == 0 or control.reopens_stream)
+    return control.capabilities.opens_stream == "answer" and (stream == 0 or control.capabilities.reopens_stream)
 
 
 def _headers(request: Request) -> dict[str, str]:

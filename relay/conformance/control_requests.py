@@ -54,7 +54,7 @@ def control_says_who_it_is(case: ControlCase) -> None:
     adapter = control.media_adapter()
     expect(case, "name of its adapter", adapter.name, control.name)
     expect(case, "another adapter for each stream", adapter is not control.media_adapter(), expected=True)
-    expect(case, "opens_stream", control.opens_stream in ("answer", "dial"), expected=True)
+    expect(case, "opens_stream", control.capabilities.opens_stream in ("answer", "dial"), expected=True)
     expect_discreet(case, "its repr", repr(control))
 
 
@@ -67,7 +67,7 @@ def dial_can_be_sent_and_is_what_was_ordered(case: ControlCase) -> None:
     for number in (case.order.to, case.order.from_number):
         last = number[-10:].encode()  # some write them without the country
         expect(case, "a number's last digits in the dial", last in said, expected=True)
-    if control.opens_stream == "dial":
+    if control.capabilities.opens_stream == "dial":
         expect(
             case, "the media URL's token in the dial", bool(case.token) and case.token.encode() in said, expected=True
         )
@@ -171,12 +171,12 @@ def documents_lead_to_the_stream_and_show_no_token(case: ControlCase) -> None:
     control = case.new_control()
     for call_id in case.call_ids:
         url = MEDIA_URL.format(name=control.name, call="tr_1", token=TOKEN)
-        say = 'A refund <&> "more"' if control.can_say else None
+        say = 'A refund <&> "more"' if control.capabilities.can_say else None
         try:
             document = control.stream_document(url, then_url="https://relay.example.com/a", say=say, call_id=call_id)
             end = control.hang_up_document()
         except LocalProtocolError as error:
-            expect(case, "a carrier without documents says nothing", control.can_say, expected=False)
+            expect(case, "a carrier without documents says nothing", control.capabilities.can_say, expected=False)
             expect(case, "the token in the error of a document", TOKEN in str(error), expected=False)
             continue
         expect(case, "the media URL in the document", url.encode() in document.body, expected=True)

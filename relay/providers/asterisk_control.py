@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, Never
+from typing import Any, Final, Never
 
 import orjson
 
@@ -19,6 +19,7 @@ from relay.providers.asterisk import MEDIA_CHANNEL_SUFFIX, AsteriskAdapter
 from relay.providers.asterisk_events import BRIDGE_SUFFIX, CALL_ID, CALL_ID_TEXT, CARRIER
 from relay.providers.basic_auth import authorization, is_authorized
 from relay.providers.control import (
+    CallCapabilities,
     CallOrder,
     CallPlaced,
     CallRefused,
@@ -68,13 +69,8 @@ class AsteriskControl:
     """
 
     name = CARRIER
-    opens_stream: Literal["answer", "dial"] = "answer"
-    reopens_stream = True
+    capabilities = CallCapabilities(can_say=False, can_detect=False)
     """Nobody asks for a document, but the stream is opened when the phone is answered, and again after it broke."""
-    tells_ringing = True
-    stops_ringing = True
-    can_say = False
-    can_detect = False
 
     def __init__(
         self,

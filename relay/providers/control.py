@@ -178,6 +178,36 @@ class Document:
     """With what opens the stream in it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallCapabilities:
+    """What a carrier does for a call, beside its media stream. Most do all of it."""
+
+    opens_stream: Literal["answer", "dial"] = "answer"
+    """
+    Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial
+    (``CallOrder.media_url``). With "dial" there is no answer webhook and one stream only, and no document is asked for.
+    """
+    tells_ringing: bool = True
+    """
+    Whether it reports every phone that rings. Where it does not, the customer hears ringing from the moment on at which
+    the carrier has the call; the transfer is ``ringing`` only if a report says so all the same.
+    """
+    stops_ringing: bool = True
+    """
+    Whether ``hang_up`` ends a phone that rings. Where nothing does, it rings for ``ring_timeout_s`` at most, and relay
+    asks for as long whether it does.
+    """
+    reopens_stream: bool = True
+    """
+    Whether the carrier asks for another document when a stream has ended and the call has not: ``stream_document``
+    takes ``then_url``. Without it nobody is answered who asks for a stream but the first.
+    """
+    can_say: bool = True
+    """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
+    can_detect: bool = True
+    """Whether it can be asked to find out if a machine picks up: ``CallOrder.detection_url``."""
+
+
 class CarrierControl(Protocol):
     """
     One account of one carrier, but for its media: no socket, no clock.
@@ -186,30 +216,7 @@ class CarrierControl(Protocol):
     """
 
     name: str
-    opens_stream: Literal["answer", "dial"]
-    """
-    Where the carrier is told where its stream goes: in the document of the answer webhook, or in the dial
-    (``CallOrder.media_url``). With "dial" there is no answer webhook and one stream only, and no document is asked for.
-    """
-    tells_ringing: bool
-    """
-    Whether it reports every phone that rings. Where it does not, the customer hears ringing from the moment on at which
-    the carrier has the call; the transfer is ``ringing`` only if a report says so all the same.
-    """
-    stops_ringing: bool
-    """
-    Whether ``hang_up`` ends a phone that rings. Where nothing does, it rings for ``ring_timeout_s`` at most, and relay
-    asks for as long whether it does.
-    """
-    reopens_stream: bool
-    """
-    Whether the carrier asks for another document when a stream has ended and the call has not: ``stream_document``
-    takes ``then_url``. Without it nobody is answered who asks for a stream but the first.
-    """
-    can_say: bool
-    """Whether the carrier can speak a text before the stream: ``stream_document`` takes ``say``."""
-    can_detect: bool
-    """Whether it can be asked to find out if a machine picks up: ``CallOrder.detection_url``."""
+    capabilities: CallCapabilities
 
     def dial(self, order: CallOrder) -> HttpRequest:
         """

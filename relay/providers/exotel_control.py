@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final, Literal, NoReturn
+from typing import Final, NoReturn
 
 from relay.errors import LocalProtocolError
 from relay.providers.basic_auth import BasicCredentials, password_for
 from relay.providers.control import (
+    CallCapabilities,
     CallOrder,
     CallPlaced,
     CallReport,
@@ -70,12 +71,14 @@ class ExotelControl:
     """
 
     name = "exotel"
-    opens_stream: Literal["answer", "dial"] = "dial"
-    tells_ringing = False
-    stops_ringing = False
-    reopens_stream = False
-    can_say = False
-    can_detect = False
+    capabilities = CallCapabilities(
+        opens_stream="dial",
+        tells_ringing=False,
+        stops_ringing=False,
+        reopens_stream=False,
+        can_say=False,
+        can_detect=False,
+    )
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import orjson
 
@@ -18,6 +18,7 @@ from relay._codec import RATES_HZ
 from relay.errors import LocalProtocolError
 from relay.providers.basic_auth import BasicCredentials
 from relay.providers.control import (
+    CallCapabilities,
     CallOrder,
     CallPlaced,
     CallReport,
@@ -79,12 +80,7 @@ class JambonzControl:
     """
 
     name = "jambonz"
-    opens_stream: Literal["answer", "dial"] = "answer"
-    tells_ringing = True
-    stops_ringing = True
-    reopens_stream = True
-    can_say = True
-    can_detect = True
+    capabilities = CallCapabilities()
 
     def __init__(
         self,

@@ -7,12 +7,13 @@ REST with forms, reports and documents are here; who signs with what, and what a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 from xml.etree.ElementTree import Element
 
 from relay.errors import LocalProtocolError
 from relay.providers.call_ages import age_s
 from relay.providers.control import (
+    CallCapabilities,
     CallOrder,
     CallPlaced,
     CallReport,
@@ -54,12 +55,7 @@ class LamlControl:
     detection_range_s: ClassVar[tuple[int, int]] = (3, 59)
     """What ``MachineDetectionTimeout`` may be."""
 
-    opens_stream: Literal["answer", "dial"] = "answer"
-    tells_ringing = True
-    stops_ringing = True
-    reopens_stream = True
-    can_say = True
-    can_detect = True
+    capabilities = CallCapabilities()
 
     def __init__(self, account: RestAccount, calls_url: str) -> None:
         self._account = account

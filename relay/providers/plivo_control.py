@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 from relay.errors import LocalProtocolError
 from relay.providers.control import (
+    CallCapabilities,
     CallOrder,
     CallPlaced,
     CallReport,
@@ -69,12 +70,7 @@ class PlivoControl:
     """
 
     name = "plivo"
-    opens_stream: Literal["answer", "dial"] = "answer"
-    tells_ringing = True
-    stops_ringing = True
-    reopens_stream = True
-    can_say = True
-    can_detect = True
+    capabilities = CallCapabilities()
 
     def __init__(
         self, *, auth_id: str, auth_token: str, api_url: str = "https://api.plivo.com", wideband: bool = True

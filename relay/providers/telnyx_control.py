@@ -13,13 +13,14 @@ import secrets
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from relay.errors import LocalProtocolError, RemoteProtocolError
 from relay.providers.control import (
+    CallCapabilities,
     CallOrder,
     CallPlaced,
     CallReport,
@@ -86,12 +87,7 @@ class TelnyxControl:
     """
 
     name = "telnyx"
-    opens_stream: Literal["answer", "dial"] = "dial"
-    tells_ringing = False
-    stops_ringing = True
-    reopens_stream = False
-    can_say = False
-    can_detect = True
+    capabilities = CallCapabilities(opens_stream="dial", tells_ringing=False, reopens_stream=False, can_say=False)
 
     def __init__(
         self,

@@ -12,12 +12,13 @@ import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import orjson
 
 from relay.errors import LocalProtocolError
 from relay.providers.control import (
+    CallCapabilities,
     CallOrder,
     CallPlaced,
     CallReport,
@@ -75,12 +76,7 @@ class VonageControl:
     """
 
     name = "vonage"
-    opens_stream: Literal["answer", "dial"] = "answer"
-    tells_ringing = True
-    stops_ringing = True
-    reopens_stream = False
-    can_say = True
-    can_detect = True
+    capabilities = CallCapabilities(reopens_stream=False)
 
     def __init__(
         self,

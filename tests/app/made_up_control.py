@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from relay.providers.base import MediaAdapter
 from relay.providers.control import (
     AnsweredBy,
+    CallCapabilities,
     CallOrder,
     CallPlaced,
     CallReport,
@@ -32,16 +33,9 @@ class MadeUpControl:
     """
 
     name = "twilio"
-    tells_ringing = True
-    stops_ringing = True
-    reopens_stream = True
 
-    def __init__(
-        self, opens_stream: Literal["answer", "dial"] = "answer", *, can_say: bool = True, can_detect: bool = True
-    ) -> None:
-        self.opens_stream: Literal["answer", "dial"] = opens_stream
-        self.can_say = can_say
-        self.can_detect = can_detect
+    def __init__(self, **capabilities: Any) -> None:
+        self.capabilities = CallCapabilities(**capabilities)
         self.webhooks: list[Webhook] = []
         self.upgrades: list[Webhook] = []
         self.orders: list[CallOrder] = []

@@ -271,7 +271,9 @@ def test_what_a_carrier_cannot_say_is_told_at_the_start(named: bool, tmp_path: P
     load_settings({**env_of("jambonz"), "RELAY_DESTINATIONS": destinations.replace("exotel", "jambonz")}, tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name, account in ACCOUNTS.items() if not account.kind.can_detect])
+@pytest.mark.parametrize(
+    "name", [name for name, account in ACCOUNTS.items() if not account.kind.capabilities.can_detect]
+)
 def test_what_a_carrier_cannot_find_out_is_told_at_the_start(name: str, tmp_path: Path) -> None:
     env: dict[str, str | None] = {"RELAY_DESTINATIONS": '{"billing": {"to": "+14155550123", "accept": "detection"}}'}
     (problem,) = problems(env, tmp_path, base=env_of(name))

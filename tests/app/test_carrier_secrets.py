@@ -54,7 +54,7 @@ def told(control: CarrierControl) -> list[str]:
     bodies: list[bytes] = []
     if isinstance(control, AsteriskControl):
         requests.append(control.open_media(TRANSFER, str(placed.media_url)))
-    elif control.opens_stream == "answer":
+    elif control.capabilities.opens_stream == "answer":
         bodies = [control.stream_document(str(placed.media_url), then_url=None, call_id=CALL).body]
     bodies += [request.body for request in requests]
     texts = [f"{request.method} {request.url}" for request in requests]

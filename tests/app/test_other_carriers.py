@@ -34,7 +34,7 @@ AUTHORIZED = ("Authorization", "Basic made-up")
 def using(served: Served, control: MadeUpControl) -> MadeUpControl:
     """The carrier is this one from here on."""
     served.services.controls["twilio"] = control  # type: ignore[index] # a test may change what the service does not
-    served.carrier.opens_stream_at_dial = control.opens_stream == "dial"
+    served.carrier.opens_stream_at_dial = control.capabilities.opens_stream == "dial"
     return control
 
 
@@ -124,8 +124,7 @@ def test_t1_who_asks_for_no_second_stream_is_not_answered_when_somebody_does(
     reopens: bool,  # noqa: FBT001  # a table
 ) -> None:
     async def scenario(served: Served) -> None:
-        control = using(served, MadeUpControl())
-        control.reopens_stream = reopens
+        control = using(served, MadeUpControl(reopens_stream=reopens))
         transfer_id = await dialled(served)
         assert (await post(served, transfer_id, f"answer/0/{PROOF}", call=CALL)).status == 200
         reply = await post(served, transfer_id, f"answer/1/{PROOF}", call=CALL)
@@ -199,7 +198,7 @@ def test_the_answer_webhook_may_be_what_gives_a_call_its_name(run_served: RunSer
 
 def test_who_is_told_with_the_dial_where_the_stream_goes_has_no_answer_webhook(run_served: RunServed) -> None:
     async def scenario(served: Served) -> None:
-        control = using(served, MadeUpControl("dial"))
+        control = using(served, MadeUpControl(opens_stream="dial"))
         transfer_id = await dialled(served)
         assert (await post(served, transfer_id, "answer/0", call=CALL)).status == 404
         assert control.webhooks == []
@@ -210,7 +209,7 @@ def test_who_is_told_with_the_dial_where_the_stream_goes_has_no_answer_webhook(r
 @pytest.mark.parametrize("query", ["", "?sample-rate=16000"])
 def test_the_stream_of_the_dial_is_authorised_by_the_control_and_the_token(run_served: RunServed, query: str) -> None:
     async def scenario(served: Served) -> None:
-        control = using(served, MadeUpControl("dial"))
+        control = using(served, MadeUpControl(opens_stream="dial"))
         transfer_id = await dialled(served)
         url = served.services.urls.media("twilio", transfer_id, served.carrier.dials[0].media_token or "")
         port, target = urlsplit(served.base_url).port or 0, urlsplit(url).path + query
@@ -230,7 +229,7 @@ def test_the_stream_of_the_dial_is_authorised_by_the_control_and_the_token(run_s
 
 def test_a_carrier_that_has_one_url_for_all_calls_says_which_in_its_query(run_served: RunServed) -> None:
     async def scenario(served: Served) -> None:
-        control = using(served, MadeUpControl("dial"))
+        control = using(served, MadeUpControl(opens_stream="dial"))
         transfer_id = await dialled(served)
         token = served.carrier.dials[0].media_token or ""
         target = f"/carriers/twilio/media?transfer={transfer_id}&token={token}"
@@ -271,7 +270,7 @@ def test_no_token_of_any_url_is_logged(run_served: RunServed) -> None:
 
 def test_what_a_carrier_cannot_say_is_refused_before_anything_rings(run_served: RunServed) -> None:
     async def scenario(served: Served) -> None:
-        served.services.controls["twilio"].can_say = False
+        using(served, MadeUpControl(can_say=False))
         reply = await served.post(destination="sales")
         assert_problem(reply, 422, "invalid-request")
         assert "speak" in reply.json["detail"]
@@ -296,7 +295,7 @@ def test_a_dial_that_opens_the_stream_says_where_it_goes() -> None:
     async def scenario() -> None:
         async with StandInRest() as rest, carrier_session() as session:
             rest.answer = reply(200, {"id": REQUEST})
-            control = MadeUpControl("dial")
+            control = MadeUpControl(opens_stream="dial")
             carrier = account(rest, session, control)
             assert carrier.opens_stream_at_dial
             assert await carrier.dial(ORDER) == Placed(REQUEST, is_final=False)

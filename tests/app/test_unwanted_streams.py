@@ -48,7 +48,7 @@ async def is_refused(
 
 def test_stream_of_a_transfer_that_is_closing_is_let_in_and_closed(run_served: RunServed) -> None:
     async def scenario(served: Served) -> None:
-        using(served, MadeUpControl("dial"))
+        using(served, MadeUpControl(opens_stream="dial"))
         transfer_id = await dialled(served)
         token = served.carrier.dials[0].media_token or ""
         served.carrier.may_hang_up.clear()
@@ -64,7 +64,7 @@ def test_stream_of_a_transfer_that_is_closing_is_let_in_and_closed(run_served: R
 
 def test_stream_that_was_being_looked_at_as_the_transfer_ended_is_let_in_and_closed(run_served: RunServed) -> None:
     async def scenario(served: Served) -> None:
-        using(served, MadeUpControl("dial"))
+        using(served, MadeUpControl(opens_stream="dial"))
         transfer_id = await dialled(served)
         token = served.carrier.dials[0].media_token or ""
         served.store.may_consume.clear()
@@ -81,7 +81,7 @@ def test_stream_of_a_transfer_that_is_over_is_let_in_and_closed(run_served: RunS
     """That of a process before this one, too, whose tokens nobody knows any longer: the credentials are good."""
 
     async def scenario(served: Served) -> None:
-        using(served, MadeUpControl("dial"))
+        using(served, MadeUpControl(opens_stream="dial"))
         over = await dialled(served)
         await served.ask("DELETE", f"/v1/transfers/{over}")
         await served.carrier.until(lambda carrier: carrier.alive == {})
@@ -94,7 +94,7 @@ def test_stream_of_a_transfer_that_is_over_is_let_in_and_closed(run_served: RunS
 
 def test_stranger_at_a_transfer_that_goes_on_is_refused(run_served: RunServed) -> None:
     async def scenario(served: Served) -> None:
-        using(served, MadeUpControl("dial"))
+        using(served, MadeUpControl(opens_stream="dial"))
         transfer_id = await dialled(served)
         assert await is_refused(served, transfer_id, credentials=AUTHORIZED)  # with a token that is none
         assert await is_refused(served, transfer_id, served.carrier.dials[0].media_token or "")
@@ -108,7 +108,7 @@ def test_stream_of_a_carrier_that_can_be_told_otherwise_is_refused(
     run_served: RunServed, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario(served: Served) -> None:
-        control = using(served, MadeUpControl("answer" if what == "asks for a document" else "dial"))
+        control = using(served, MadeUpControl(opens_stream="answer" if what == "asks for a document" else "dial"))
         if what == "goes on without a stream":
             monkeypatch.setattr(control, "media_adapter", TelnyxAdapter)
         transfer_id = await dialled(served)

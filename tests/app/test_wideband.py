@@ -27,7 +27,7 @@ def test_wideband_is_a_setting_of_carriers_that_have_another_codec_for_it(
 ) -> None:
     def asked(env: Mapping[str, str]) -> bytes:
         control = ACCOUNTS[name].control(load_settings({**env_of(name), **env}, tmp_path))
-        if control.opens_stream == "dial":
+        if control.capabilities.opens_stream == "dial":
             return control.dial(call_order(media_url="wss://relay.example.com/m")).body
         return control.stream_document("wss://relay.example.com/m", then_url=None).body
 

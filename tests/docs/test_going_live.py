@@ -212,7 +212,7 @@ def live_settings(carrier: SimulatedCarrier, rooms: RoomServer, folder: Path) ->
 
 
 CARRIERS = {name: text for name in ACCOUNTS for text in samples("toml") if text.startswith(f"{name}_")}
-SILENT = {name for name, account in ACCOUNTS.items() if not account.kind.can_say}
+SILENT = {name for name, account in ACCOUNTS.items() if not account.kind.capabilities.can_say}
 
 
 @pytest.mark.parametrize("carrier", ACCOUNTS)

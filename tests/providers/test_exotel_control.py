@@ -241,7 +241,7 @@ def test_no_list_is_asked_for_as_none_has_a_call_that_goes_on() -> None:
 
 
 def test_what_has_no_answer_webhook_has_no_documents() -> None:
-    assert (typed().opens_stream, typed().can_say) == ("dial", False)
+    assert (typed().capabilities.opens_stream, typed().capabilities.can_say) == ("dial", False)
     with pytest.raises(LocalProtocolError, match=r"^exotel document: expected the stream's URL in the dial"):
         typed().stream_document(MEDIA_URL, then_url=None)
     with pytest.raises(LocalProtocolError, match=r"^exotel document: expected the stream's URL in the dial"):

@@ -310,5 +310,5 @@ def test_each_stream_has_its_own_adapter() -> None:
 
 
 def test_the_stream_is_opened_by_the_answer_and_not_by_the_dial() -> None:
-    assert (typed().opens_stream, typed().can_say) == ("answer", True)
+    assert (typed().capabilities.opens_stream, typed().capabilities.can_say) == ("answer", True)
     assert typed().dial(call_order(media_url=MEDIA_URL)) == typed().dial(call_order())

@@ -270,7 +270,7 @@ def test_a_list_that_cannot_be_read_is_none(answer: HttpReply) -> None:
 
 
 def test_there_are_no_documents() -> None:
-    assert (typed().opens_stream, typed().can_say) == ("dial", False)
+    assert (typed().capabilities.opens_stream, typed().capabilities.can_say) == ("dial", False)
     with pytest.raises(LocalProtocolError, match=r"^telnyx document: expected commands over REST"):
         typed().stream_document(MEDIA_URL, then_url=None)
     with pytest.raises(LocalProtocolError, match=r"^telnyx document: expected commands over REST"):
