@@ -35,8 +35,13 @@ from relay.transfers.record import TRANSFER_ID
 
 STREAMS_MAX: Final = 999
 """A stream that breaks so often is no call any longer."""
-REOPEN_S: Final = 0.5
-"""The pause after media that could not be opened or joined; media that broke are opened again at once."""
+REOPEN_S: Final = (0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""
+Pauses after media that could not be opened or joined, the last one from then on; media that broke are opened again at
+once.
+"""
+FAILURES_MAX: Final = 20
+"""So many in a row, and no transfer waits for these media any longer: a phone is left that Asterisk does not end."""
 
 
 class Ask(Protocol):
@@ -54,6 +59,8 @@ class _Call:
     """Asterisk has said so, and not that it is over."""
     was_answered: bool = False
     streams: int = 0
+    failures: int = 0
+    """So often its media could not be opened or joined since they were joined last."""
     has_media: bool = False
     """Asterisk has been asked for its media's channel, and has not said that it is gone."""
     is_joined: bool = False
@@ -206,10 +213,10 @@ class AriCalls:
         call = self._calls.get(call_id)
         if call is not None and call.has_media and not call.is_joined:  # without: it is another relay's
             join = self._control.join_media(call_id, is_first=not call.is_bridged)
-            call.is_joined = await self._do(call_id, "join_media", join)
-            call.is_bridged = call.is_bridged or call.is_joined
-            if not call.is_joined:
-                self._later(call_id, partial(self._join_again, call_id, call.streams))
+            again = partial(self._join_again, call_id, call.streams)
+            call.is_joined = await self._do(call_id, call, "join_media", join, again=again)
+            if call.is_joined:
+                call.is_bridged, call.failures = True, 0
 
     async def _join_again(self, call_id: str, streams: int) -> None:
         """Try what has failed once more, while there are the same media: perhaps there was no bridge."""
@@ -225,25 +232,42 @@ class AriCalls:
         """
         if not self._is_apart(call_id, streams):
             return
+        call = self._calls[call_id]
         reply = await self._ask("end_media", self._control.end_media(call_id)[0])
         if reply is None or not self._control.read_hang_up(reply):
-            self._later(call_id, partial(self._open_again, call_id, streams))
+            self._failed(call_id, call, "end_media", reply, again=partial(self._open_again, call_id, streams))
         elif reply.status == HTTPStatus.NOT_FOUND:
-            await self._reopen(call_id, self._calls[call_id])
+            await self._reopen(call_id, call)
 
     def _is_apart(self, call_id: str, streams: int) -> bool:
         """Whether a call still waits to be joined with the last of so many streams."""
         call = self._calls.get(call_id)
         return call is not None and call.has_media and not call.is_joined and call.streams == streams
 
-    def _later(self, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
-        """Do it in its turn after a pause, in which others' may come."""
-        waiting = asyncio.create_task(self._pause(call_id, do))
-        self._begun.add(waiting)
-        waiting.add_done_callback(self._begun.discard)
+    def _failed(
+        self,
+        call_id: str,
+        call: _Call,
+        operation: str,
+        reply: HttpReply | None,
+        *,
+        again: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Try again in its turn after a pause, in which others' may come, unless it has failed too often."""
+        call.failures += 1
+        if call.failures in (1, FAILURES_MAX):
+            status = None if reply is None else reply.status
+            self._log.error(
+                "ari_refused", transfer_id=call_id, operation=operation, status=status, failures=call.failures
+            )
+        if call.failures < FAILURES_MAX:
+            pause_s = REOPEN_S[min(call.failures, len(REOPEN_S)) - 1]
+            waiting = asyncio.create_task(self._pause(call_id, pause_s, again))
+            self._begun.add(waiting)
+            waiting.add_done_callback(self._begun.discard)
 
-    async def _pause(self, call_id: str, do: Callable[[], Awaitable[None]]) -> None:
-        await asyncio.sleep(REOPEN_S)
+    async def _pause(self, call_id: str, pause_s: float, do: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(pause_s)
         self._in_turn(call_id, do)
 
     async def _on_media_gone(self, call_id: str) -> None:
@@ -251,7 +275,7 @@ class AriCalls:
         call = self._calls.get(call_id)
         if call is not None and call.has_media:
             if not call.is_joined:
-                await asyncio.sleep(REOPEN_S)
+                await asyncio.sleep(REOPEN_S[0])
             await self._reopen(call_id, call)
 
     async def _reopen(self, call_id: str, call: _Call) -> None:
@@ -276,8 +300,8 @@ class AriCalls:
         call.has_media = True
         media_url = self._urls.media(self._control.name, call_id, grant.token)
         await self._ask("open_bridge", self._control.open_bridge(call_id))  # joining it shows whether there is one
-        if not await self._do(call_id, "open_media", self._control.open_media(call_id, media_url)):
-            self._later(call_id, partial(self._open_again, call_id, call.streams))
+        again = partial(self._open_again, call_id, call.streams)
+        await self._do(call_id, call, "open_media", self._control.open_media(call_id, media_url), again=again)
 
     async def _end_media(self, call_id: str) -> None:
         self._ending.add(call_id)
@@ -285,13 +309,14 @@ class AriCalls:
             await self._ask("end_media", request)
         self._ending.discard(call_id)
 
-    async def _do(self, call_id: str, operation: str, request: HttpRequest) -> bool:
-        """Send what a call cannot do without, and say whether it is done."""
+    async def _do(
+        self, call_id: str, call: _Call, operation: str, request: HttpRequest, *, again: Callable[[], Awaitable[None]]
+    ) -> bool:
+        """Send what a call cannot do without, and say whether it is done; else ``again`` comes later."""
         reply = await self._ask(operation, request)
         is_done = reply is not None and 200 <= reply.status < 300
         if not is_done:
-            status = None if reply is None else reply.status
-            self._log.error("ari_refused", transfer_id=call_id, operation=operation, status=status)
+            self._failed(call_id, call, operation, reply, again=again)
         return is_done
 
     async def _report(self, report: CallReport) -> None:
