@@ -42,6 +42,8 @@ once.
 """
 FAILURES_MAX: Final = 20
 """So many in a row, and no transfer waits for these media any longer: a phone is left that Asterisk does not end."""
+CLOSE_TIMEOUT_S: Final = 3.0
+"""How long the end may take of all media that are there when relay stops."""
 
 
 class Ask(Protocol):
@@ -150,13 +152,21 @@ class AriCalls:
         return True
 
     async def close(self) -> None:
-        """Do nothing any longer, when what was opened for media has been ended: nobody hears of it from now on."""
+        """
+        Do nothing any longer, when what was opened for media has been ended: nobody hears of it from now on.
+
+        An Asterisk that does not answer is not waited for: the next relay ends what is left.
+        """
         begun = list(self._begun)
         for turn in begun:
             turn.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
         opened = {call_id for call_id, call in self._calls.items() if call.streams}
-        await asyncio.gather(*map(self._end_media, opened | self._ending))
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await asyncio.gather(*map(self._end_media, opened | self._ending))
+        except TimeoutError:
+            self._log.warning("ari_media_left", transfer_ids=sorted(self._ending))
 
     def _see(self, call_id: str, call: _Call, there: Channels, *, had_media: bool) -> None:
         """Take what the list of all channels says of a call as what was not heard of it."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
+import uvloop
+from structlog.testing import capture_logs
 
+from relay.app import ari_calls
 from relay.app.ari_calls import AriCalls
-from tests.app.ari_case import Case, run_case
+from relay.app.carrier_urls import CarrierUrls
+from relay.providers.asterisk_events import PhoneGone
+from relay.providers.control import HttpReply, HttpRequest
+from relay.transfers.coordinator import Coordinator
+from relay.transfers.ports import PhoneReport
+from tests.app.ari_case import STRANGER, Case, run_case
+from tests.providers import asterisk_requests
 
 
 @pytest.mark.parametrize("refused", ["join_media", "end_media"])
@@ -38,3 +49,39 @@ def test_media_that_are_refused_for_ever_are_tried_less_and_less_often_and_then_
         assert lines == [(first, 1), (refused, 20)]
 
     run_case(scenario, store_url)
+
+
+class Deaf:
+    """A coordinator that takes what it is told, and an Asterisk that takes requests and does not answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.is_asked = asyncio.Event()
+
+    async def report(self, transfer_id: str, provider: str, report: PhoneReport) -> None:
+        pass
+
+    async def ask(self, operation: str, request: HttpRequest) -> HttpReply | None:  # noqa: ARG002
+        self.asked.append(operation)
+        self.is_asked.set()
+        await asyncio.Event().wait()
+        return None
+
+
+def test_an_asterisk_that_does_not_answer_is_not_waited_for_when_relay_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(ari_calls, "CLOSE_TIMEOUT_S", 0.05)
+        deaf = Deaf()
+        calls = AriCalls(
+            asterisk_requests.control(), deaf.ask, CarrierUrls("https://relay.example.com"), cast("Coordinator", deaf)
+        )
+        calls.take(PhoneGone(STRANGER, "Up", 16))
+        await deaf.is_asked.wait()
+        with capture_logs() as logs:
+            async with asyncio.timeout(10):
+                await calls.close()
+        assert deaf.asked == ["end_media"] * 2
+        assert [(each["event"], each["transfer_ids"]) for each in logs] == [("ari_media_left", [STRANGER])]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    uvloop.run(scenario())
