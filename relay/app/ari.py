@@ -29,8 +29,12 @@ EVENT_MAX_BYTES: Final = 1 << 20
 """A longer message ends the connection. Events have some kilobytes."""
 
 
-WRONG_STATUSES: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
-"""Answers to the WebSocket that say that the settings are wrong: the user, the password, or the URL."""
+WRONG_STATUSES: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""
+Answers to the WebSocket that say that the settings are wrong: the user or the password.
+
+So does 404, of the URL, if it comes twice in a row: an Asterisk that has only just begun to load ARI says it, too.
+"""
 
 
 class _NotHeard(Exception):
@@ -145,8 +149,9 @@ class AriAccount:
             self._calls = None
 
     async def _listen(self, calls: AriCalls) -> None:
+        is_missing = False  # the last answer was 404
         while True:
-            fault = None
+            fault, was_missing, is_missing = None, is_missing, False
             try:
                 await self._hear(calls)
                 detail = "closed"
@@ -154,7 +159,8 @@ class AriAccount:
                 detail = str(error)
             except aiohttp.WSServerHandshakeError as error:
                 detail = f"HTTP {error.status}"
-                if error.status in WRONG_STATUSES:
+                is_missing = error.status == HTTPStatus.NOT_FOUND
+                if error.status in WRONG_STATUSES or (is_missing and was_missing):
                     fault = _refused(str(error.status), detail)
             except aiohttp.ClientConnectorCertificateError as error:
                 detail = type(error).__name__

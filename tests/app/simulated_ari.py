@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -40,8 +40,8 @@ class SimulatedAri:
         """Method, path below ``/ari``, query."""
         self.may_answer = asyncio.Event()
         self.may_answer.set()
-        self.statuses: dict[str, int] = {}
-        """What requests for these paths are answered instead of being done."""
+        self.statuses: dict[str, int | Iterator[int]] = {}
+        """What requests for these paths are answered instead of being done, or each of them in turn."""
         self.loses: str | None = None
         """The answer to the next request for this path is lost, and the request is done."""
         self.media_fails = False
@@ -212,7 +212,8 @@ class SimulatedAri:
     ) -> web.StreamResponse:
         path = request.path.removeprefix("/ari/")
         if path in self.statuses:
-            return web.json_response({"message": "No"}, status=self.statuses[path])
+            status = self.statuses[path]
+            return web.json_response({"message": "No"}, status=status if isinstance(status, int) else next(status))
         self.connections += path == "events"
         response = await handler(request)
         self._carrier.noticed()

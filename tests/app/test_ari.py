@@ -1,6 +1,8 @@
 """The connection over which a simulated Asterisk tells of calls: what comes over it, and what is done without it."""
 
 import json
+from collections.abc import Iterator
+from itertools import cycle
 
 import pytest
 
@@ -186,12 +188,33 @@ def test_settings_that_are_wrong_fail_a_transfer_at_once_until_they_are_mended(s
     async def scenario(case: Case) -> None:
         case.ari.statuses["events"] = status
         await case.ari.go_deaf()
-        await case.ari.until_asked("GET", "events", count=3)
+        await case.ari.until_asked("GET", "events", count=4)  # the third has been answered
         failed = await case.until_state(await case.request(), State.FAILED)
         assert (failed.reason, failed.provider_code) == (Reason.PROVIDER_ERROR, str(status))
         case.ari.statuses.clear()
         await case.account.until_heard()
         await case.answered()
+
+    run_case(scenario, store_url)
+
+
+def test_an_asterisk_that_has_not_loaded_ari_yet_is_dialled_when_it_has(store_url: str) -> None:
+    async def scenario(case: Case) -> None:
+        faults = []
+
+        def answers() -> Iterator[int]:
+            for status in cycle([404, 503]):
+                faults.append(case.account._fault)  # since the answer before this one
+                yield status
+
+        case.ari.statuses["events"] = answers()
+        await case.ari.go_deaf()
+        await case.ari.until_asked("GET", "events", count=6)
+        call_id = await case.request()
+        case.ari.statuses.clear()
+        await case.ari.until(lambda ari: call_id in ari.channels, "a dial")
+        assert len(faults) >= 4
+        assert set(faults) == {None}
 
     run_case(scenario, store_url)
 
