@@ -22,7 +22,7 @@ class MediaDismissal(asyncio.Protocol):
 
     Args:
         transport: of the connection that asked; this becomes its protocol.
-        request: the upgrade, as ``ports.MediaSocket`` has it.
+        request: the upgrade, as ``ports.MediaSocket`` has it, with whatever came after it.
         subprotocol: the one to select, if it is offered.
     """
 
@@ -34,13 +34,14 @@ class MediaDismissal(asyncio.Protocol):
             select_subprotocol=lambda _, offered: next((each for each in offered if each == subprotocol), None),
             max_size=MESSAGE_MAX_BYTES,
         )
-        transport.set_protocol(self)
-        self._timeout = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, transport.abort)
-        self._protocol.receive_data(request)
-        (asked,) = self._protocol.events_received()
+        head, end, rest = request.partition(b"\r\n\r\n")
+        self._protocol.receive_data(head + end)
+        asked = self._protocol.events_received()[0]
         self._protocol.send_response(self._protocol.accept(cast("Request", asked)))
         self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
-        self._write()
+        transport.set_protocol(self)
+        self._timeout = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, transport.abort)
+        self.data_received(rest)
 
     def data_received(self, data: bytes) -> None:
         """Look for the answer to the close, and drop whatever else there is."""

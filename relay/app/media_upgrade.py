@@ -155,11 +155,11 @@ class MediaUpgrade(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
+        subprotocol = control.media_adapter().capabilities.subprotocol
+        MediaDismissal(transport, bytes(self._received), subprotocol=subprotocol)
         self._let_go()
         self._services.metrics.upgrade(control.name, "dismissed")
         self._log.info("upgrade_dismissed", provider=control.name)
-        subprotocol = control.media_adapter().capabilities.subprotocol
-        MediaDismissal(transport, bytes(self._received), subprotocol=subprotocol)
 
     def _refuse(self, provider: str, status: HTTPStatus, verdict: str, *, how: str = "", asks_for: str = "") -> None:
         transport = self._transport

@@ -32,7 +32,7 @@ class Door(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        if self._received.endswith(b"\r\n\r\n"):
+        if b"\r\n\r\n" in self._received:
             MediaDismissal(self._transport, self._received, subprotocol=self._subprotocol)
 
 
@@ -63,6 +63,20 @@ def test_what_comes_before_the_carrier_has_seen_the_close_is_dropped() -> None:
             assert (await carrier.head()).startswith(b"HTTP/1.1 101 ")
             carrier.send(b"\x81\x82aaaa" + bytes(2) + b"\x82\x82aaaa" + bytes(2))
             carrier.send(b"\x88\x82" + bytes(4) + b"\x03\xe8")
+            assert await carrier.rest() == OPCODE_CLOSE_1000
+
+    uvloop.run(scenario())
+
+
+@pytest.mark.parametrize("more", [0, 4, 20], ids=["whole frames", "half a frame", "a frame and the answer"])
+def test_what_comes_together_with_the_upgrade_is_dropped(more: int) -> None:
+    async def scenario() -> None:
+        frames = b"\x81\x82aaaa" + bytes(2) + b"\x82\x82aaaa" + bytes(2)
+        later = frames[:8] + b"\x88\x82" + bytes(4) + b"\x03\xe8"
+        async with asyncio.timeout(5), door() as port, connected(port) as carrier:
+            carrier.send(upgrade("/") + frames + later[:more])
+            assert (await carrier.head()).startswith(b"HTTP/1.1 101 ")
+            carrier.send(later[more:])
             assert await carrier.rest() == OPCODE_CLOSE_1000
 
     uvloop.run(scenario())

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from relay.app import media_upgrade
 from relay.providers.telnyx import TelnyxAdapter
 from relay.transfers.record import new_transfer_id
 from tests.app.conftest import RunServed
@@ -88,6 +89,21 @@ def test_stream_of_a_transfer_that_is_over_is_let_in_and_closed(run_served: RunS
         for transfer_id in (over, new_transfer_id(1, b"0123456789")):
             assert await is_dismissed(served, transfer_id)
             assert await is_refused(served, transfer_id)
+
+    run_served(scenario)
+
+
+def test_stream_that_could_not_be_dismissed_is_answered_and_counted_as_such(
+    run_served: RunServed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(served: Served) -> None:
+        using(served, MadeUpControl(opens_stream="dial"))
+        over = await dialled(served)
+        await served.ask("DELETE", f"/v1/transfers/{over}")
+        await served.carrier.until(lambda carrier: carrier.alive == {})
+        monkeypatch.setattr(media_upgrade, "MediaDismissal", None)
+        assert await status_of(port_of(served), upgrade(target(over), AUTHORIZED)) == 500
+        assert verdicts(served) == {("twilio", "broke"): 1}
 
     run_served(scenario)
 
