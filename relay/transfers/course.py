@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from relay.errors import StoreUnavailable
 from relay.transfers.clock import CallLater, Timer
-from relay.transfers.course_news import Asked, Close, Dialed, Expired, News
+from relay.transfers.course_news import Asked, Close, Dialed, Expired, News, Undetected
 from relay.transfers.course_settings import CourseSettings
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
@@ -90,9 +90,11 @@ class Course:
         self._call_later = call_later
         self._log = log
         self._deadline: tuple[Expired, Timer] | None = None
+        self._detecting: Timer | None = None
         self._is_admitted = order.accept is Accept.NONE
         self._is_heard_ringing = False
         self._key_decides = order.accept is Accept.PRESS_1
+        self._key: str | None = None
         self._is_phone_over = False
         self.has_media = False
         """The carrier has a stream open: somebody is on the line, and hears it."""
@@ -129,7 +131,9 @@ class Course:
         return await self._on_bridge(news)
 
     def expect_nothing(self) -> None:
-        """No deadline any longer."""
+        """Nothing is waited for any longer."""
+        if self._detecting is not None:
+            self._detecting.cancel()
         if self._deadline is not None:
             self._deadline[1].cancel()
             self._deadline = None
@@ -232,12 +236,18 @@ class Course:
             return None
         if is_machine:
             return Close(Reason.VOICEMAIL)
-        if is_machine is None:  # nobody is let in unproven, and who is a person can show it
-            self._log.info("detection_undecided", detail="the agent's key decides")
-            self._key_decides = True
-        else:
-            self._admit()
+        if is_machine is None:
+            return self._let_key_decide("the carrier cannot tell who picked up")
+        self._admit()
         return None
+
+    def _let_key_decide(self, why: str) -> Close | None:
+        """Nobody is let in unproven, and who is a person can show it, or has done so already."""
+        if self._is_admitted or self._key_decides:
+            return None
+        self._log.info("detection_undecided", detail=f"the agent's key decides: {why}")
+        self._key_decides = True
+        return self._decide()
 
     async def _write_placed(self) -> None:
         call_id = self._phone.call_id
@@ -259,8 +269,10 @@ class Course:
 
     # The bridge
 
-    async def _on_bridge(self, event: BridgeEvent) -> Close | None:
+    async def _on_bridge(self, event: BridgeEvent | Undetected) -> Close | None:
         match event:
+            case Undetected():  # since its stream began
+                return self._let_key_decide("the carrier has not said who picked up")
             case MediaStarted(call_id):
                 return await self._on_media(call_id)
             case KeyPressed(digit):
@@ -294,11 +306,16 @@ class Course:
         return None
 
     def _on_key(self, digit: str) -> Close | None:
-        if self._is_admitted or not self._key_decides:
+        if self._is_admitted or digit not in (ACCEPT_KEY, DECLINE_KEY):
             return None
-        if digit == DECLINE_KEY:
+        self._key = digit  # while a verdict may come it counts for nothing, but is not forgotten
+        return self._decide() if self._key_decides else None
+
+    def _decide(self) -> Close | None:
+        """By the last key, if there was one."""
+        if self._key == DECLINE_KEY:
             return Close(Reason.DECLINED)
-        if digit == ACCEPT_KEY:
+        if self._key == ACCEPT_KEY:
             self._admit()
         return None
 
@@ -317,10 +334,14 @@ class Course:
             self._expect(self._settings.join_timeout_s, lambda: Reason.MEDIA_TIMEOUT)
         else:
             self._expect(self._settings.accept_timeout_s, lambda: Reason.VOICEMAIL)
+            if not self._key_decides and self._detecting is None:  # some carriers say nothing of whom they cannot tell
+                within_s = self._settings.detection_timeout_s
+                self._detecting = self._call_later(within_s, lambda: self._tell(Undetected()))
 
     def _expect(self, within_s: float, why: Callable[[], Reason], code: str = "") -> None:
         """What is waited for next must happen within so long, else the transfer ends."""
-        self.expect_nothing()
+        if self._deadline is not None:
+            self._deadline[1].cancel()
         expired = Expired(why, code)
         self._deadline = expired, self._call_later(within_s, lambda: self._tell(expired))
 
