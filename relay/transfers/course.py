@@ -19,6 +19,7 @@ from relay.transfers.ports import (
     Bridge,
     BridgeEnded,
     BridgeEvent,
+    Carrier,
     DialAnswer,
     KeyPressed,
     MachineDetected,
@@ -54,7 +55,7 @@ class Course:
         order: what was asked for.
         bridge: the transfer's.
         phone: the transfer's.
-        opens_stream_at_dial, tells_ringing: as ``ports.Carrier`` has them.
+        carrier: asked what it can do, and for nothing else.
         ledger: where it is written.
         tokens: of its media streams.
         tell: takes news of its own, later.
@@ -69,8 +70,7 @@ class Course:
         bridge: Bridge,
         *,
         phone: PhoneLeg,
-        opens_stream_at_dial: bool,
-        tells_ringing: bool,
+        carrier: Carrier,
         ledger: Ledger,
         tokens: MediaTokens,
         tell: Callable[[News], None],
@@ -81,8 +81,7 @@ class Course:
         self._order = order
         self._bridge = bridge
         self._phone = phone
-        self._opens_stream_at_dial = opens_stream_at_dial
-        self._tells_ringing = tells_ringing
+        self._carrier = carrier
         self._ledger = ledger
         self._tokens = tokens
         self._tell = tell
@@ -106,7 +105,7 @@ class Course:
         if not await self._ledger.write_first(Event.DIALED):
             return Close(Reason.INTERNAL_ERROR)
         media_token = None
-        if self._opens_stream_at_dial:
+        if self._carrier.opens_stream_at_dial:
             media_token = await self._token_for_dial()
             if media_token is None:
                 return Close(Reason.INTERNAL_ERROR)
@@ -200,7 +199,7 @@ class Course:
 
     def _taken(self) -> None:
         """The carrier has the call: it rings as far as anybody will ever know, where that is not told."""
-        if not self._tells_ringing and self._state is State.DIALING:
+        if not self._carrier.tells_ringing and self._state is State.DIALING:
             self._ring()
 
     def _ring(self) -> None:
@@ -285,14 +284,14 @@ class Course:
             case MediaLost():
                 self.has_media = False
                 await self._ledger.write(Event.MEDIA_LOST)
-                if self._is_phone_over or self._opens_stream_at_dial:  # nobody brings another
+                if self._is_phone_over or not self._carrier.reopens_stream:  # nobody brings another
                     return Close(Reason.MEDIA_LOST)
             case MediaBack():
                 await self._ledger.write(Event.MEDIA_BACK)
         return None
 
     async def _on_media(self, call_id: str) -> Close | None:
-        if self._opens_stream_at_dial and self._phone.call_id is None:  # it may be faster than what is signed
+        if self._carrier.opens_stream_at_dial and self._phone.call_id is None:  # it may be faster than what is signed
             self._phone.know(call_id)
             await self._write_placed()
         if call_id != self._phone.call_id:

@@ -191,6 +191,10 @@ class Carrier(Protocol):
         """
 
     @property
+    def reopens_stream(self) -> bool:
+        """Whether another stream may follow one that broke; never, where the dial opens it."""
+
+    @property
     def tells_ringing(self) -> bool:
         """Whether ``PhoneRang`` comes for every phone that rings."""
 

@@ -36,6 +36,7 @@ class SimulatedCarrier:
 
     def __init__(self) -> None:
         self.opens_stream_at_dial = False
+        self.reopens_stream = True
         self.tells_ringing = True
         self.stops_ringing = True
         """A test may set them before it asks for a transfer."""
