@@ -111,7 +111,7 @@ class AriAccount:
         calls.dialled(order.transfer_id, is_there=isinstance(answer, Placed))
         return answer
 
-    async def hang_up(self, call_id: str) -> bool:
+    async def hang_up(self, call_id: str) -> bool | None:
         """Ask once to end a call."""
         return await self._account.hang_up(call_id)
 

@@ -141,20 +141,26 @@ class CarrierAccount:
             return unclear
         return Placed(found[0]) if found else Refused(Reason.PROVIDER_ERROR, str(reply.status), unclear.detail)
 
-    async def hang_up(self, call_id: str) -> bool:
-        """Ask once to end a call: in each of its states, where no single request ends it in all of them."""
+    async def hang_up(self, call_id: str) -> bool | None:
+        """
+        Ask once to end a call: in each of its states, where no single request ends it in all of them.
+
+        None as ``ports.Carrier.hang_up``: none of the requests found anything by this id.
+        """
         requests = [self._control.hang_up(call_id)]
         if isinstance(self._control, HangsUpInSteps):
             requests += self._control.hang_up_steps(call_id)
+        answers = []
         try:
             for request in requests:
-                if self._is_over(call_id, await self._send("hang_up", request)):
+                answers.append(self._is_over(call_id, await self._send("hang_up", request)))
+                if answers[-1]:
                     return True
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
-        return False
+        return None if all(answer is None for answer in answers) else False
 
-    def _is_over(self, call_id: str, reply: HttpReply) -> bool:
+    def _is_over(self, call_id: str, reply: HttpReply) -> bool | None:
         if isinstance(self._control, KnowsWhatIsHungUp):
             return self._control.read_hang_up_of(call_id, reply)
         return self._control.read_hang_up(reply)

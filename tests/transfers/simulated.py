@@ -85,7 +85,7 @@ class SimulatedCarrier:
         await self.may_dial.wait()
         return answer
 
-    async def hang_up(self, call_id: str) -> bool:
+    async def hang_up(self, call_id: str) -> bool | None:
         self.hang_ups.append(call_id)
         self._changes.changed()
         await self.may_hang_up.wait()
