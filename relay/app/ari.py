@@ -87,8 +87,13 @@ class AriAccount:
 
     @property
     def opens_stream_at_dial(self) -> bool:
-        """The stream is opened when the phone has been answered, and again when it broke."""
+        """As the account has it: the stream is opened when the phone has been answered."""
         return self._account.opens_stream_at_dial
+
+    @property
+    def reopens_stream(self) -> bool:
+        """As the account has it: the stream is opened again when it broke."""
+        return self._account.reopens_stream
 
     @property
     def tells_ringing(self) -> bool:
@@ -110,7 +115,7 @@ class AriAccount:
         calls.dialled(order.transfer_id, is_there=isinstance(answer, Placed))
         return answer
 
-    async def hang_up(self, call_id: str) -> bool:
+    async def hang_up(self, call_id: str) -> bool | None:
         """Ask once to end a call."""
         return await self._account.hang_up(call_id)
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from relay.app.carrier_urls import CarrierUrls
-from relay.app.carriers import phone_reports
+from relay.app.phone_reports import phone_reports
 from relay.providers.asterisk_control import AsteriskControl
 from relay.providers.asterisk_events import (
     AriEvent,

@@ -14,12 +14,9 @@ from relay.app.metrics import Metrics
 from relay.errors import LocalProtocolError
 from relay.providers.call_ages import DatesCalls
 from relay.providers.control import (
-    AnsweredBy,
     CallOrder,
     CallPlaced,
     CallRefused,
-    CallReport,
-    CallStatus,
     CallUnclear,
     CarrierBusy,
     CarrierControl,
@@ -35,16 +32,8 @@ from relay.transfers.ports import (
     DialAnswer,
     DialOrder,
     DigitsWay,
-    MachineDetected,
-    PhoneAlive,
-    PhoneAnswered,
-    PhoneEnded,
-    PhoneNews,
-    PhoneRang,
-    PhoneReport,
     Placed,
     Refused,
-    StreamFailed,
     TryLater,
     Unclear,
 )
@@ -74,25 +63,6 @@ Both the call's age and the time since the dial are durations, one of them on th
 that it does not matter what time it is on either. Dates of whole seconds make an age wrong by one, a carrier whose
 machines do not agree by one or two more.
 """
-
-_NEWS: Final[dict[CallStatus, PhoneNews]] = {
-    CallStatus.DIALING: PhoneAlive(),
-    CallStatus.RINGING: PhoneRang(),
-    CallStatus.ANSWERED: PhoneAnswered(),
-    CallStatus.COMPLETED: PhoneEnded(Reason.AGENT_HUNG_UP),
-    CallStatus.BUSY: PhoneEnded(Reason.BUSY),
-    CallStatus.NO_ANSWER: PhoneEnded(Reason.NO_ANSWER),
-    CallStatus.REJECTED: PhoneEnded(Reason.REJECTED),
-    CallStatus.INVALID_NUMBER: PhoneEnded(Reason.INVALID_NUMBER),
-    CallStatus.UNAVAILABLE: PhoneEnded(Reason.PROVIDER_BUSY),
-    CallStatus.CANCELED: PhoneEnded(Reason.NO_ANSWER),  # not by relay: somebody hung up at the carrier while it rang
-    CallStatus.FAILED: PhoneEnded(Reason.REJECTED),
-}
-_IS_MACHINE: Final[dict[AnsweredBy, bool | None]] = {
-    AnsweredBy.HUMAN: False,
-    AnsweredBy.MACHINE: True,
-    AnsweredBy.UNKNOWN: None,
-}
 
 
 class CarrierAccount:
@@ -128,6 +98,11 @@ class CarrierAccount:
     def opens_stream_at_dial(self) -> bool:
         """As ``ports.Carrier.opens_stream_at_dial``."""
         return self._control.capabilities.opens_stream == "dial"
+
+    @property
+    def reopens_stream(self) -> bool:
+        """As ``ports.Carrier.reopens_stream``."""
+        return self._control.capabilities.reopens_stream and not self.opens_stream_at_dial
 
     @property
     def tells_ringing(self) -> bool:
@@ -166,20 +141,26 @@ class CarrierAccount:
             return unclear
         return Placed(found[0]) if found else Refused(Reason.PROVIDER_ERROR, str(reply.status), unclear.detail)
 
-    async def hang_up(self, call_id: str) -> bool:
-        """Ask once to end a call: in each of its states, where no single request ends it in all of them."""
+    async def hang_up(self, call_id: str) -> bool | None:
+        """
+        Ask once to end a call: in each of its states, where no single request ends it in all of them.
+
+        None as ``ports.Carrier.hang_up``: none of the requests found anything by this id.
+        """
         requests = [self._control.hang_up(call_id)]
         if isinstance(self._control, HangsUpInSteps):
             requests += self._control.hang_up_steps(call_id)
+        answers = []
         try:
             for request in requests:
-                if self._is_over(call_id, await self._send("hang_up", request)):
+                answers.append(self._is_over(call_id, await self._send("hang_up", request)))
+                if answers[-1]:
                     return True
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
-        return False
+        return None if all(answer is None for answer in answers) else False
 
-    def _is_over(self, call_id: str, reply: HttpReply) -> bool:
+    def _is_over(self, call_id: str, reply: HttpReply) -> bool | None:
         if isinstance(self._control, KnowsWhatIsHungUp):
             return self._control.read_hang_up_of(call_id, reply)
         return self._control.read_hang_up(reply)
@@ -297,25 +278,6 @@ def carrier_session() -> aiohttp.ClientSession:
     """
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-
-
-def phone_reports(report: CallReport) -> list[PhoneReport]:
-    """What a carrier's report says, in the order in which it counts."""
-    reports = []
-    if report.answered_by is not None:
-        detected = MachineDetected(_IS_MACHINE[report.answered_by])
-        event_id = f"{report.event_id}/answered_by"
-        reports.append(PhoneReport(report.call_id, detected, event_id, report.placed_id))
-    if report.stream_failure:
-        reports.append(
-            PhoneReport(report.call_id, StreamFailed(report.stream_failure), report.event_id, report.placed_id)
-        )
-    if report.status is not None:
-        news = _NEWS[report.status]
-        if isinstance(news, PhoneEnded):
-            news = PhoneEnded(news.reason, report.code)
-        reports.append(PhoneReport(report.call_id, news, report.event_id, report.placed_id))
-    return reports
 
 
 async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

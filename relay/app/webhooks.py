@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relay.app.carrier_urls import PREFIX
-from relay.app.carriers import phone_reports
 from relay.app.peers import Peers
+from relay.app.phone_reports import phone_reports
 from relay.app.problems import ApiProblem, ProblemKind, api_problem, problem, transfer_problem
 from relay.app.services import Services
 from relay.errors import RemoteProtocolError, TransferError
@@ -111,10 +111,11 @@ class CarrierWebhooks:
         )
         if grant is None:
             return _document(control.hang_up_document())
+        urls, is_next = self._services.urls, _is_asked_for(control, stream + 1)
         return _document(
             control.stream_document(
-                self._services.urls.media(provider, transfer_id, grant.token),
-                then_url=self._services.urls.answer(provider, transfer_id, stream + 1),
+                urls.media(provider, transfer_id, grant.token),
+                then_url=urls.answer(provider, transfer_id, stream + 1) if is_next else None,
                 say=grant.say,
                 call_id=report.call_id,
             )

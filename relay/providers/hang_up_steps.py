@@ -27,5 +27,5 @@ class HangsUpInSteps(Protocol):
 class KnowsWhatIsHungUp(Protocol):
     """What a ``CarrierControl`` has besides, if an answer to ``hang_up`` does not mean the same of every id."""
 
-    def read_hang_up_of(self, call_id: str, reply: HttpReply) -> bool:
-        """``read_hang_up``, of this call: asked in its place."""
+    def read_hang_up_of(self, call_id: str, reply: HttpReply) -> bool | None:
+        """``read_hang_up``, of this call: asked in its place. None: nothing has this id, it may have another."""

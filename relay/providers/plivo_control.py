@@ -134,9 +134,10 @@ class PlivoControl:
         is_plivos = not reply_object(reply).keys().isdisjoint(("api_id", "error"))
         return 200 <= reply.status < 300 or (reply.status == 404 and is_plivos)
 
-    def read_hang_up_of(self, call_id: str, reply: HttpReply) -> bool:
-        """As ``read_hang_up``; but a request that is not there may have become a call, until an event says more."""
-        return self.read_hang_up(reply) and not (call_id.startswith(REQUEST) and reply.status == 404)
+    def read_hang_up_of(self, call_id: str, reply: HttpReply) -> bool | None:
+        """As ``read_hang_up``; None of a request that is not there: it may be a call, until an event says more."""
+        is_over = self.read_hang_up(reply)
+        return None if is_over and call_id.startswith(REQUEST) and reply.status == 404 else is_over
 
     def hang_up_steps(self, call_id: str) -> Sequence[HttpRequest]:
         """

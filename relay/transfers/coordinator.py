@@ -160,8 +160,7 @@ class Coordinator:
     async def _begin(self, order: TransferOrder, caller: Caller, transfer_id: str) -> Transfer:
         """Take everything that a transfer needs, and give back what was taken if anything is not to be had."""
         self._check_open()
-        if self._places >= self._settings.max_transfers:
-            raise Overloaded(f"all {self._settings.max_transfers} places for transfers are taken", retry_after_s=5)
+        self._settings.check_places(self._places, len(self._live) + len(self._beginning))
         self._places += 1
         self._beginning.add(transfer_id)
         async with AsyncExitStack() as taken:

@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from relay.errors import StoreUnavailable
 from relay.transfers.clock import CallLater, Timer
-from relay.transfers.course_news import Asked, Close, Dialed, Expired, News
+from relay.transfers.course_news import Asked, Close, Dialed, Expired, News, Undetected
 from relay.transfers.course_settings import CourseSettings
 from relay.transfers.ledger import Ledger
 from relay.transfers.media_tokens import MediaTokens
@@ -19,6 +19,7 @@ from relay.transfers.ports import (
     Bridge,
     BridgeEnded,
     BridgeEvent,
+    Carrier,
     DialAnswer,
     KeyPressed,
     MachineDetected,
@@ -54,7 +55,7 @@ class Course:
         order: what was asked for.
         bridge: the transfer's.
         phone: the transfer's.
-        opens_stream_at_dial, tells_ringing: as ``ports.Carrier`` has them.
+        carrier: asked what it can do, and for nothing else.
         ledger: where it is written.
         tokens: of its media streams.
         tell: takes news of its own, later.
@@ -69,8 +70,7 @@ class Course:
         bridge: Bridge,
         *,
         phone: PhoneLeg,
-        opens_stream_at_dial: bool,
-        tells_ringing: bool,
+        carrier: Carrier,
         ledger: Ledger,
         tokens: MediaTokens,
         tell: Callable[[News], None],
@@ -81,8 +81,7 @@ class Course:
         self._order = order
         self._bridge = bridge
         self._phone = phone
-        self._opens_stream_at_dial = opens_stream_at_dial
-        self._tells_ringing = tells_ringing
+        self._carrier = carrier
         self._ledger = ledger
         self._tokens = tokens
         self._tell = tell
@@ -90,9 +89,11 @@ class Course:
         self._call_later = call_later
         self._log = log
         self._deadline: tuple[Expired, Timer] | None = None
+        self._detecting: Timer | None = None
         self._is_admitted = order.accept is Accept.NONE
         self._is_heard_ringing = False
         self._key_decides = order.accept is Accept.PRESS_1
+        self._key: str | None = None
         self._is_phone_over = False
         self.has_media = False
         """The carrier has a stream open: somebody is on the line, and hears it."""
@@ -104,7 +105,7 @@ class Course:
         if not await self._ledger.write_first(Event.DIALED):
             return Close(Reason.INTERNAL_ERROR)
         media_token = None
-        if self._opens_stream_at_dial:
+        if self._carrier.opens_stream_at_dial:
             media_token = await self._token_for_dial()
             if media_token is None:
                 return Close(Reason.INTERNAL_ERROR)
@@ -129,7 +130,9 @@ class Course:
         return await self._on_bridge(news)
 
     def expect_nothing(self) -> None:
-        """No deadline any longer."""
+        """Nothing is waited for any longer."""
+        if self._detecting is not None:
+            self._detecting.cancel()
         if self._deadline is not None:
             self._deadline[1].cancel()
             self._deadline = None
@@ -196,7 +199,7 @@ class Course:
 
     def _taken(self) -> None:
         """The carrier has the call: it rings as far as anybody will ever know, where that is not told."""
-        if not self._tells_ringing and self._state is State.DIALING:
+        if not self._carrier.tells_ringing and self._state is State.DIALING:
             self._ring()
 
     def _ring(self) -> None:
@@ -232,12 +235,18 @@ class Course:
             return None
         if is_machine:
             return Close(Reason.VOICEMAIL)
-        if is_machine is None:  # nobody is let in unproven, and who is a person can show it
-            self._log.info("detection_undecided", detail="the agent's key decides")
-            self._key_decides = True
-        else:
-            self._admit()
+        if is_machine is None:
+            return self._let_key_decide("the carrier cannot tell who picked up")
+        self._admit()
         return None
+
+    def _let_key_decide(self, why: str) -> Close | None:
+        """Nobody is let in unproven, and who is a person can show it, or has done so already."""
+        if self._is_admitted or self._key_decides:
+            return None
+        self._log.info("detection_undecided", detail=f"the agent's key decides: {why}")
+        self._key_decides = True
+        return self._decide()
 
     async def _write_placed(self) -> None:
         call_id = self._phone.call_id
@@ -259,8 +268,10 @@ class Course:
 
     # The bridge
 
-    async def _on_bridge(self, event: BridgeEvent) -> Close | None:
+    async def _on_bridge(self, event: BridgeEvent | Undetected) -> Close | None:
         match event:
+            case Undetected():  # since its stream began
+                return self._let_key_decide("the carrier has not said who picked up")
             case MediaStarted(call_id):
                 return await self._on_media(call_id)
             case KeyPressed(digit):
@@ -273,14 +284,14 @@ class Course:
             case MediaLost():
                 self.has_media = False
                 await self._ledger.write(Event.MEDIA_LOST)
-                if self._is_phone_over or self._opens_stream_at_dial:  # nobody brings another
+                if self._is_phone_over or not self._carrier.reopens_stream:  # nobody brings another
                     return Close(Reason.MEDIA_LOST)
             case MediaBack():
                 await self._ledger.write(Event.MEDIA_BACK)
         return None
 
     async def _on_media(self, call_id: str) -> Close | None:
-        if self._opens_stream_at_dial and self._phone.call_id is None:  # it may be faster than what is signed
+        if self._carrier.opens_stream_at_dial and self._phone.call_id is None:  # it may be faster than what is signed
             self._phone.know(call_id)
             await self._write_placed()
         if call_id != self._phone.call_id:
@@ -294,11 +305,16 @@ class Course:
         return None
 
     def _on_key(self, digit: str) -> Close | None:
-        if self._is_admitted or not self._key_decides:
+        if self._is_admitted or digit not in (ACCEPT_KEY, DECLINE_KEY):
             return None
-        if digit == DECLINE_KEY:
+        self._key = digit  # while a verdict may come it counts for nothing, but is not forgotten
+        return self._decide() if self._key_decides else None
+
+    def _decide(self) -> Close | None:
+        """By the last key, if there was one."""
+        if self._key == DECLINE_KEY:
             return Close(Reason.DECLINED)
-        if digit == ACCEPT_KEY:
+        if self._key == ACCEPT_KEY:
             self._admit()
         return None
 
@@ -317,10 +333,14 @@ class Course:
             self._expect(self._settings.join_timeout_s, lambda: Reason.MEDIA_TIMEOUT)
         else:
             self._expect(self._settings.accept_timeout_s, lambda: Reason.VOICEMAIL)
+            if not self._key_decides and self._detecting is None:  # some carriers say nothing of whom they cannot tell
+                within_s = self._settings.detection_timeout_s
+                self._detecting = self._call_later(within_s, lambda: self._tell(Undetected()))
 
     def _expect(self, within_s: float, why: Callable[[], Reason], code: str = "") -> None:
         """What is waited for next must happen within so long, else the transfer ends."""
-        self.expect_nothing()
+        if self._deadline is not None:
+            self._deadline[1].cancel()
         expired = Expired(why, code)
         self._deadline = expired, self._call_later(within_s, lambda: self._tell(expired))
 

@@ -54,4 +54,9 @@ class Expired:
     code: str = ""
 
 
-News: TypeAlias = Dialed | Close | Asked | Expired | PhoneReport | BridgeEvent
+@dataclass(frozen=True, slots=True)
+class Undetected:
+    """The carrier has had its time to say whether a machine picked up."""
+
+
+News: TypeAlias = Dialed | Close | Asked | Expired | Undetected | PhoneReport | BridgeEvent

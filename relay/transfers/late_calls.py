@@ -45,9 +45,8 @@ class LateCalls:
             return None
         call = provider, call_id
         if call not in self._hang_ups:
-            rings_s = 0.0 if carrier.stops_ringing else RING_MAX_S
             hang_up = self._hang_ups[call] = HangUp(
-                carrier, call_id, rings_s=rings_s, call_later=self._call_later, log=log
+                carrier, call_id, rings_s=RING_MAX_S, call_later=self._call_later, log=log
             )
             if self._is_hurried:
                 hang_up.hurry()

@@ -57,8 +57,7 @@ class LiveTransfer:
         call_later: CallLater,
     ) -> None:
         self.order = order
-        self._opens_stream_at_dial = carrier.opens_stream_at_dial
-        self._tells_ringing = carrier.tells_ringing
+        self._carrier = carrier
         self._settings = settings
         self._call_later = call_later
         self._log = structlog.get_logger().bind(transfer_id=transfer.transfer_id)
@@ -173,8 +172,7 @@ class LiveTransfer:
             self.order,
             bridge,
             phone=self.phone,
-            opens_stream_at_dial=self._opens_stream_at_dial,
-            tells_ringing=self._tells_ringing,
+            carrier=self._carrier,
             ledger=self._ledger,
             tokens=self._tokens,
             tell=self._news.put_nowait,

@@ -68,7 +68,6 @@ class PhoneLeg:
         self._dialing: asyncio.Task[None] | None = None
         self._over: set[str] = set()
         self._hang_ups: dict[str, HangUp] = {}
-        self._rings_s = 0.0 if carrier.stops_ringing else order.ring_timeout_s
         self._is_hurried = False
         self.may_dial = True
         """``dial_no_more`` was not called yet."""
@@ -138,8 +137,8 @@ class PhoneLeg:
         """
         End every call that this dial has made, or turns out to have made; nothing is dialled any longer.
 
-        Returns when there is none left, or the carrier did not end it for a minute; where none can end a phone that
-        rings, only ``settle`` waits for that.
+        Returns when there is none left, or the carrier did not end it in the time of ``HangUp``; where none can end a
+        phone that rings, only ``settle`` waits for that.
         """
         self.dial_no_more()
         self._is_wanted = False
@@ -254,7 +253,8 @@ class PhoneLeg:
 
     def _end(self, call_id: str) -> None:
         if call_id not in self._over and call_id not in self._hang_ups:
-            hang_up = HangUp(self._carrier, call_id, rings_s=self._rings_s, call_later=self._call_later, log=self._log)
+            rings_s = self._order.ring_timeout_s
+            hang_up = HangUp(self._carrier, call_id, rings_s=rings_s, call_later=self._call_later, log=self._log)
             self._hang_ups[call_id] = hang_up
             if self._is_hurried:
                 hang_up.hurry()
@@ -269,12 +269,13 @@ class HangUp:
     """
     Asks a carrier to end a call, and again for a minute if it does not; ``task`` is its work, to be awaited.
 
-    A phone that the carrier cannot stop is asked after for as long as it may ring.
+    A phone that the carrier cannot stop, or does not know by this id, is asked after for as long as it may ring. What
+    is unknown still is over then: of whoever had picked up, the carrier would have told.
 
     Args:
         carrier: the account that the call is of.
         call_id: the call.
-        rings_s: how long its phone may ring on whatever is asked; 0: the carrier can stop it.
+        rings_s: how long its phone may ring on, if the carrier does not end it.
         call_later: the clock.
         log: bound to the transfer.
     """
@@ -286,6 +287,7 @@ class HangUp:
         self._call_id = call_id
         self._rings_s = rings_s
         self._waited_s = 0.0
+        self._is_unknown = False
         self._is_hurried = False
         self._call_later = call_later
         self._log = log
@@ -315,8 +317,11 @@ class HangUp:
         if self.is_over:
             return
         detail = f"the carrier was asked to end it for {self._waited_s:.0f} s"
-        if self._waited_s < self._rings_s:
+        if self._may_ring_on:
             self._log.warning("phone_rings_on", detail=f"{detail}, and cannot stop it within {self._rings_s:g} s")
+        elif self._is_unknown:
+            self.is_over = True
+            self._log.warning("call_unknown", detail=f"{detail}, and knows nothing by its id: it is taken for over")
         else:
             self._log.error("phone_may_be_alive", detail=detail)
 
@@ -324,13 +329,21 @@ class HangUp:
         for pause_s in ASK_AGAIN_S:
             yield pause_s
             self._waited_s += pause_s
-        while self._waited_s < self._rings_s and not self._is_hurried:
+        while self._may_ring_on and not self._is_hurried:
             yield ASK_AGAIN_S[-1]
             if not self._is_hurried:  # else it was cut short
                 self._waited_s += ASK_AGAIN_S[-1]
 
+    @property
+    def _may_ring_on(self) -> bool:
+        """Whatever the carrier is asked."""
+        return (self._is_unknown or not self._carrier.stops_ringing) and self._waited_s < self._rings_s
+
     async def _ask(self) -> None:
+        self._is_unknown = False
         try:
-            self.is_over = self.is_over or await self._carrier.hang_up(self._call_id)
+            answer = self.is_over or await self._carrier.hang_up(self._call_id)
+            self._is_unknown = answer is None
+            self.is_over |= bool(answer)  # the carrier may have said so meanwhile
         except Exception:  # noqa: BLE001 - a defect is one more reason to ask again
             self._log.exception("hang_up_broke")

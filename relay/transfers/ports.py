@@ -191,6 +191,10 @@ class Carrier(Protocol):
         """
 
     @property
+    def reopens_stream(self) -> bool:
+        """Whether another stream may follow one that broke; never, where the dial opens it."""
+
+    @property
     def tells_ringing(self) -> bool:
         """Whether ``PhoneRang`` comes for every phone that rings."""
 
@@ -211,8 +215,12 @@ class Carrier(Protocol):
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, once, bounded."""
 
-    async def hang_up(self, call_id: str) -> bool:
-        """Ask once, bounded, to end a call; True: it is over, or was before. May be asked again."""
+    async def hang_up(self, call_id: str) -> bool | None:
+        """
+        Ask once, bounded, to end a call; True: it is over, or was before. May be asked again.
+
+        None: nothing is known by this id, which was the dial's: there may be a call, by another, until a report says.
+        """
 
     def can_list(self, order: DialOrder) -> bool:
         """Whether the carrier can be asked for calls that may be this order's, ever."""

@@ -12,7 +12,8 @@ from email.utils import format_datetime
 import pytest
 import uvloop
 
-from relay.app.carriers import REPLY_MAX_BYTES, CarrierAccount, phone_reports
+from relay.app.carriers import REPLY_MAX_BYTES, CarrierAccount
+from relay.app.phone_reports import phone_reports
 from relay.providers.control import AnsweredBy, CallReport, CallStatus
 from relay.transfers.ports import (
     DialAnswer,

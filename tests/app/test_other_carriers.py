@@ -12,8 +12,9 @@ import uvloop
 from structlog.testing import capture_logs
 
 from relay.app.carrier_urls import CarrierUrls
-from relay.app.carriers import CarrierAccount, carrier_session, phone_reports
+from relay.app.carriers import CarrierAccount, carrier_session
 from relay.app.metrics import Metrics
+from relay.app.phone_reports import phone_reports
 from relay.providers.control import CallReport
 from relay.transfers.ports import DialOrder, MediaStarted, PhoneReport, Placed, StreamFailed
 from relay.transfers.reasons import Reason
@@ -126,7 +127,9 @@ def test_t1_who_asks_for_no_second_stream_is_not_answered_when_somebody_does(
     async def scenario(served: Served) -> None:
         control = using(served, MadeUpControl(reopens_stream=reopens))
         transfer_id = await dialled(served)
-        assert (await post(served, transfer_id, f"answer/0/{PROOF}", call=CALL)).status == 200
+        first = await post(served, transfer_id, f"answer/0/{PROOF}", call=CALL)
+        assert first.status == 200
+        assert ("/answer/1" in first.text) is reopens, "nor is it told where it could ask"
         reply = await post(served, transfer_id, f"answer/1/{PROOF}", call=CALL)
         assert reply.status == (200 if reopens else 404)
         assert ("/media/" in reply.text) is reopens
@@ -297,7 +300,7 @@ def test_a_dial_that_opens_the_stream_says_where_it_goes() -> None:
             rest.answer = reply(200, {"id": REQUEST})
             control = MadeUpControl(opens_stream="dial")
             carrier = account(rest, session, control)
-            assert carrier.opens_stream_at_dial
+            assert (carrier.opens_stream_at_dial, carrier.reopens_stream) == (True, False)
             assert await carrier.dial(ORDER) == Placed(REQUEST, is_final=False)
         assert control.orders[0].media_url == f"wss://relay.example.com/carriers/twilio/{TRANSFER}/media/{TOKEN}"
         assert TOKEN not in repr(control.orders)

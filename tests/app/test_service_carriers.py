@@ -44,6 +44,8 @@ def test_a_service_has_all_carriers_at_once() -> None:
             assert list(carriers) == list(ACCOUNTS)
             at_dial = {name for name, carrier in carriers.items() if carrier.opens_stream_at_dial}
             assert at_dial == {"telnyx", "exotel"}
+            once = {name for name, carrier in carriers.items() if not carrier.reopens_stream}
+            assert once == {"telnyx", "exotel", "vonage"}
             assert {name for name, carrier in carriers.items() if not carrier.tells_ringing} == {"telnyx", "exotel"}
             assert {name for name, each in carriers.items() if not isinstance(each, CarrierAccount)} == {"asterisk"}
 

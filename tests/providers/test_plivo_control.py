@@ -167,9 +167,10 @@ def test_a_request_that_is_not_found_may_ring_as_a_call() -> None:
     of = control().read_hang_up_of
     assert isinstance(control(), KnowsWhatIsHungUp)
     assert isinstance(control(), HangsUpInSteps)
-    assert [of(call_id, reply(404, ERROR)) for call_id in (request, CALL_ID)] == [False, True]
+    assert [of(call_id, reply(404, ERROR)) for call_id in (request, CALL_ID)] == [None, True]
     assert [of(call_id, reply(204, b"")) for call_id in (request, CALL_ID)] == [True, True]
-    assert not of(CALL_ID, reply(500, ERROR))
+    assert [of(call_id, reply(500, ERROR)) for call_id in (request, CALL_ID)] == [False, False]
+    assert of(request, reply(404, b"<html>")) is False, "a proxy's"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ class SimulatedCarrier:
 
     def __init__(self) -> None:
         self.opens_stream_at_dial = False
+        self.reopens_stream = True
         self.tells_ringing = True
         self.stops_ringing = True
         """A test may set them before it asks for a transfer."""
@@ -84,7 +85,7 @@ class SimulatedCarrier:
         await self.may_dial.wait()
         return answer
 
-    async def hang_up(self, call_id: str) -> bool:
+    async def hang_up(self, call_id: str) -> bool | None:
         self.hang_ups.append(call_id)
         self._changes.changed()
         await self.may_hang_up.wait()

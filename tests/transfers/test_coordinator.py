@@ -13,7 +13,8 @@ from relay.errors import Overloaded, RequestMismatch, TransferConflict
 from relay.transfers.claims import RequestKey
 from relay.transfers.coordinator import Caller, Requested
 from relay.transfers.coordinator_settings import CoordinatorSettings
-from relay.transfers.ports import MediaSocket
+from relay.transfers.ports import MediaSocket, PhoneEnded
+from relay.transfers.reasons import Reason
 from relay.transfers.record import digest
 from relay.transfers.states import State
 from tests.transfers.coordinated import ROADS, ROOM, Case, coordinated, order_for, turn_until
@@ -151,6 +152,28 @@ async def test_no_more_transfers_than_places(store_url: str) -> None:
         results = await at_once(case, [None] * 5, [f"{ROOM}{number}" for number in range(5)])
         assert len(taken(results)) == case.coordinator.live_count == len(case.bridges.made) == 2
         assert sum(isinstance(result, Overloaded) and not result.is_allowance for result in results) == 3
+        await end_all(case)
+
+
+async def test_no_more_phones_that_ring_on_than_there_are_places(store_url: str) -> None:
+    """Who asks and cancels in a loop must not make a phone ring many times at once, where nobody can stop it."""
+    async with coordinated(store_url, CoordinatorSettings(max_transfers=2)) as case:
+        case.carrier.stops_ringing = False
+        case.carrier.failing_hang_ups = 100
+        canceled = []
+        for number in range(4):
+            canceled.append(await case.begin(room_url=f"{ROOM}{number}"))
+            await case.coordinator.cancel(canceled[-1])
+            await turn_until(lambda: case.coordinator.live_count == 0)
+        with pytest.raises(Overloaded, match="phones may still ring") as refused:
+            await case.request()
+        assert not refused.value.is_allowance
+        assert len(case.carrier.alive) == 4
+        case.carrier.failing_hang_ups = 0
+        await case.report(canceled[0], PhoneEnded(Reason.NO_ANSWER))
+        case.carrier.end(case.call_of(canceled[0]))
+        await turn_until(lambda: len(case.coordinator._live) == 3)
+        await case.request()
         await end_all(case)
 
 

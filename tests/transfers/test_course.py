@@ -170,20 +170,76 @@ async def test_f3_whom_the_carrier_cannot_tell_from_a_machine_shows_it_by_a_key(
         transfer_id = await case.with_media(accept=Accept.DETECTION)
         bridge = case.bridge(transfer_id)
         await case.clock.until_pause(20.0)
-        case.clock.advance(10.0)
+        case.clock.advance(9.0)
         await case.report(transfer_id, MachineDetected(None))
         await turn_until(lambda: case.logged("detection_undecided") == 1)
         assert not bridge.is_admitted, "that it cannot be told is no proof"
         if key is not None:
             bridge.emit(KeyPressed(key))
         if came is Reason.VOICEMAIL:
-            case.clock.advance(10.0)  # it has no more time than there was
+            case.clock.advance(11.0)  # it has no more time than there was
         if came is None:
             await bridge.until(lambda bridge: bridge.is_admitted)
             await case.coordinator.cancel(transfer_id)
         else:
             assert came_to(await case.ended(transfer_id)) == (State.FAILED, came)
             assert not bridge.is_admitted
+
+
+@pytest.mark.parametrize("verdict", [True, False], ids=["unknown", "none"])
+@pytest.mark.parametrize(
+    ("keys", "came"), [("1", None), ("15", None), ("21", None), ("2", Reason.DECLINED), ("12", Reason.DECLINED)]
+)
+async def test_f3_a_key_that_was_pressed_before_it_decides_is_not_forgotten(
+    store_url: str,
+    keys: str,
+    came: Reason | None,
+    verdict: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Who hears beeps presses at once, and the carrier may need seconds for its verdict, or have none."""
+    async with coordinated(store_url) as case:
+        transfer_id = await case.with_media(accept=Accept.DETECTION)
+        bridge = case.bridge(transfer_id)
+        await case.clock.until_pause(20.0)
+        for key in keys:
+            bridge.emit(KeyPressed(key))
+        case.clock.advance(9.9)
+        await case.report(transfer_id, PhoneRang(), event_id="again")
+        await turn_until(lambda: case.logged("event_ignored") == 1)
+        assert not bridge.is_admitted, "a key is no detection"
+        if verdict:
+            await case.report(transfer_id, MachineDetected(None))
+        else:
+            case.clock.advance(0.1)
+        if came is None:
+            await bridge.until(lambda bridge: bridge.is_admitted)
+            await case.coordinator.cancel(transfer_id)
+        else:
+            assert came_to(await case.ended(transfer_id)) == (State.FAILED, came)
+            assert not bridge.is_admitted
+        assert case.logged("detection_undecided") == 1
+
+
+@pytest.mark.parametrize(("key", "came"), [("1", None), ("2", Reason.DECLINED), (None, Reason.VOICEMAIL)])
+async def test_f3_a_carrier_that_never_says_who_picked_up_leaves_it_to_the_key(
+    store_url: str, key: str | None, came: Reason | None
+) -> None:
+    async with coordinated(store_url) as case:
+        transfer_id = await case.with_media(accept=Accept.DETECTION)
+        bridge = case.bridge(transfer_id)
+        await case.clock.until_pause(20.0)
+        case.clock.advance(10.0)
+        await turn_until(lambda: case.logged("detection_undecided") == 1)
+        assert not bridge.is_admitted, "that nothing is said is no proof"
+        if key is not None:
+            bridge.emit(KeyPressed(key))
+        else:
+            case.clock.advance(10.0)
+        if came is None:
+            await bridge.until(lambda bridge: bridge.is_admitted)
+            await case.coordinator.cancel(transfer_id)
+        else:
+            assert came_to(await case.ended(transfer_id)) == (State.FAILED, came)
 
 
 async def test_f3_a_machine_that_is_found_after_all_is_one(store_url: str) -> None:

@@ -19,12 +19,12 @@ from relay.transfers.ports import (
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept
 from relay.transfers.states import Event, State
-from tests.transfers.coordinated import Case, came_to, coordinated, turn
+from tests.transfers.coordinated import Case, came_to, coordinated, turn, turn_until
 
 
 async def dialled(case: Case, **order: object) -> tuple[str, str]:
     """A transfer that such a carrier has been told to dial, and the token that it has been given."""
-    case.carrier.opens_stream_at_dial = True
+    case.carrier.opens_stream_at_dial, case.carrier.reopens_stream = True, False
     transfer_id = await case.begin(**order)
     await case.until_state(transfer_id, State.DIALING)
     token = case.carrier.dials[-1].media_token
@@ -161,6 +161,19 @@ async def test_f14_a_stream_that_breaks_has_no_next_one_and_ends_the_call_at_onc
         assert case.clock.now_s == 0
 
 
+async def test_f14_so_does_one_that_was_asked_for_where_no_other_may_follow(store_url: str) -> None:
+    """The carrier asked for it when the phone was answered, and is given no URL to ask for another."""
+    async with coordinated(store_url) as case:
+        case.carrier.reopens_stream = False
+        transfer_id = await case.reach(State.JOINED)
+        case.bridge(transfer_id).emit(MediaLost("reset"))
+        await turn_until(lambda: case.latest[transfer_id].reconnecting or case.latest[transfer_id].is_terminal)
+        await turn(40)
+        assert came_to(case.latest[transfer_id]) == (State.DISCONNECTED, Reason.MEDIA_LOST)
+        await case.carrier.until(lambda carrier: carrier.hang_ups == ["CA1"])
+        assert case.clock.now_s == 0
+
+
 async def test_f14_a_stream_that_breaks_before_both_were_heard_ends_the_call_too(store_url: str) -> None:
     async with coordinated(store_url) as case:
         transfer_id, token = await dialled(case)
@@ -182,7 +195,7 @@ async def test_cancel_while_the_token_is_made_dials_once_at_most_and_leaves_no_p
     store_url: str, turns: int
 ) -> None:
     async with coordinated(store_url) as case:
-        case.carrier.opens_stream_at_dial = True
+        case.carrier.opens_stream_at_dial, case.carrier.reopens_stream = True, False
         transfer_id = (await case.request()).transfer.transfer_id
         await turn(turns)
         transfer = await case.coordinator.cancel(transfer_id)

@@ -97,7 +97,7 @@ async def test_a_transfer_whose_streams_token_could_not_be_stored_is_not_dialled
                 server.kill()
 
         case.at_change = kill
-        case.carrier.opens_stream_at_dial = True
+        case.carrier.opens_stream_at_dial, case.carrier.reopens_stream = True, False
         transfer_id = (await case.request()).transfer.transfer_id
         assert came_to(await case.ended(transfer_id)) == (State.FAILED, Reason.INTERNAL_ERROR)
         assert (case.carrier.dials, case.logged("token_not_minted")) == ([], 1)
