@@ -205,8 +205,12 @@ class Carrier(Protocol):
     def refuses_digits(self, digits: str) -> str | None:
         """What was expected in place of these keys; None: it can send them."""
 
-    async def send_digits(self, call_id: str, digits: str) -> bool:
-        """Ask once, bounded, to let the phone of a call hear keys; False: it did not take them, or not all."""
+    async def send_digits(self, call_id: str, digits: str, *, goes_on: Callable[[], bool]) -> bool:
+        """
+        Ask once to let the phone of a call hear keys, by requests of which each is bounded, as long as ``goes_on``.
+
+        False: it did not take them, or not all.
+        """
 
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, once, bounded."""

@@ -42,6 +42,7 @@ class SimulatedCarrier:
         self.sends_digits: DigitsWay = "stream"
         self.keys = "0123456789*#"
         self.takes_digits = True
+        self.may_send_digits = _open_gate()
         self.digits: list[tuple[str, str]] = []
         """Keys that calls were sent by REST."""
         self.dials: list[DialOrder] = []
@@ -98,9 +99,11 @@ class SimulatedCarrier:
     def refuses_digits(self, digits: str) -> str | None:
         return None if {*digits} <= {*self.keys} else f"some of {self.keys}"
 
-    async def send_digits(self, call_id: str, digits: str) -> bool:
+    async def send_digits(self, call_id: str, digits: str, *, goes_on: Callable[[], bool]) -> bool:
         self.digits.append((call_id, digits))
-        return self.takes_digits
+        self._changes.changed()
+        await self.may_send_digits.wait()
+        return goes_on() and self.takes_digits
 
     def can_list(self, order: DialOrder) -> bool:  # noqa: ARG002 - of no order, or of all
         return self.has_list
