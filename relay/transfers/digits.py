@@ -50,8 +50,8 @@ async def send_digits(digits: str, transfer: Transfer, *, carrier: Carrier | Non
         raise NotJoined("expected a transfer that is joined, got one that is ending")
     if carrier.sends_digits == "rest":
         await _by_rest(digits, call_id, carrier, live)
-    else:
-        live.bridge.send_digits(digits)
+    elif not live.bridge.send_digits(digits):
+        raise NotJoined("expected a call that has a stream, got one without")
 
 
 async def _by_rest(digits: str, call_id: str, carrier: Carrier, live: LiveTransfer) -> None:

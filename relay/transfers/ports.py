@@ -95,8 +95,8 @@ class Bridge(Protocol):
     def admit(self) -> None:
         """A person is on the phone: let agent and customer hear each other. Only needed if acquired with ``held``."""
 
-    def send_digits(self, digits: str) -> None:
-        """Let the agent's phone hear these keys, over the carrier's stream, if there is one now."""
+    def send_digits(self, digits: str) -> bool:
+        """Let the agent's phone hear these keys, over the carrier's stream; False: it is known that there is none."""
 
     async def release(self, reason: Reason) -> None:
         """End it for ``reason``, bounded, and give it back: it holds no socket and no place in a room any longer."""

@@ -138,6 +138,7 @@ class SimulatedBridge:
         self.rings = 0
         self.is_admitted = not held
         self.digits: list[str] = []
+        self.has_stream = True
         self.handed: list[MediaSocket] = []
         self.released: Reason | None = None
         self.is_given_back = False
@@ -176,9 +177,11 @@ class SimulatedBridge:
         self.is_admitted = True
         self._changes.changed()
 
-    def send_digits(self, digits: str) -> None:
-        self.digits.append(digits)
-        self._changes.changed()
+    def send_digits(self, digits: str) -> bool:
+        if self.has_stream:
+            self.digits.append(digits)
+            self._changes.changed()
+        return self.has_stream
 
     async def release(self, reason: Reason) -> None:
         self.released = self.released or reason

@@ -80,6 +80,12 @@ async def test_nor_while_the_stream_is_lost(store_url: str) -> None:
         assert case.bridge(transfer_id).digits == [PIN]
 
 
+async def test_keys_for_which_the_bridge_has_no_stream_are_not_said_to_be_sent(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        case.bridge(transfer_id).has_stream = False
+        await refused(case, transfer_id, NotJoined, "^expected a call that has a stream, got one without$")
+
+
 async def test_keys_that_the_carrier_does_not_have_are_refused(store_url: str) -> None:
     async with reached(store_url) as (case, transfer_id):
         says = r"^expected some of 0123456789\*#, got 4 keys for twilio$"
