@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.app.redaction import DEPTH_MAX, Redactor, text_of
+from relay.app.redaction import DEPTH_MAX, JWT_HEAD_MAX, Redactor, text_of
 
 SECRETS = ("twilio-token-canary", "api/key+canary", "14155550100")
 REDACTOR = Redactor([*SECRETS, "short", ""])
@@ -69,6 +69,24 @@ class Unprintable:
 )  # fmt: skip
 def test_a_text_comes_out_without_them(text: str, expected: str) -> None:
     assert REDACTOR.text(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("eyJ" + "a" * JWT_HEAD_MAX, None),
+        ("eyJ" + "a" * JWT_HEAD_MAX + ".b", None),
+        ("eyJ" + "a" * JWT_HEAD_MAX + ".b.c", "***"),
+        ("eyJ" + "a" * (JWT_HEAD_MAX + 1), "***"),
+        ("eyJ" + "a" * JWT_HEAD_MAX + "a.b.c", "***"),
+        ("eyJ" + "a" * JWT_HEAD_MAX + "a.b.c, eyJ", "***, eyJ"),
+        ("eyJ" * 30_000, "***"),
+        (f"eyJa.{'b' * 2000}.{'c' * 2000}", "***"),
+    ],
+    ids=range(8),
+)
+def test_a_web_token_is_looked_for_no_further_than_its_first_part_may_be_long(text: str, expected: str | None) -> None:
+    assert REDACTOR.text(f"x {text} x") == f"x {expected or text} x"
 
 
 @pytest.mark.parametrize(
