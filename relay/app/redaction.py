@@ -32,6 +32,7 @@ _TOKENS: Final = (
     r"B((?:earer|asic) )(?:(?:Bearer|Basic) )*[\w.~+/=*-]+",
     rf"/({_PLACE.format(slash='/')})[\w*-]{{16,}}",  # in a path: a single-use token, or a proof
     r"[?&,](token=)[\w*-]{16,}",  # in a query, or in a dial string that makes one
+    r"[?&](dtmf=)[\w%*#]+",  # in a query: keys that a phone is to hear, perhaps somebody's PIN
     r":(//)[^\s/@:]*:[^\s/@]+(?=@)",  # a name and a password
     r"[_-](auth[_-]token\W{1,8}(?:b['\"])?)[^\s\"',&\\]{16,}",  # a header, or what asks for it
 )
