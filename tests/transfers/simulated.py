@@ -43,6 +43,8 @@ class SimulatedCarrier:
         self.keys = "0123456789*#"
         self.takes_digits = True
         self.may_send_digits = _open_gate()
+        self.goes_on: Callable[[], bool] = lambda: False
+        """Whether the keys that are being sent, or were sent last, still should be."""
         self.digits: list[tuple[str, str]] = []
         """Keys that calls were sent by REST."""
         self.dials: list[DialOrder] = []
@@ -101,6 +103,7 @@ class SimulatedCarrier:
 
     async def send_digits(self, call_id: str, digits: str, *, goes_on: Callable[[], bool]) -> bool:
         self.digits.append((call_id, digits))
+        self.goes_on = goes_on
         self._changes.changed()
         await self.may_send_digits.wait()
         return goes_on() and self.takes_digits

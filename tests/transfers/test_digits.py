@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import pytest
 
@@ -144,6 +145,24 @@ async def test_none_is_sent_when_the_transfer_ends_meanwhile(store_url: str) -> 
         case.carrier.may_send_digits.set()
         with pytest.raises(NotJoined, match=r"^expected a transfer that is joined until all keys are sent"):
             await sending
+
+
+async def test_none_is_sent_from_when_it_begins_to_end(store_url: str) -> None:
+    looked = []
+
+    class Gate(asyncio.Event):
+        async def wait(self) -> Literal[True]:
+            looked.append((case.latest[transfer_id].state, case.carrier.goes_on()))
+            return True
+
+    async with reached(store_url) as (case, transfer_id):
+        case.carrier.sends_digits = "rest"
+        await case.coordinator.send_digits(transfer_id, PIN)
+        assert case.carrier.goes_on()
+        case.bridge(transfer_id).may_release = Gate()
+        await case.coordinator.cancel(transfer_id)
+        await case.bridge(transfer_id).until(lambda bridge: bridge.is_given_back)
+        assert looked == [(State.JOINED, False)], "the store has not been told yet"
 
 
 async def test_nor_while_it_is_ending(store_url: str) -> None:
