@@ -169,6 +169,10 @@ class DigitsRefused(TransferError):
     """The transfer's carrier cannot send these keys. The message does not contain them."""
 
 
+class DigitsInProgress(TransferError):
+    """Other keys are being sent to the transfer's phone."""
+
+
 class CarrierFailed(TransferError):
     """The carrier did not do what it was asked, or did not say so."""
 

@@ -67,6 +67,7 @@ _OF_DIGITS: Final = (
     ProblemKind.BAD_REQUEST,
     ProblemKind.NOT_JOINED,
     ProblemKind.DIGITS_REFUSED,
+    ProblemKind.DIGITS_IN_PROGRESS,
     ProblemKind.BODY_TOO_LARGE,
     ProblemKind.CARRIER_FAILED,
 )

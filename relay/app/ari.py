@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -128,9 +128,9 @@ class AriAccount:
         """As ``ports.Carrier.refuses_digits``."""
         return self._account.refuses_digits(digits)
 
-    async def send_digits(self, call_id: str, digits: str) -> bool:
+    async def send_digits(self, call_id: str, digits: str, *, goes_on: Callable[[], bool]) -> bool:
         """Ask once to let the phone's channel hear keys."""
-        return await self._account.send_digits(call_id, digits)
+        return await self._account.send_digits(call_id, digits, goes_on=goes_on)
 
     def can_list(self, order: DialOrder) -> bool:
         """It can: for the one call that there may be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import aiohttp
@@ -180,13 +180,13 @@ class CarrierAccount:
             return error.expected
         return None
 
-    async def send_digits(self, call_id: str, digits: str) -> bool:
+    async def send_digits(self, call_id: str, digits: str, *, goes_on: Callable[[], bool]) -> bool:
         """Send each key's request when the one before it has been taken."""
         if not isinstance(self._control, SendsDtmf):
             return False
         try:
             for request in self._control.send_dtmf(call_id, digits):
-                if not self._control.read_dtmf(await self._send("send_dtmf", request)):
+                if not goes_on() or not self._control.read_dtmf(await self._send("send_dtmf", request)):
                     return False
         except (LocalProtocolError, aiohttp.ClientError, TimeoutError, OSError):
             return False

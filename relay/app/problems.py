@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute
 
 from relay.errors import (
     CarrierFailed,
+    DigitsInProgress,
     DigitsRefused,
     NotJoined,
     NumberRefused,
@@ -52,6 +53,7 @@ class ProblemKind(Enum):
     REQUEST_IN_PROGRESS = "request-in-progress", HTTPStatus.CONFLICT, "The first request with this key is not answered"
     NOT_JOINED = "not-joined", HTTPStatus.CONFLICT, "Nobody is on the phone with the customer"
     DIGITS_REFUSED = "digits-refused", HTTPStatus.CONFLICT, "The transfer's carrier cannot send these keys"
+    DIGITS_IN_PROGRESS = "digits-in-progress", HTTPStatus.CONFLICT, "Other keys are being sent"
     BODY_TOO_LARGE = "body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"
     INVALID_REQUEST = "invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid"
     NUMBER_REFUSED = "number-refused", HTTPStatus.UNPROCESSABLE_ENTITY, "The number may not be dialled"
@@ -245,6 +247,7 @@ _BY_ERROR: Final[Mapping[type[TransferError], ProblemKind]] = {
     RequestInProgress: ProblemKind.REQUEST_IN_PROGRESS,
     NotJoined: ProblemKind.NOT_JOINED,
     DigitsRefused: ProblemKind.DIGITS_REFUSED,
+    DigitsInProgress: ProblemKind.DIGITS_IN_PROGRESS,
     CarrierFailed: ProblemKind.CARRIER_FAILED,
 }
 _BY_STATUS: Final = {

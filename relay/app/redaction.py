@@ -20,12 +20,19 @@ SECRET_MIN: Final = 6
 DEPTH_MAX: Final = 8
 """Of values in values; what is deeper is shown as its text."""
 
-_JWT: Final = r"eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JSON Web Token: rooms' come with requests, and are not known before
+JWT_HEAD_MAX: Final = 256
+"""
+Characters of a JSON Web Token's first part. Where one may begin, at each "eyJ", so many are looked through for its end,
+and not all that follow: of a text of nothing but "eyJ" those would be as many as the square of its length.
+"""
+# Rooms' tokens come with requests, and are not known before. What goes on for longer is taken for one, dots or not.
+_JWT: Final = rf"eyJ(?:[\w-]{{1,{JWT_HEAD_MAX}}}+\.[\w-]++\.[\w-]*|[\w-]{{{JWT_HEAD_MAX + 1}}}[\w.-]*)"
 _PLACE: Final = "(?:media|status|detection|answer{slash}[0-9]{{1,9}}){slash}"
 _TOKENS: Final = (
     r"B((?:earer|asic) )(?:(?:Bearer|Basic) )*[\w.~+/=*-]+",
     rf"/({_PLACE.format(slash='/')})[\w*-]{{16,}}",  # in a path: a single-use token, or a proof
     r"[?&,](token=)[\w*-]{16,}",  # in a query, or in a dial string that makes one
+    r"[?&](dtmf=)[\w%*#]+",  # in a query: keys that a phone is to hear, perhaps somebody's PIN
     r":(//)[^\s/@:]*:[^\s/@]+(?=@)",  # a name and a password
     r"[_-](auth[_-]token\W{1,8}(?:b['\"])?)[^\s\"',&\\]{16,}",  # a header, or what asks for it
 )

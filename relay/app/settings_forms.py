@@ -16,6 +16,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from relay.app.numbers import E164, PREFIX
 
+MAPPED_BITS: Final = 96
+"""What an IPv4 address in an IPv6 address stands behind."""
 SHOWN_MAX: Final = 60
 """Characters of a wrong value in a message."""
 
@@ -198,10 +200,16 @@ def read_list(value: object) -> list[object]:
 
 
 def read_network(value: object) -> str:
-    """An address or a network, in CIDR notation."""
+    """An address or a network, in CIDR notation; of IPv4, although written in IPv6. All addresses are no network."""
     if not isinstance(value, str):
         raise TypeError
-    return str(ipaddress.ip_network(value.strip()))
+    network = ipaddress.ip_network(value.strip())
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is not None and network.prefixlen >= MAPPED_BITS:
+        network = ipaddress.ip_network((mapped, network.prefixlen - MAPPED_BITS))
+    if network.prefixlen == 0:
+        raise ValueError
+    return str(network)
 
 
 def text_like(pattern: str, expected: str, fix: str) -> Form:
@@ -292,7 +300,7 @@ NUMBER: Final = text_like(
 PREFIX_OF_NUMBERS: Final = text_like(
     PREFIX.pattern, "+ and the first digits of numbers", "write + and the country code first, such as +1415"
 )
-NETWORK: Final = Form("an address or a network", "write for example 192.0.2.7 or 192.0.2.0/24", read_network)
+NETWORK: Final = Form("an address or a network, not /0", "write for example 192.0.2.7 or 192.0.2.0/24", read_network)
 LIST: Final = Form(
     "a list", "write VALUE,VALUE in the environment and [VALUE, VALUE] in relay.toml, or remove it", read_list
 )

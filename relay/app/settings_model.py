@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
@@ -175,12 +176,15 @@ class Settings(AccountSettings, BaseSettings):
 
     def derived_key(self, purpose: str) -> bytes:
         """A key of 32 bytes that only who knows the carriers' secrets can make; the same after a restart."""
-        held = "\n".join(secret for account in ACCOUNTS.values() for secret in account.secrets(self))
-        return hmac.digest(held.encode(), purpose.encode(), "sha256")
+        return _key_of([secret for account in ACCOUNTS.values() for secret in account.secrets(self)], purpose)
 
     def stream_secret(self, provider: str) -> str:
-        """What a carrier is told to show at each of its streams, where we choose that: 64 hexadecimal digits."""
-        return self.derived_key(f"streams of {provider}").hex()
+        """
+        What a carrier is told to show at each of its streams, where we choose that: 64 hexadecimal digits.
+
+        It is of its own account's secrets: who gives another carrier a new key breaks no stream of this one's.
+        """
+        return _key_of(ACCOUNTS[provider].secrets(self), f"streams of {provider}").hex()
 
     def secrets(self) -> frozenset[str]:
         """Every text that no log line may have: keys, tokens, passwords, and the digits of the numbers known here."""
@@ -195,3 +199,7 @@ class Settings(AccountSettings, BaseSettings):
         for destination in self.destinations.values():
             numbers += [destination.to, destination.from_number]
         return frozenset(texts | {each.removeprefix("+") for each in numbers if each})
+
+
+def _key_of(secrets: Iterable[str], purpose: str) -> bytes:
+    return hmac.digest("\n".join(secrets).encode(), purpose.encode(), "sha256")

@@ -141,7 +141,8 @@ class CarrierWebhooks:
         if control is None:
             return Response(status_code=404)
         if not self._peers.lets_in(provider, request.scope):
-            self._refuse(provider, kind, "elsewhere", "expected an address of the carrier's networks, got another")
+            detail = f"expected an address of the carrier's networks, got {self._peers.named(request.scope)}"
+            self._refuse(provider, kind, "elsewhere", detail)
             return Response(status_code=403)
         query = request.scope["query_string"].decode("latin-1")
         url = f"{url}/{proof}" if proof else url

@@ -31,6 +31,8 @@ from relay.transfers.reasons import Reason
 
 FAULT_MAX: Final = 200
 """Characters of what a carrier says went wrong."""
+DIGITS_LOST: Final = "digits_lost"
+"""The kind of fault by which a bridge tells of keys that came too late for its stream, or too early."""
 _ENDED_CODES: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.NO_STATUS_RCVD)
 
 
@@ -176,17 +178,19 @@ class AgentLeg:
             return None
         return max(self._pinged_ns, self.agent_to_room.last_audio_ns or 0)  # while it talks it is there
 
-    def send_digits(self, digits: str) -> None:
-        """Let the phone hear keys, if there is a stream whose carrier can; which they are is noted nowhere."""
-        if self._over or self.room_to_agent is None:
-            return
-        try:
-            messages = self._adapter.encode_dtmf(digits)
-        except LocalProtocolError as error:
-            self._faults.note("digits_refused", error)
-            return
-        for message in messages:
-            self.connection.send_message(message)
+    def send_digits(self, digits: str) -> bool:
+        """Let the phone hear keys, if there is a stream whose carrier can; else False, and which is noted nowhere."""
+        is_sent = False
+        if not self._over and self.room_to_agent is not None:
+            try:
+                messages = self._adapter.encode_dtmf(digits)
+            except LocalProtocolError as error:
+                self._faults.note("digits_refused", error)
+                return False
+            is_sent = all(self.connection.send_message(message) for message in messages)
+        if not is_sent:
+            self._faults.note(DIGITS_LOST, "expected a stream to send keys over, got none")
+        return is_sent
 
     async def say_last(self, sound: bytes, *, timeout_s: float) -> None:
         """

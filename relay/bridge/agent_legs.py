@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from websockets.frames import CloseCode
 
-from relay.bridge.agent_leg import AgentLeg, LegListener
+from relay.bridge.agent_leg import DIGITS_LOST, AgentLeg, LegListener
 from relay.bridge.faults import Faults
 from relay.bridge.media_connection import MediaConnection
 from relay.bridge.settings import BridgeSettings
@@ -91,10 +91,12 @@ class AgentLegs:
         if self.current is not None and self.current.room_to_agent is not None:
             self.current.room_to_agent.clear()
 
-    def send_digits(self, digits: str) -> None:
-        """Let the agent's phone hear keys, over the stream that there is."""
-        if self.current is not None:
-            self.current.send_digits(digits)
+    def send_digits(self, digits: str) -> bool:
+        """Let the agent's phone hear keys, over the stream that there is; False: there is none, or it cannot."""
+        if self.current is None:
+            self._faults.note(DIGITS_LOST, "expected a connection to send keys over, got none")
+            return False
+        return self.current.send_digits(digits)
 
     async def say_last(self, sound: bytes) -> None:
         """Let the agent hear ``sound``, and nothing else any more."""

@@ -156,9 +156,9 @@ class Bridge:
         if self._teardown is None:
             self._legs.clear()
 
-    def send_digits(self, digits: str) -> None:
-        """Let the agent's phone hear keys, if there is a stream."""
-        self._legs.send_digits(digits)
+    def send_digits(self, digits: str) -> bool:
+        """Let the agent's phone hear keys; False: they were not sent, which is noted."""
+        return self._legs.send_digits(digits)
 
     def end(self, reason: Reason, detail: str = "") -> None:
         """Take both sides down. The first reason counts; later ones change nothing."""

@@ -155,9 +155,9 @@ class InProcessBridge:
         """As ``ports.Bridge.admit``."""
         self._bridge.admit()
 
-    def send_digits(self, digits: str) -> None:
+    def send_digits(self, digits: str) -> bool:
         """As ``ports.Bridge.send_digits``."""
-        self._bridge.send_digits(digits)
+        return self._bridge.send_digits(digits)
 
     def end(self, reason: Reason, detail: str = "") -> None:
         """Take it down; ``release`` waits for what that comes to."""

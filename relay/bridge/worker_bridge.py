@@ -127,9 +127,12 @@ class WorkerBridge:
         """As ``ports.Bridge.admit``."""
         self._send(Admit())
 
-    def send_digits(self, digits: str) -> None:
-        """As ``ports.Bridge.send_digits``."""
+    def send_digits(self, digits: str) -> bool:
+        """As ``ports.Bridge.send_digits``; a worker that finds no stream notes it (``digits_lost``)."""
+        if self._told_end is not None:
+            return False
         self._send(SendDigits(digits))
+        return True
 
     async def release(self, reason: Reason) -> None:
         """As ``ports.Bridge.release``; bounded by the settings' time-outs, and some seconds for a worker that hangs."""

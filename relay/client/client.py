@@ -175,7 +175,8 @@ class RelayClient:
 
         Raises:
             NotFound: there is no such transfer, or not any longer.
-            RefusedRequest: nobody is joined, or the carrier cannot send these keys: see ``problem.name``.
+            RefusedRequest: nobody is joined, the carrier cannot send these keys, or others are being sent: see
+                ``problem.name``.
             CarrierFailed: it did not take them, or not all.
             RelayUnreachable: there was no answer; they may have been sent.
             ClientError: anything else that went wrong.

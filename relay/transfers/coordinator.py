@@ -283,8 +283,7 @@ class Coordinator:
         live = self._live.get(transfer_id)
         transfer = live.transfer if live is not None else await self._store.get(transfer_id)
         if transfer is not None:
-            carrier, bridge = self._carriers.get(transfer.provider), live.bridge if live is not None else None
-            await send_digits(digits, transfer, carrier=carrier, bridge=bridge)
+            await send_digits(digits, transfer, carrier=self._carriers.get(transfer.provider), live=live)
         return transfer
 
     # The end

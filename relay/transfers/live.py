@@ -18,7 +18,7 @@ from relay.transfers.phone_leg import PhoneLeg
 from relay.transfers.ports import Bridge, BridgeEvent, Carrier, DialOrder, PhoneReport
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept, Transfer, TransferOrder
-from relay.transfers.states import closing_event
+from relay.transfers.states import State, closing_event
 from relay.transfers.store import TransferStore
 
 RELEASE_MAX_S: Final = 0.8
@@ -65,6 +65,8 @@ class LiveTransfer:
         self._bridge: Bridge | None = None
         self._is_closing = False
         self._ended = asyncio.Event()
+        self.sending_digits = asyncio.Lock()
+        """Held while keys are sent by requests to its carrier, of which there may be one for each."""
         self._tokens = MediaTokens(
             store, transfer.transfer_id, epoch=transfer.epoch, key=token_key, ttl_s=settings.token_ttl_s + order.say_s
         )
@@ -102,6 +104,12 @@ class LiveTransfer:
     def bridge(self) -> Bridge | None:
         """Where its media goes; None once it is ending."""
         return None if self._is_closing else self._bridge
+
+    @property
+    def is_joined(self) -> bool:
+        """Agent and customer hear each other, and it is not ending."""
+        transfer = self.transfer
+        return transfer.state is State.JOINED and not transfer.reconnecting and not self._is_closing
 
     @property
     def is_closing(self) -> bool:

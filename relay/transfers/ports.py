@@ -95,8 +95,8 @@ class Bridge(Protocol):
     def admit(self) -> None:
         """A person is on the phone: let agent and customer hear each other. Only needed if acquired with ``held``."""
 
-    def send_digits(self, digits: str) -> None:
-        """Let the agent's phone hear these keys, over the carrier's stream, if there is one now."""
+    def send_digits(self, digits: str) -> bool:
+        """Let the agent's phone hear these keys, over the carrier's stream; False: it is known that there is none."""
 
     async def release(self, reason: Reason) -> None:
         """End it for ``reason``, bounded, and give it back: it holds no socket and no place in a room any longer."""
@@ -209,8 +209,12 @@ class Carrier(Protocol):
     def refuses_digits(self, digits: str) -> str | None:
         """What was expected in place of these keys; None: it can send them."""
 
-    async def send_digits(self, call_id: str, digits: str) -> bool:
-        """Ask once, bounded, to let the phone of a call hear keys; False: it did not take them, or not all."""
+    async def send_digits(self, call_id: str, digits: str, *, goes_on: Callable[[], bool]) -> bool:
+        """
+        Ask once to let the phone of a call hear keys, by requests of which each is bounded, as long as ``goes_on``.
+
+        False: it did not take them, or not all.
+        """
 
     async def dial(self, order: DialOrder) -> DialAnswer:
         """Send one dial, once, bounded."""

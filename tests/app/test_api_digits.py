@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from relay.transfers.states import State
@@ -65,6 +67,20 @@ def test_a_carrier_that_fails_is_a_bad_gateway(run_served: RunServed) -> None:
         transfer_id = await joined(served)
         served.carrier.sends_digits, served.carrier.takes_digits = "rest", False
         assert_problem(await served.ask("POST", path(transfer_id), {"digits": "1"}), 502, "carrier-failed")
+
+    run_served(scenario)
+
+
+def test_others_that_are_being_sent_are_a_conflict(run_served: RunServed) -> None:
+    async def scenario(served: Served) -> None:
+        transfer_id = await joined(served)
+        served.carrier.sends_digits = "rest"
+        served.carrier.may_send_digits.clear()
+        first = asyncio.create_task(served.ask("POST", path(transfer_id), {"digits": "1"}))
+        await served.carrier.until(lambda carrier: bool(carrier.digits))
+        assert_problem(await served.ask("POST", path(transfer_id), {"digits": "2"}), 409, "digits-in-progress")
+        served.carrier.may_send_digits.set()
+        assert (await first).status == 204
 
     run_served(scenario)
 

@@ -21,6 +21,10 @@ from tests.app.stand_in_rest import Answer, StandInRest, reply, reset
 CALL = "1a6f9c34-0000-4000-8000-000000000001"
 
 
+def always() -> bool:
+    return True
+
+
 def jambonz(api_url: str) -> CarrierControl:
     return JambonzControl(base_url=api_url, account_sid=CALL, api_key="key", webhook_secret="secret")  # noqa: S106
 
@@ -48,7 +52,7 @@ def asked(
 
 
 def test_each_key_is_asked_for_when_the_one_before_it_was_taken() -> None:
-    came, requests, metrics = asked(reply(202), lambda account: account.send_digits(CALL, "1#"))
+    came, requests, metrics = asked(reply(202), lambda account: account.send_digits(CALL, "1#", goes_on=always))
     assert came is True
     assert requests == [("PUT", b'{"dtmf":{"digit":"1"}}'), ("PUT", b'{"dtmf":{"digit":"#"}}')]
     assert counted(metrics) == {("send_dtmf", "2xx"): 2.0}
@@ -56,18 +60,27 @@ def test_each_key_is_asked_for_when_the_one_before_it_was_taken() -> None:
 
 @pytest.mark.parametrize("answer", [reply(500), reply(404), reply(302, Location="/"), reset])
 def test_none_is_asked_for_after_one_that_was_not(answer: Answer) -> None:
-    came, requests, _ = asked(answer, lambda account: account.send_digits(CALL, "123"))
+    came, requests, _ = asked(answer, lambda account: account.send_digits(CALL, "123", goes_on=always))
     assert came is False
     assert len(requests) == 1
 
 
+def test_none_is_asked_for_when_the_transfer_is_no_longer_joined() -> None:
+    joined = iter([True, True, False])
+    came, requests, _ = asked(
+        reply(202), lambda account: account.send_digits(CALL, "1234", goes_on=lambda: next(joined))
+    )
+    assert came is False
+    assert len(requests) == 2
+
+
 def test_of_a_call_that_is_none_nothing_is_asked() -> None:
-    came, requests, _ = asked(reply(202), lambda account: account.send_digits("../x", "1"))
+    came, requests, _ = asked(reply(202), lambda account: account.send_digits("../x", "1", goes_on=always))
     assert (came, requests) == (False, [])
 
 
 def test_a_carrier_without_such_requests_is_asked_nothing() -> None:
-    came, requests, _ = asked(reply(202), lambda account: account.send_digits(CALL, "1"), plivo)
+    came, requests, _ = asked(reply(202), lambda account: account.send_digits(CALL, "1", goes_on=always), plivo)
     assert (came, requests) == (False, [])
 
 

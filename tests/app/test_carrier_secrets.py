@@ -91,6 +91,14 @@ def test_t12_the_password_in_a_stream_url_is_known_by_its_looks() -> None:
         assert password not in Redactor().text(text)
 
 
+def test_t13_the_keys_in_a_url_are_known_by_its_looks() -> None:
+    control = ACCOUNTS["asterisk"].control(settings_of("asterisk"))
+    assert isinstance(control, AsteriskControl)
+    for request in control.send_dtmf(TRANSFER, "2468#*"):
+        assert "2468" in request.url
+        assert Redactor().text(request.url).endswith("dtmf=***")
+
+
 SHOWN: dict[str, Callable[[str], dict[str, str]]] = {
     "telnyx": lambda secret: {"x-telnyx-streaming-auth-token": secret},
     "vonage": lambda secret: {"authorization": f"Bearer {secret}"},

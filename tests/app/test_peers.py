@@ -1,6 +1,7 @@
 """From which addresses a carrier is listened to, and whose word counts for where a request comes from (T6)."""
 
 import pytest
+import structlog
 
 from relay.app.peers import Peers
 from tests.app.served import settings_with
@@ -48,7 +49,17 @@ def test_without_a_list_every_address_is_let_in(carrier: str) -> None:
         (("203.0.113.7, 192.0.2.1, 10.0.0.2",), False),
         (("203.0.113.7,",), False),
         (("203.0.113.7, unknown",), False),
-        (("203.0.113.7:443",), False),
+        (("203.0.113.7:443",), True),
+        (("192.0.2.1, 203.0.113.7:4431",), True),
+        (("[2001:db8::1]:443",), True),
+        (("[2001:db8::1]",), True),
+        (("2001:db8::1",), True),
+        (("203.0.113.7, 10.0.0.2:443",), True),
+        (("203.0.113.7, 192.0.2.1:443",), False),
+        (("203.0.113.7:", "203.0.113.7:123456"), False),
+        (("203.0.113.7:443:443",), False),
+        (("[203.0.113.7",), False),
+        (("[]:443",), False),
         (("10.0.0.2",), False),
         (("\xe9",), False),
     ],
@@ -67,3 +78,41 @@ def test_the_settings_say_which_they_are() -> None:
     assert Peers.of(settings).lets_in("exotel", scope)
     assert not Peers.of(settings).lets_in("exotel", scope | {"headers": []})
     assert Peers.of(settings_with()).lets_in("exotel", scope | {"headers": []})
+
+
+def test_networks_of_ipv4_that_are_written_in_ipv6_are_those() -> None:
+    peers = Peers.of(settings_with(exotel_callback_networks=["::ffff:203.0.113.0/120"], trusted_proxies=["::1"]))
+    for client, is_let_in in {"203.0.113.7": True, "::ffff:203.0.113.7": True, "192.0.2.1": False}.items():
+        assert peers.lets_in("exotel", {"client": (client, 1), "headers": []}) is is_let_in
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "named"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("10.0.0.1", b"203.0.113.7, 192.0.2.1:443", "192.0.2.1"),
+        ("10.0.0.1", b"secret", "one that cannot be read"),
+        ("10.0.0.1", b"fe80::1%secret", "fe80::1"),
+        (
+            "192.0.2.1",
+            b"secret",
+            "192.0.2.1, whose X-Forwarded-For is not believed, as it is not of trusted_proxies",
+        ),
+    ],
+)
+def test_who_is_refused_is_named_and_nothing_else_that_they_said(
+    client: str, forwarded: bytes | None, named: str
+) -> None:
+    headers = [(b"x-forwarded-for", forwarded)] if forwarded is not None else []
+    assert Peers([OURS], {"exotel": [THEIRS]}).named({"client": (client, 1), "headers": headers}) == named
+
+
+def test_networks_without_a_proxy_are_told_of_at_the_start() -> None:
+    def told(**settings: object) -> list[tuple[str, str]]:
+        with structlog.testing.capture_logs() as logs:
+            Peers.of(settings_with(**settings))
+        return [(log["event"], log["provider"]) for log in logs]
+
+    networks = ["203.0.113.0/24"]
+    assert told(exotel_callback_networks=networks) == [("proxies_not_named", "exotel")]
+    assert told(exotel_callback_networks=networks, trusted_proxies=["127.0.0.1"]) == told() == []

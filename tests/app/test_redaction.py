@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.app.redaction import DEPTH_MAX, Redactor, text_of
+from relay.app.redaction import DEPTH_MAX, JWT_HEAD_MAX, Redactor, text_of
 
 SECRETS = ("twilio-token-canary", "api/key+canary", "14155550100")
 REDACTOR = Redactor([*SECRETS, "short", ""])
@@ -58,6 +58,10 @@ class Unprintable:
         (f"{{'x-telnyx-streaming-auth-token': '{'aB3_-' * 8}'}}", "{'x-telnyx-streaming-auth-token': '***'}"),
         (f'\\"stream_auth_token\\":\\"{"aB3_-" * 8}\\"', '\\"stream_auth_token\\":\\"***\\"'),
         (f"/media?token={'aB3_-' * 8}&transfer=tr_1", "/media?token=***&transfer=tr_1"),
+        ("POST /ari/channels/tr_1/dtmf?dtmf=1234%23 failed", "POST /ari/channels/tr_1/dtmf?dtmf=*** failed"),
+        ("/dtmf?app=relay&dtmf=7&between=100", "/dtmf?app=relay&dtmf=***&between=100"),
+        ("URL('http://10.0.0.1/x?dtmf=*12#A%2a')", "URL('http://10.0.0.1/x?dtmf=***')"),
+        ("dtmf=rest and ?dtmf= of none", "dtmf=rest and ?dtmf= of none"),
         (f"https://mycompany.daily.co/blue?t={JWT}", "https://mycompany.daily.co/blue?t=***"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("Authorization: Basic QUM6dG9rZW4=", "Authorization: Basic ***"),
@@ -72,6 +76,24 @@ def test_a_text_comes_out_without_them(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("eyJ" + "a" * JWT_HEAD_MAX, None),
+        ("eyJ" + "a" * JWT_HEAD_MAX + ".b", None),
+        ("eyJ" + "a" * JWT_HEAD_MAX + ".b.c", "***"),
+        ("eyJ" + "a" * (JWT_HEAD_MAX + 1), "***"),
+        ("eyJ" + "a" * JWT_HEAD_MAX + "a.b.c", "***"),
+        ("eyJ" + "a" * JWT_HEAD_MAX + "a.b.c, eyJ", "***, eyJ"),
+        ("eyJ" * 30_000, "***"),
+        (f"eyJa.{'b' * 2000}.{'c' * 2000}", "***"),
+    ],
+    ids=range(8),
+)
+def test_a_web_token_is_looked_for_no_further_than_its_first_part_may_be_long(text: str, expected: str | None) -> None:
+    assert REDACTOR.text(f"x {text} x") == f"x {expected or text} x"
+
+
+@pytest.mark.parametrize(
     "before",
     [
         *(
@@ -82,6 +104,7 @@ def test_a_text_comes_out_without_them(text: str, expected: str) -> None:
             "/answer/12/",
             "/detection/",
             "&token=",
+            "?dtmf=",
             "Bearer Bearer ",
             "Basic Bearer ",
             "Bearer /media/",

@@ -43,7 +43,9 @@ def test_a_listen_address_is_read(text: str, host: str, port: int) -> None:
         (" 192.0.2.7 ", "192.0.2.7/32"),
         ("2001:DB8::/32", "2001:db8::/32"),
         ("::1", "::1/128"),
-        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("0.0.0.0/1", "0.0.0.0/1"),
+        ("::ffff:198.51.100.0/120", "198.51.100.0/24"),
+        ("::ffff:198.51.100.7", "198.51.100.7/32"),
     ],
 )
 def test_a_network_is_read(text: str, network: str) -> None:
@@ -53,6 +55,12 @@ def test_a_network_is_read(text: str, network: str) -> None:
 @pytest.mark.parametrize("value", ["", "192.0.2.7/24", "192.0.2.0/33", "exotel.com", "192.0.2", "*", 3221225985, None])
 def test_what_is_no_network_is_refused(value: object) -> None:
     with pytest.raises((ValueError, TypeError)):
+        read_network(value)
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"])
+def test_t6_all_addresses_are_no_network_as_then_anybody_says_who_they_are(value: str) -> None:
+    with pytest.raises(ValueError, match=r"^$"):
         read_network(value)
 
 

@@ -77,3 +77,13 @@ def test_a_derived_key_is_of_its_purpose_and_its_secret_and_outlives_a_restart()
     assert settings.derived_key("a") == Settings.model_validate(SECRETS).derived_key("a")
     assert len({settings.derived_key("a"), settings.derived_key("b"), other.derived_key("a")}) == 3
     assert len(settings.derived_key("a")) == 32
+
+
+def test_t12_what_a_carrier_shows_at_its_streams_changes_with_its_own_secrets_only() -> None:
+    signing = {"jambonz_api_key": "jambonz-key-canary", "jambonz_webhook_secret": "jambonz-secret-canary"}
+    shown = Settings.model_validate(SECRETS | signing).stream_secret("jambonz")
+    for other in ({"twilio_auth_token": "another-token"}, {"telnyx_api_key": "another-key"}):
+        assert Settings.model_validate(SECRETS | signing | other).stream_secret("jambonz") == shown
+    for changed in signing:
+        own = Settings.model_validate(SECRETS | signing | {changed: "another-secret"})
+        assert own.stream_secret("jambonz") != shown

@@ -51,7 +51,7 @@ def test_what_is_asked_and_told_passes_both_ways(run: Run) -> None:
             bridge, told = await here.acquire()
             await bridge.join()
             bridge.ring()
-            bridge.send_digits("12#")
+            assert bridge.send_digits("12#")
             bridge.admit()
             await until_told(told, ports.BothHeard)
             media, theirs = a_connection()
@@ -82,6 +82,7 @@ def test_bridge_that_ends_alone_is_told_once_and_release_changes_nothing(run: Ru
             await bridge.join()
             await here.until_ended()
             await asyncio.gather(*(bridge.release(Reason.CANCELED_BY_API) for _ in range(3)))
+            assert not bridge.send_digits("12#"), "nobody is there who could send them"
             assert told.kinds() == [ports.RoomJoined, ports.BridgeEnded]
             assert here.endings[0][1].reason is Reason.CUSTOMER_LEFT
             assert here.pool.lost_count == 0

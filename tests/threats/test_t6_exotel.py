@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from relay.dev.carrier_webhooks import Kind
 from relay.dev.carriers.exotel import Exotel
@@ -27,7 +28,10 @@ def test_t6_a_callback_from_outside_the_list_is_refused(on_stage: OnStage, proxi
         outside = [written(true), written(true, X_Forwarded_For="198.51.100.1")]
         outside.append(written(true, X_Forwarded_For="203.0.113.7, 198.51.100.1"))
         inside = written(true, X_Forwarded_For="198.51.100.1, 203.0.113.7")
-        assert [await status_of(stage.port, data) for data in outside] == [403] * 3
+        with structlog.testing.capture_logs() as logs:
+            assert [await status_of(stage.port, data) for data in outside] == [403] * 3
+        refused = [log["detail"] for log in logs if log["event"] == "webhook_refused"]
+        assert "198.51.100.1" in refused[-1] if proxies else "not of trusted_proxies" in refused[-1]
         assert await stage.record(transfer_id) == before
         assert await status_of(stage.port, inside) == (204 if proxies else 403)
         await stage.end(transfer_id) if not proxies else await stage.until_over(transfer_id)

@@ -43,6 +43,9 @@ class SimulatedCarrier:
         self.sends_digits: DigitsWay = "stream"
         self.keys = "0123456789*#"
         self.takes_digits = True
+        self.may_send_digits = _open_gate()
+        self.goes_on: Callable[[], bool] = lambda: False
+        """Whether the keys that are being sent, or were sent last, still should be."""
         self.digits: list[tuple[str, str]] = []
         """Keys that calls were sent by REST."""
         self.dials: list[DialOrder] = []
@@ -99,9 +102,12 @@ class SimulatedCarrier:
     def refuses_digits(self, digits: str) -> str | None:
         return None if {*digits} <= {*self.keys} else f"some of {self.keys}"
 
-    async def send_digits(self, call_id: str, digits: str) -> bool:
+    async def send_digits(self, call_id: str, digits: str, *, goes_on: Callable[[], bool]) -> bool:
         self.digits.append((call_id, digits))
-        return self.takes_digits
+        self.goes_on = goes_on
+        self._changes.changed()
+        await self.may_send_digits.wait()
+        return goes_on() and self.takes_digits
 
     def can_list(self, order: DialOrder) -> bool:  # noqa: ARG002 - of no order, or of all
         return self.has_list
@@ -136,6 +142,7 @@ class SimulatedBridge:
         self.rings = 0
         self.is_admitted = not held
         self.digits: list[str] = []
+        self.has_stream = True
         self.handed: list[MediaSocket] = []
         self.released: Reason | None = None
         self.is_given_back = False
@@ -174,9 +181,11 @@ class SimulatedBridge:
         self.is_admitted = True
         self._changes.changed()
 
-    def send_digits(self, digits: str) -> None:
-        self.digits.append(digits)
-        self._changes.changed()
+    def send_digits(self, digits: str) -> bool:
+        if self.has_stream:
+            self.digits.append(digits)
+            self._changes.changed()
+        return self.has_stream
 
     async def release(self, reason: Reason) -> None:
         self.released = self.released or reason

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import pytest
 
-from relay.errors import CarrierFailed, DigitsRefused, NotJoined
+from relay.errors import CarrierFailed, DigitsInProgress, DigitsRefused, NotJoined
 from relay.transfers.digits import send_digits
-from relay.transfers.ports import MediaBack, MediaLost
+from relay.transfers.ports import DigitsWay, MediaBack, MediaLost
 from relay.transfers.states import State
-from tests.transfers.coordinated import Case, coordinated
+from tests.transfers.coordinated import TIMEOUT_S, Case, coordinated
 from tests.transfers.test_other_nodes import orphan
 
 PIN = "2468"
@@ -79,6 +81,12 @@ async def test_nor_while_the_stream_is_lost(store_url: str) -> None:
         assert case.bridge(transfer_id).digits == [PIN]
 
 
+async def test_keys_for_which_the_bridge_has_no_stream_are_not_said_to_be_sent(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        case.bridge(transfer_id).has_stream = False
+        await refused(case, transfer_id, NotJoined, "^expected a call that has a stream, got one without$")
+
+
 async def test_keys_that_the_carrier_does_not_have_are_refused(store_url: str) -> None:
     async with reached(store_url) as (case, transfer_id):
         says = r"^expected some of 0123456789\*#, got 4 keys for twilio$"
@@ -90,22 +98,85 @@ async def test_of_what_does_not_exist_nothing_is_sent(store_url: str) -> None:
         assert await case.coordinator.send_digits("tr_" + "0" * 32, PIN) is None
 
 
-@pytest.mark.parametrize("is_by_rest", [True, False])
-async def test_another_nodes_call_is_sent_them_by_rest_alone(store_url: str, is_by_rest: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("way", ["rest", "stream"])
+async def test_another_nodes_call_is_sent_none_as_it_may_be_sending_others(store_url: str, way: DigitsWay) -> None:
     async with coordinated(store_url) as case:
         transfer_id = await orphan(case, State.JOINED)
-        if is_by_rest:
-            case.carrier.sends_digits = "rest"
+        case.carrier.sends_digits = way
+        with pytest.raises(NotJoined, match=r"^expected the node that has the call, got another$"):
             await case.coordinator.send_digits(transfer_id, PIN)
-            assert case.carrier.digits == [("CA9", PIN)]
-        else:
-            with pytest.raises(NotJoined, match=r"^expected the node that has the call's stream, got another$"):
-                await case.coordinator.send_digits(transfer_id, PIN)
+        assert case.carrier.digits == []
         await case.coordinator.cancel(transfer_id)
+
+
+async def test_keys_do_not_come_between_others(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        case.carrier.sends_digits = "rest"
+        case.carrier.may_send_digits.clear()
+        first = asyncio.create_task(case.coordinator.send_digits(transfer_id, PIN))
+        await case.carrier.until(lambda carrier: bool(carrier.digits))
+        with pytest.raises(DigitsInProgress):
+            await case.coordinator.send_digits(transfer_id, "5")
+        case.carrier.may_send_digits.set()
+        await first
+        await case.coordinator.send_digits(transfer_id, "5")
+        assert [digits for _, digits in case.carrier.digits] == [PIN, "5"]
+
+
+async def test_keys_are_sent_no_longer_than_who_asked_may_wait(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.transfers.digits.SENDING_MAX_S", 0.05)
+    async with reached(store_url) as (case, transfer_id):
+        case.carrier.sends_digits = "rest"
+        case.carrier.may_send_digits.clear()
+        async with asyncio.timeout(TIMEOUT_S):
+            with pytest.raises(CarrierFailed, match=r"^expected twilio to take the keys"):
+                await case.coordinator.send_digits(transfer_id, PIN)
+            case.carrier.may_send_digits.set()
+            await case.coordinator.send_digits(transfer_id, PIN)
+
+
+async def test_none_is_sent_when_the_transfer_ends_meanwhile(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        case.carrier.sends_digits = "rest"
+        case.carrier.may_send_digits.clear()
+        sending = asyncio.create_task(case.coordinator.send_digits(transfer_id, PIN))
+        await case.carrier.until(lambda carrier: bool(carrier.digits))
+        await case.coordinator.cancel(transfer_id)
+        case.carrier.may_send_digits.set()
+        with pytest.raises(NotJoined, match=r"^expected a transfer that is joined until all keys are sent"):
+            await sending
+
+
+async def test_none_is_sent_from_when_it_begins_to_end(store_url: str) -> None:
+    looked = []
+
+    class Gate(asyncio.Event):
+        async def wait(self) -> Literal[True]:
+            looked.append((case.latest[transfer_id].state, case.carrier.goes_on()))
+            return True
+
+    async with reached(store_url) as (case, transfer_id):
+        case.carrier.sends_digits = "rest"
+        await case.coordinator.send_digits(transfer_id, PIN)
+        assert case.carrier.goes_on()
+        case.bridge(transfer_id).may_release = Gate()
+        await case.coordinator.cancel(transfer_id)
+        await case.bridge(transfer_id).until(lambda bridge: bridge.is_given_back)
+        assert looked == [(State.JOINED, False)], "the store has not been told yet"
+
+
+async def test_nor_while_it_is_ending(store_url: str) -> None:
+    async with reached(store_url) as (case, transfer_id):
+        case.bridge(transfer_id).may_release.clear()
+        ending = asyncio.create_task(case.coordinator.cancel(transfer_id))
+        await case.bridge(transfer_id).until(lambda bridge: bridge.released is not None)
+        await refused(case, transfer_id, NotJoined, "^expected a transfer that is joined, got one that is ")
+        case.bridge(transfer_id).may_release.set()
+        await ending
 
 
 async def test_a_carrier_that_is_not_configured_here_sends_none(store_url: str) -> None:
     async with reached(store_url) as (case, transfer_id):
         with pytest.raises(DigitsRefused, match=r"^expected a carrier that is configured here, got another$"):
-            await send_digits(PIN, case.latest[transfer_id], carrier=None, bridge=case.bridge(transfer_id))
+            await send_digits(PIN, case.latest[transfer_id], carrier=None, live=None)
         assert case.bridge(transfer_id).digits == []
