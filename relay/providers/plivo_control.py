@@ -73,7 +73,7 @@ class PlivoControl:
     capabilities = CallCapabilities()
 
     def __init__(
-        self, *, auth_id: str, auth_token: str, api_url: str = "https://api.plivo.com", wideband: bool = True
+        self, *, auth_id: str, auth_token: str, api_url: str = "https://api.plivo.com", wideband: bool = False
     ) -> None:
         if not _AUTH_ID.fullmatch(auth_id):
             expected = "MA or SA and 18 capital letters or digits"

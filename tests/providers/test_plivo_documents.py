@@ -23,12 +23,12 @@ def test_the_recorded_document_is_made_but_for_what_is_not_asked_for() -> None:
     [stream] = recorded
     for name in ("statusCallbackUrl", "statusCallbackMethod", "extraHeaders"):
         del stream.attrib[name]
-    [ours] = tree(control(wideband=False).stream_document(MEDIA_URL, then_url=None))
+    [ours] = tree(control().stream_document(MEDIA_URL, then_url=None))
     assert (ours.tag, ours.attrib, ours.text) == (stream.tag, stream.attrib, stream.text)
 
 
 def test_a_stream_is_between_what_is_said_and_what_comes_next() -> None:
-    document = control(wideband=False).stream_document(MEDIA_URL, then_url=THEN_URL, say="A refund & <more>")
+    document = control().stream_document(MEDIA_URL, then_url=THEN_URL, say="A refund & <more>")
     assert canonicalize(document.body.decode()) == (
         "<Response><Speak>A refund &amp; &lt;more&gt;</Speak>"
         '<Stream bidirectional="true" contentType="audio/x-mulaw;rate=8000" keepCallAlive="true">'
@@ -37,9 +37,8 @@ def test_a_stream_is_between_what_is_said_and_what_comes_next() -> None:
 
 
 def test_wideband_is_asked_for_as_plivos_page_writes_it() -> None:
-    for each in (control(), control(wideband=True)):
-        [stream] = tree(each.stream_document(MEDIA_URL, then_url=None))
-        assert stream.get("contentType") == "audio/x-l16;rate=16000"
+    [stream] = tree(control(wideband=True).stream_document(MEDIA_URL, then_url=None))
+    assert stream.get("contentType") == "audio/x-l16;rate=16000"
 
 
 @pytest.mark.parametrize("say", [None, "", " \n", "\x00"])

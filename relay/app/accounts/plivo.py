@@ -29,7 +29,7 @@ class PlivoSettings(BaseModel):
         default=None, repr=False, description="The number that calls come from: rented from or verified with Plivo."
     )
     plivo_wideband: Annotated[bool, forms.BOOL] = Field(
-        default=True, description="Whether the stream is L16 at 16 kHz; else it is PCMU."
+        default=False, description="Whether the stream is L16 at 16 kHz; else it is PCMU."
     )
     plivo_api_url: Annotated[str, forms.API_URL] = Field(
         default="https://api.plivo.com", description="Plivo's REST API, or a simulated carrier's."
