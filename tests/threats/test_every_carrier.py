@@ -36,10 +36,26 @@ NO_WEBHOOKS: Final = "asterisk"
 """Its news come over a connection that relay opens."""
 NOBODY: Final = new_transfer_id(1, b"0123456789")
 COPIES: Final = 3
+CLOSED: Final = b"\x88\x02\x03\xe8"
+"""A close frame with 1000."""
 
 
 async def opens(stage: Stage, data: bytes) -> bool:
     return await status_of(stage.port, data) == 101
+
+
+def refusal_of(carrier: str) -> int:
+    """Of a stream that shows what is wrong; Exotel's credentials are of its whole URL, token and all (T6)."""
+    return 401 if carrier == "exotel" else 403
+
+
+async def reaches_nobody(stage: Stage, data: bytes) -> bool:
+    """Whether a stream that was let in once is refused, or closed at once where that is how its call ends (Exotel)."""
+    async with connected(stage.port) as stream:
+        stream.send(data)
+        if await stream.status() != 101:
+            return True
+        return stage.carrier.dialect.name == "exotel" and await stream.rest() == CLOSED
 
 
 async def is_over(stage: Stage, *calls: SimulatedCall) -> None:
@@ -73,8 +89,8 @@ def test_t1_a_start_without_a_token_reaches_no_bridge_of_any_carrier(on_stage: O
             f"/carriers/{carrier}/media": 404,
             f"/carriers/{carrier}/media?transfer={transfer_id}": 404,
             f"/carriers/telco/{transfer_id}/media/{'a' * 43}": 404,
-            f"/carriers/{carrier}/media?transfer={transfer_id}&token={'a' * 43}": 403,
-            f"{place}/{'a' * 43}": 403,
+            f"/carriers/{carrier}/media?transfer={transfer_id}&token={'a' * 43}": refusal_of(carrier),
+            f"{place}/{'a' * 43}": refusal_of(carrier),
         }
         for target, status in targets.items():
             async with connected(stage.port) as stranger:
@@ -98,7 +114,8 @@ def test_t1_no_guessed_token_opens_a_stream_of_any_carrier(on_stage: OnStage, ca
         guessed = (true.with_token(secrets.token_urlsafe(32)).written() for _ in range(count))
         statuses = await statuses_of(stage.port, guessed)
         assert 101 not in statuses
-        assert statuses.count(403) > 0.9 * count  # the rest: a store that does not answer lets nobody in
+        # The rest: a store that does not answer lets nobody in.
+        assert statuses.count(refusal_of(carrier)) > 0.9 * count
         assert await stage.record(transfer_id) == before
         await is_over(stage, call)
 
@@ -119,9 +136,8 @@ def test_t1_the_token_opens_nothing_for_who_does_not_show_what_the_carrier_does(
             forged = [true.written((name, each), without=name) for each in wrong]
             forged += [true.written(without=name), true.written((name, value))]
             statuses = [await status_of(stage.port, data) for data in forged]
-            refusal = 401 if carrier == "exotel" else 403  # T6
-            assert (name, set(statuses[:-1])) == (name, {refusal})
-            assert statuses[-1] in (refusal, 101)  # it shows what is right, twice
+            assert (name, set(statuses[:-1])) == (name, {refusal_of(carrier)})
+            assert statuses[-1] in (refusal_of(carrier), 101)  # it shows what is right, twice
         await is_over(stage, call)
 
     on_stage(scenario, RINGS, dialect=CARRIERS[carrier]())
@@ -139,10 +155,10 @@ def test_t1_a_token_of_any_carrier_opens_its_own_call_once(on_stage: OnStage, ca
             stream.send(its.written())
             assert await stream.status() == 101
             assert not await opens(stage, its.written())
-        assert not await opens(stage, its.written())
+        assert await reaches_nobody(stage, its.written())
         await is_over(stage, one, other)
-        assert not await opens(stage, its.written())
-        assert not await opens(stage, others.written())
+        assert await reaches_nobody(stage, its.written())
+        assert await reaches_nobody(stage, others.written())
 
     on_stage(scenario, RINGS, dialect=CARRIERS[carrier]())
 
