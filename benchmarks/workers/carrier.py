@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from unittest.mock import patch
@@ -52,6 +52,7 @@ class WatchedWebSocket(WebSocket):
         url: str,
         *,
         headers: Mapping[str, str],
+        subprotocols: Sequence[str] = (),
         received: Callable[[str | bytes], None],
         closed: Callable[[Closed], None],
     ) -> None:
@@ -64,7 +65,7 @@ class WatchedWebSocket(WebSocket):
                 self._seen.heard_ns = time.monotonic_ns()
             received(message)
 
-        super().__init__(url, headers=headers, received=listen, closed=closed)
+        super().__init__(url, headers=headers, subprotocols=subprotocols, received=listen, closed=closed)
 
     def _flush(self, *, delay_ns: int = 0, written: Callable[[int], None] | None = None) -> None:
         super()._flush(delay_ns=delay_ns, written=written if self._seen.asked_ns else self._asked)

@@ -47,7 +47,7 @@ async def opens(stage: Stage, transfer_id: str, token: str) -> bool:
 @pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.long)])
 def test_t1_no_guessed_token_is_let_in_even_if_the_carrier_signs_it(on_stage: OnStage, count: int) -> None:
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         token = await stage.token(transfer_id, call)
         assert token is not None
         before = await stage.record(transfer_id)
@@ -66,7 +66,7 @@ def test_t1_an_unsigned_upgrade_is_refused_without_asking_the_store(on_stage: On
     """The right token included: who has read it in a proxy's log cannot use it, nor use it up."""
 
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         token = await stage.token(transfer_id, call)
         assert token is not None
         right = urlsplit(stage.media_url(transfer_id, token)).path
@@ -86,7 +86,7 @@ def test_t1_a_token_that_was_used_opens_nothing_again(on_stage: OnStage) -> None
     """Not beside its stream, not when that is lost, and not when the call is over."""
 
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         token = await stage.token(transfer_id, call)
         assert token is not None
         async with connected(stage.port) as carrier:
@@ -118,7 +118,7 @@ def test_t1_a_token_opens_its_own_call_only(on_stage: OnStage) -> None:
 
 def test_t1_a_token_is_good_for_half_a_minute(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         token = await stage.token(transfer_id, call)
         assert token is not None
         key = f"{stage.prefix}:{{{transfer_id}}}"
@@ -133,7 +133,7 @@ def test_t1_a_token_is_good_for_half_a_minute(on_stage: OnStage) -> None:
 
 def test_t1_a_token_that_was_not_used_opens_nothing_when_the_call_is_over(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         token = await stage.token(transfer_id, call)
         assert token is not None
         await stage.end(transfer_id)
@@ -182,7 +182,7 @@ def test_t1_an_odd_upgrade_opens_nothing(on_stage: OnStage) -> None:
     """All of them signed, with a token that is good: what is left is how they are written."""
 
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         token = await stage.token(transfer_id, call)
         assert token is not None
         url = stage.media_url(transfer_id, token)
@@ -219,7 +219,7 @@ def test_t1_an_odd_upgrade_opens_nothing(on_stage: OnStage) -> None:
 def test_t2_of_fifty_upgrades_at_once_one_is_let_in(on_stage: OnStage) -> None:
     async def scenario(stage: Stage) -> None:
         for _ in range(200):
-            transfer_id, call = await stage.transfer()
+            transfer_id, call = await stage.ringing()
             token = await stage.token(transfer_id, call)
             assert token is not None
             async with AsyncExitStack() as stack:
@@ -240,7 +240,7 @@ def test_t2_a_second_stream_comes_by_a_new_answer_webhook_only(on_stage: OnStage
     """And then in place of the first: never two streams of one call."""
 
     async def scenario(stage: Stage) -> None:
-        transfer_id, call = await stage.transfer()
+        transfer_id, call = await stage.ringing()
         token = await stage.token(transfer_id, call)
         assert token is not None
         assert await stage.token(transfer_id, call) == token
