@@ -207,6 +207,7 @@ class _Life:
             except (InvalidHandshake, OSError) as error:
                 call.violate(f"media: expected a WebSocket, got {str(error) or type(error).__name__}")
                 self._tell(stream, "failed")
+                call.changed()
                 if not self._manner.refusal_ends_call:
                     await self._pass(DAY_S)
                 self._lost(callee)

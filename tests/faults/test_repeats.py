@@ -106,7 +106,9 @@ async def test_f33_callbacks_in_any_order_lead_where_the_table_of_states_says(se
             call.hang_up(EndedBy.AGENT)  # all of it is over before a word of it comes
             for status in order:
                 assert (await send_status(stage, call, status)).reply_status == 204
-            await stage.ended(transfer_id, State.FAILED, Reason.AGENT_HUNG_UP)
+            was_answered = order.index("in-progress") < order.index("completed")
+            reason = Reason.AGENT_HUNG_UP if was_answered else Reason.NO_ANSWER
+            await stage.ended(transfer_id, State.FAILED, reason)
             entries = [entry.event for entry in await stage.store.events(transfer_id)]
             assert entries == [None, Event.DIALED, Event.PLACED, *expected(order)]
 

@@ -53,7 +53,7 @@ class Shuffler:
 
 
 def shuffle(phone: SimulatedPhone) -> None:
-    phone._send = Shuffler(phone._send)
+    phone._send_audio = Shuffler(phone._send_audio)
 
 
 async def faults(stage: Stage) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Basic authentication: RFC 7617's own examples, credentials of a stream, and what is not let in."""
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -88,4 +89,5 @@ def test_no_repr_shows_the_password() -> None:
 def test_nobody_else_makes_the_header() -> None:
     """There is one right way, and one place to mend it."""
     [package] = map(Path, relay.providers.__path__)
-    assert {path.name for path in package.glob("*.py") if "Basic " in path.read_text()} == {"basic_auth.py"}
+    makers = {path.name for path in package.glob("*.py") if re.search('Basic ["{]', path.read_text())}
+    assert makers == {"basic_auth.py"}
