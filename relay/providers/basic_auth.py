@@ -7,6 +7,7 @@ import hmac
 import secrets
 
 from relay.providers.control import Webhook
+from relay.providers.url_proof import keyed_text
 
 
 def authorization(user: str, password: str) -> str:
@@ -24,12 +25,11 @@ def is_authorized(header: str, user: str, password: str) -> bool:
 
 def password_for(secret: str, url: str) -> str:
     """
-    A password that only who knows ``secret`` can make, good for one stream's URL: 43 letters, digits, ``-`` and ``_``.
+    A password that is good for one stream's URL, a ``keyed_text``.
 
     Any process with the same secret knows it again, such as the next one after a restart.
     """
-    made = hmac.digest(secret.encode(), b"stream " + url.encode(errors="replace"), "sha256")
-    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
+    return keyed_text(secret, f"stream {url}")
 
 
 class BasicCredentials:

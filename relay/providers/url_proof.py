@@ -9,6 +9,12 @@ from typing import Final
 SEPARATOR: Final = "/"
 
 
+def keyed_text(secret: str, text: str) -> str:
+    """What only who knows ``secret`` can make of ``text``: an HMAC-SHA256, as 43 letters, digits, ``-`` and ``_``."""
+    made = hmac.digest(secret.encode(), text.encode(errors="replace"), "sha256")
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
+
+
 class UrlProofs:
     """
     Makes and finds proofs: an HMAC-SHA256 of a URL, as a further segment of its path.
@@ -21,21 +27,17 @@ class UrlProofs:
     """
 
     def __init__(self, secret: str) -> None:
-        self._key = secret.encode()
+        self._secret = secret
 
     def added(self, url: str) -> str:
-        """The URL with its proof: 43 letters, digits, ``-`` and ``_``."""
+        """The URL with its proof, a ``keyed_text``."""
         path, mark, query = url.partition("?")
-        return f"{path}{SEPARATOR}{self._proof(url)}{mark}{query}"
+        return f"{path}{SEPARATOR}{keyed_text(self._secret, url)}{mark}{query}"
 
     def proven(self, url: str) -> str | None:
         """The URL that this one was made of; None: its proof is missing, or of another."""
         path, mark, query = url.partition("?")
         before, _, given = path.rpartition(SEPARATOR)
         original = f"{before}{mark}{query}"
-        is_proven = hmac.compare_digest(self._proof(original).encode(), given.encode(errors="replace"))
+        is_proven = hmac.compare_digest(keyed_text(self._secret, original).encode(), given.encode(errors="replace"))
         return original if is_proven else None
-
-    def _proof(self, url: str) -> str:
-        made = hmac.digest(self._key, url.encode(errors="replace"), "sha256")
-        return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
