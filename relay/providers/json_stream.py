@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, cast
@@ -48,7 +49,7 @@ class Opening:
     dtmf: Callable[[str], Sequence[dict[str, Any]]] = lambda _: ()
 
 
-class JsonStream:
+class JsonStream(ABC):
     """
     One stream, as ``MediaAdapter`` promises, but for what differs from carrier to carrier.
 
@@ -110,9 +111,9 @@ class JsonStream:
         check_digits(self.name, digits, self.capabilities, over="stream")
         return [orjson.dumps(message) for message in self._opened.dtmf(digits)]
 
+    @abstractmethod
     def open_stream(self, fields: Fields) -> Opening:
         """What a ``start`` says."""
-        raise NotImplementedError
 
     def stop_reason(self, _fields: Fields) -> str:
         """What a ``stop`` says."""

@@ -120,7 +120,8 @@ class Coordinator:
         self._allowances = Allowances(
             store, per_minute=self._settings.transfers_per_minute, per_day=self._settings.transfers_per_day
         )
-        self._places, self._is_open = 0, True
+        self._places = 0
+        self._is_open = True
 
     @property
     def is_open(self) -> bool:

@@ -21,8 +21,8 @@ from relay.providers.base import (
     StreamStopped,
 )
 from relay.providers.binary_audio import BinaryAudio
-from relay.providers.fields import read_message
-from relay.providers.json_stream import JsonStream
+from relay.providers.fields import Fields, read_message
+from relay.providers.json_stream import JsonStream, Opening
 from relay.providers.plivo_control import PlivoControl
 from relay.providers.stream import check_mark_name
 from tests.providers.samples import base64
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     class AcmeAdapter(JsonStream):
         """As the page has it."""
+
+        def open_stream(self, fields: Fields) -> Opening: ...
 
     class AcmeControl(PlivoControl):
         """As the page has it; to mypy, some control whose methods are not abstract."""

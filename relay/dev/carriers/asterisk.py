@@ -15,16 +15,16 @@ import orjson
 from aiohttp import web
 
 from relay.dev.carrier_call import CallIds, SimulatedCall
-from relay.dev.carrier_document import Stream, Verb
+from relay.dev.carrier_document import Stream
 from relay.dev.carrier_life import StreamNews
 from relay.dev.carrier_order import Order, OrderRefused
 from relay.dev.carrier_outcomes import Detection, Refuses
 from relay.dev.carrier_rest import Account, Asked, Rest, is_basic, retry_headers
-from relay.dev.carrier_webhooks import Deliver, Message, Webhook
+from relay.dev.carrier_webhooks import Deliver, Message
 from relay.dev.carriers.asterisk_channels import AriApplication, basic, channel_json, event_json
 from relay.dev.carriers.asterisk_wire import AsteriskWire
 from relay.dev.carriers.dial_fields import DialFields
-from relay.dev.carriers.dialect import Traits
+from relay.dev.carriers.dialect import AsksForNoDocument, Traits
 from relay.dev.phone_wire import Call, PhoneWire
 
 USER: Final = "relay"
@@ -51,7 +51,7 @@ _FAILED: Final = {  # by SIP's code
 }
 
 
-class Asterisk:
+class Asterisk(AsksForNoDocument):
     """
     An Asterisk; ``account`` and ``secret`` are a user of ari.conf.
 
@@ -130,14 +130,6 @@ class Asterisk:
         return None
 
     # What becomes of an answered call
-
-    def answer(self, call: SimulatedCall, url: str) -> Message:
-        """Never asked: there is no document."""
-        raise NotImplementedError("Asterisk asks for no document")
-
-    def verbs_of(self, fetched: Webhook) -> tuple[Verb, ...]:
-        """Never asked: there is no document."""
-        raise NotImplementedError("Asterisk asks for no document")
 
     def media_url(self, stream: Stream) -> str:
         """That of websocket_client.conf, with the call's own query."""

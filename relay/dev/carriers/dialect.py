@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
-from relay.dev.carrier_call import Teller
+from relay.dev.carrier_call import SimulatedCall, Teller
 from relay.dev.carrier_life import Manner
 from relay.dev.carrier_rest import RestDialect
-from relay.dev.carrier_webhooks import Deliver, Seal
+from relay.dev.carrier_webhooks import Deliver, Seal, Webhook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,18 @@ class Traits:
     says: bool = True
     detects: bool = True
     reopens: bool = True
+
+
+class AsksForNoDocument:
+    """What a carrier has of ``Manner`` that learns where its stream goes otherwise: nothing here is ever called."""
+
+    def answer(self, call: SimulatedCall, url: str) -> NoReturn:
+        """There is no document to ask for."""
+        raise AssertionError(f"{type(self).__name__} asks for no document: {call.sid}, {url}")
+
+    def verbs_of(self, fetched: Webhook) -> NoReturn:
+        """There is no document to read."""
+        raise AssertionError(f"{type(self).__name__} asks for no document: {fetched.url}")
 
 
 @runtime_checkable

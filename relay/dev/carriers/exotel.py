@@ -20,14 +20,14 @@ import orjson
 from aiohttp import web
 
 from relay.dev.carrier_call import CallIds, SimulatedCall
-from relay.dev.carrier_document import Stream, Verb
+from relay.dev.carrier_document import Stream
 from relay.dev.carrier_life import StreamNews
 from relay.dev.carrier_order import Order, OrderRefused
 from relay.dev.carrier_outcomes import Detection, Refuses
 from relay.dev.carrier_rest import Account, Asked, Rest, is_basic, retry_headers
-from relay.dev.carrier_webhooks import Message, Webhook
+from relay.dev.carrier_webhooks import Message
 from relay.dev.carriers.dial_fields import DialFields
-from relay.dev.carriers.dialect import Traits
+from relay.dev.carriers.dialect import AsksForNoDocument, Traits
 from relay.dev.carriers.exotel_wire import ExotelWire, local_form
 from relay.dev.phone_wire import Call, PhoneWire
 
@@ -61,7 +61,7 @@ _ANSWERED_BY: Final = {"human": "HUMAN", "unknown": "NotSure"}
 _INDIA: Final = timezone(timedelta(hours=5, minutes=30))
 
 
-class Exotel:
+class Exotel(AsksForNoDocument):
     """
     An account of Exotel's; ``secret`` is the API token.
 
@@ -160,14 +160,6 @@ class Exotel:
         return None
 
     # What becomes of an answered call
-
-    def answer(self, call: SimulatedCall, url: str) -> Message:
-        """Never asked: there is no document."""
-        raise NotImplementedError("Exotel asks for no document")
-
-    def verbs_of(self, fetched: Webhook) -> tuple[Verb, ...]:
-        """Never asked: there is no document."""
-        raise NotImplementedError("Exotel asks for no document")
 
     def media_url(self, stream: Stream) -> str:
         """As it is in the dial, without credentials."""

@@ -18,14 +18,14 @@ import orjson
 from aiohttp import web
 
 from relay.dev.carrier_call import CallIds, EndedBy, SimulatedCall
-from relay.dev.carrier_document import Stream, Verb
+from relay.dev.carrier_document import Stream
 from relay.dev.carrier_life import StreamNews
 from relay.dev.carrier_order import Order, OrderRefused
 from relay.dev.carrier_outcomes import Detection, Refuses
 from relay.dev.carrier_rest import Account, Asked, Rest, asked_of, has_authorization, retry_headers
-from relay.dev.carrier_webhooks import Message, Webhook
+from relay.dev.carrier_webhooks import Message
 from relay.dev.carriers.dial_fields import DialFields
-from relay.dev.carriers.dialect import Traits
+from relay.dev.carriers.dialect import AsksForNoDocument, Traits
 from relay.dev.carriers.telnyx_order import TOKEN_HEADER, detection_s, is_base64, stream_of
 from relay.dev.carriers.telnyx_signature import SEED, SIGNATURE_HEADER, TIMESTAMP_HEADER, public_key_of, signature_of
 from relay.dev.carriers.telnyx_wire import TelnyxWire
@@ -78,7 +78,7 @@ _SOURCES: Final = {EndedBy.RELAY: "caller", EndedBy.AGENT: "callee"}
 _STREAM_EVENTS: Final = {"opened": "streaming.started", "closed": "streaming.stopped", "failed": "streaming.failed"}
 
 
-class Telnyx:
+class Telnyx(AsksForNoDocument):
     """A connection of Telnyx's, with an API key and the key that its webhooks are signed with."""
 
     name = "telnyx"
@@ -173,14 +173,6 @@ class Telnyx:
         return Message(url, body=body, status=status)
 
     # What becomes of an answered call
-
-    def answer(self, call: SimulatedCall, url: str) -> Message:
-        """Never asked: there is no document."""
-        raise NotImplementedError("Telnyx asks for no document")
-
-    def verbs_of(self, fetched: Webhook) -> tuple[Verb, ...]:
-        """Never asked: there is no document."""
-        raise NotImplementedError("Telnyx asks for no document")
 
     def media_url(self, stream: Stream) -> str:
         """As it is in the dial."""
