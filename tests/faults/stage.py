@@ -48,6 +48,7 @@ CUSTOMER_SAYS, BOT_SAYS = (
 )
 AGENT_SAYS = pcm(tone(AGENT_HZ, 8000, SPOKEN_S * 8000, amplitude=dbfs(SPOKEN_DBFS)))
 ROOM = "blue"
+IN_ROOM_S = 10.0
 DAILY_WORKER = (sys.executable, str(Path(__file__).with_name("daily_worker.py")))
 """With one more argument: see there."""
 NO_LINE = "no_line"
@@ -157,6 +158,13 @@ class Stage:
         view = await self.relay.wait(transfer_id, until=state, timeout_s=within_s)
         assert view.state is state, view
         return view
+
+    async def until_in_room(self) -> None:
+        """
+        Return when relay is in the room ``ROOM``. It dials and goes there at the same time: a customer who left before
+        it came was never seen, and is waited for.
+        """
+        await self.rooms.changes.until(lambda: "relay" in self.rooms.names(ROOM), "relay's coming", timeout_s=IN_ROOM_S)
 
     async def ended(self, transfer_id: str, state: State, reason: Reason, *, within_s: float = 10.0) -> TransferView:
         """The transfer once it has ended, so and for this reason."""
