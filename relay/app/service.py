@@ -18,7 +18,7 @@ import uvicorn
 from relay.app import stop_signals
 from relay.app.acceptor import Acceptor
 from relay.app.accounts import ACCOUNTS
-from relay.app.admission import AdmittingBridges
+from relay.app.admission import AdmittingBridges, bounds
 from relay.app.ari import AriAccount
 from relay.app.bridging import WORKER, Bridging, bridging
 from relay.app.carrier_urls import CarrierUrls
@@ -248,7 +248,8 @@ async def _assemble(
         else:
             carriers[name] = account
     bridges = await stack.enter_async_context(open_bridging(rooms=rooms, session=session, metrics=metrics))
-    admission = stack.enter_context(watching(metrics, Machine()))
+    within = bounds(max_cpu_percent=settings.max_cpu_percent, max_loop_lag_ms=settings.max_loop_lag_ms)
+    admission = stack.enter_context(watching(metrics, Machine(), within))
     coordinator = Coordinator(
         store,
         AdmittingBridges(bridges.pool, admission),
