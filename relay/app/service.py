@@ -46,9 +46,9 @@ from relay.transfers.store import TransferStore
 BACKLOG: Final = 512
 GC_THRESHOLDS: Final = (1000, 2, 100)
 """
-The middle collection looks at some 3,000 objects, and takes a millisecond; with fewer and larger ones it was ten, for the
-same time in all. Full ones look at all transfers that go on, and are rare: they hold up requests, but no frame, as those
-are the workers'.
+The middle collection looks at some 3,000 objects, and takes a millisecond; with fewer and larger ones it was ten, for
+the same time in all. Full ones look at all transfers that go on, and are rare: they hold up requests, but no frame, as
+those are the workers'.
 """
 HURRY_S: Final = 10
 """What carriers get to hang up when the time of calls is over, or the service is asked to end for the second time."""
