@@ -7,8 +7,6 @@ was written is part of the result.
 
 from __future__ import annotations
 
-import ctypes
-import os
 import select
 import time
 from collections.abc import Sequence
@@ -17,26 +15,10 @@ from typing import Final, Self
 
 from benchmarks.bridge.stream import Heard, Stream
 from relay.media.format import PTIME_MS
+from relay.rooms.timerfd import Timerfd
 
 PTIME_NS: Final = PTIME_MS * 1_000_000
 _BEGIN_IN_NS: Final = 5_000_000
-_TFD_TIMER_ABSTIME: Final = 1
-_NONBLOCKING: Final = os.O_NONBLOCK
-
-
-class Deadline:
-    """A timerfd: readable from a moment on."""
-
-    def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self.descriptor = self._libc.timerfd_create(time.CLOCK_MONOTONIC, _NONBLOCKING)
-        if self.descriptor < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
-        self._setting = (ctypes.c_long * 4)()
-
-    def set(self, at_ns: int) -> None:
-        self._setting[2], self._setting[3] = divmod(at_ns, 1_000_000_000)
-        self._libc.timerfd_settime(self.descriptor, _TFD_TIMER_ABSTIME, self._setting, None)
 
 
 class Load:
@@ -55,7 +37,7 @@ class Load:
         self.sent_ns: list[int] = []
         self._prefixes = prefixes
         self._by_descriptor = {stream.socket.fileno(): stream for stream in self.streams}
-        self._deadline = Deadline()
+        self._deadline = Timerfd()
         self._epoll = select.epoll()
         for descriptor in (*self._by_descriptor, self._deadline.descriptor):
             self._epoll.register(descriptor, select.EPOLLIN)
@@ -70,7 +52,7 @@ class Load:
         for stream in self.streams:
             stream.socket.close()
         self._epoll.close()
-        os.close(self._deadline.descriptor)
+        self._deadline.close()
 
     def run(self, frames: int) -> None:
         """

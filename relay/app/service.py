@@ -44,8 +44,12 @@ from relay.transfers.course_settings import CourseSettings
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512
-GC_THRESHOLDS: Final = (3000, 8, 40)
-"""Most of what a transfer needs is gone within a second: collections that come later find less to look at."""
+GC_THRESHOLDS: Final = (1000, 2, 100)
+"""
+The middle collection looks at some 3,000 objects, and takes a millisecond; with fewer and larger ones it was ten, for
+the same time in all. Full ones look at all transfers that go on, and are rare: they hold up requests, but no frame, as
+those are the workers'.
+"""
 HURRY_S: Final = 10
 """What carriers get to hang up when the time of calls is over, or the service is asked to end for the second time."""
 LINGER_S: Final = 3
