@@ -114,13 +114,15 @@ class MediaConnection(ServerConnection):
         """Take bytes from the socket."""
         self.received_ns = self._clock()
         if self._scanner is None:
-            self._to_library(data)
+            super().data_received(data)
         elif (
             self.receiver is None
             or self.protocol.state is not State.OPEN
             or not self._scanner.deliver(data, self.receiver, self.received_ns)
         ):
             self._divide(data, self._scanner)
+        if self.protocol.state is State.CLOSING:
+            self._bound_closing()
 
     def _divide(self, data: bytes, scanner: FrameScanner) -> None:
         # The library answers all of a read before any of it is processed: messages become events of its own, in line.
@@ -134,14 +136,9 @@ class MediaConnection(ServerConnection):
                 end = scanner.end
                 protocol.events.append(Frame(Opcode.TEXT if scanner.text else Opcode.BINARY, message))
             begin = end
-        if protocol.eof_sent:  # whatever else comes is not read; a handshake may still call the connection open
+        if protocol.eof_sent:  # what else comes is not read; and a handshake may still call the connection open
             self._scanner = None
-        self._to_library(data[begin:])
-
-    def _to_library(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.protocol.state is State.CLOSING:
-            self._bound_closing()
+        super().data_received(data[begin:])
 
     def process_event(self, event: Event) -> None:
         """Take one frame from the library's parser."""
