@@ -129,16 +129,18 @@ class MediaConnection(ServerConnection):
         protocol, begin = self.protocol, 0
         while begin < len(data) and not protocol.eof_sent:
             message = scanner.take(data, begin) if protocol.state is State.OPEN else None
-            if message is None:
-                end = scanner.follow(data, begin)
-                protocol.receive_data(data[begin:end])
-            else:
-                end = scanner.end
+            if message is not None:
                 protocol.events.append(Frame(Opcode.TEXT if scanner.text else Opcode.BINARY, message))
+                begin = scanner.end
+                continue
+            end = scanner.follow(data, begin)
+            if end == len(data):
+                break
+            protocol.receive_data(data[begin:end])
             begin = end
+        super().data_received(data[begin:])
         if protocol.eof_sent:  # what else comes is not read; and a handshake may still call the connection open
             self._scanner = None
-        super().data_received(data[begin:])
 
     def process_event(self, event: Event) -> None:
         """Take one frame from the library's parser."""
