@@ -33,6 +33,8 @@ CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
 }
 HANDSHAKE_OPTIONS: Final[Mapping[str, Any]] = {"server_header": None}
 ROUND_TRIPS: Final = 3
+_OPEN: Final = State.OPEN  # a member of an enum is 0.1 us away
+_CLOSING: Final = State.CLOSING
 
 
 class Ending(Enum):
@@ -117,18 +119,18 @@ class MediaConnection(ServerConnection):
             super().data_received(data)
         elif (
             self.receiver is None
-            or self.protocol.state is not State.OPEN
+            or self.protocol.state is not _OPEN
             or not self._scanner.deliver(data, self.receiver, self.received_ns)
         ):
             self._divide(data, self._scanner)
-        if self.protocol.state is State.CLOSING:
+        if self.protocol.state is _CLOSING:
             self._bound_closing()
 
     def _divide(self, data: bytes, scanner: FrameScanner) -> None:
         # The library answers all of a read before any of it is processed: messages become events of its own, in line.
         protocol, begin = self.protocol, 0
         while begin < len(data) and not protocol.eof_sent:
-            message = scanner.take(data, begin) if protocol.state is State.OPEN else None
+            message = scanner.take(data, begin) if protocol.state is _OPEN else None
             if message is not None:
                 protocol.events.append(Frame(Opcode.TEXT if scanner.text else Opcode.BINARY, message))
                 begin = scanner.end
@@ -210,7 +212,7 @@ class MediaConnection(ServerConnection):
 
     def send_message(self, message: bytes, *, text: bool = True) -> bool:
         """Write one message; False if the connection is not open any longer."""
-        if self.protocol.state is not State.OPEN:
+        if self.protocol.state is not _OPEN:
             return False
         self.transport.write(message_frame(message, text=text))
         return True
@@ -229,7 +231,7 @@ class MediaConnection(ServerConnection):
 
     def measure_round_trip(self, now_ns: int) -> None:
         """Send a ping; the pong updates ``round_trip_ms`` and counts in ``pongs``."""
-        if self.protocol.state is State.OPEN:
+        if self.protocol.state is _OPEN:
             self._ping_sent_ns = now_ns
             self.protocol.send_ping(now_ns.to_bytes(8, "big"))
             self.send_data()
