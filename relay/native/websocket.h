@@ -1,7 +1,7 @@
 /*
- * The frames of one WebSocket (RFC 6455) as a client sends them: where each ends, and which of them are plain: one whole
- * text or binary message, masked, with no reserved bit and the shortest length field. Whatever is not plain, from the
- * upgrade request on, is for a real parser; here it is only followed to its end.
+ * The frames of one WebSocket (RFC 6455) as a client sends them: where each ends, and which of them are plain: one
+ * whole text or binary message, masked, with no reserved bit and the shortest length field. Whatever is not plain, from
+ * the upgrade request on, is for a real parser; here it is only followed to its end.
  */
 #ifndef RELAY_WEBSOCKET_H
 #define RELAY_WEBSOCKET_H
@@ -36,7 +36,7 @@ bool frame_scan_plain(const frame_scanner *self, const uint8_t *data, size_t siz
 /* Whether the data is plain messages and nothing else. */
 bool frame_scan_all_plain(const frame_scanner *self, const uint8_t *data, size_t size);
 
-/* Follow the upgrade request, or the one frame that data begins with or goes on with. Returns how much of it that is. */
+/* Follow the upgrade request, or the one frame that data begins with or goes on with. Returns how much that is. */
 size_t frame_follow(frame_scanner *self, const uint8_t *data, size_t size);
 
 /* The payload of a plain message as it was before the client masked it. */

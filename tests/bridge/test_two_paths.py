@@ -69,10 +69,12 @@ def test_a_stream_cut_at_every_byte_is_what_the_library_makes_of_it(stream: byte
 
 @pytest.mark.long
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
-def test_a_stream_cut_in_three_at_every_two_bytes_is_too(stream: bytes) -> None:
-    in_loop(
-        lambda: [compare(*opened(cut(stream, *at))) for at in itertools.combinations(range(1, min(len(stream), 45)), 2)]
-    )
+def test_a_stream_cut_in_three_at_every_two_bytes_of_its_beginning_is_too(stream: bytes) -> None:
+    def check() -> None:
+        for at in itertools.combinations(range(1, min(len(stream), 45)), 2):
+            compare(*opened(cut(stream, *at)))
+
+    in_loop(check)
 
 
 @pytest.mark.parametrize("acts", [("accept", "attach"), ("attach",), ("accept",)], ids=str)

@@ -104,7 +104,9 @@ class Run:
     def __init__(self, kind: type[MediaConnection]) -> None:
         self.log: list[object] = []
         self.connection = kind(
-            ServerProtocol(**PROTOCOL_OPTIONS), cast("Server", _NoServer()), **cast("dict[str, Any]", CONNECTION_OPTIONS)
+            ServerProtocol(**PROTOCOL_OPTIONS),
+            cast("Server", _NoServer()),
+            **cast("dict[str, Any]", CONNECTION_OPTIONS),
         )
         ticks = itertools.count()
         self.clock = lambda: next(ticks)
