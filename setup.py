@@ -1,5 +1,6 @@
-"""The one Cython extension and its flags; everything else is in pyproject.toml."""
+"""The extensions and their flags; everything else is in pyproject.toml."""
 
+import os
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -24,4 +25,15 @@ codec = Extension(
     ],
 )
 
-setup(ext_modules=cythonize([codec]))
+# Python modules that every frame goes through, compiled with the C types in the .pxd beside each: that takes away more
+# than half of what they cost. They stay Python, typed, checked and read as such, and right without being compiled.
+TYPED = [
+    Extension(".".join(types.with_suffix("").parts), sources=[str(types.with_suffix(".py"))], depends=[str(types)])
+    for types in sorted(Path("relay/media").glob("*.pxd"))
+]
+DIRECTIVES = {"language_level": 3, "annotation_typing": False}  # the .pxd has the types
+
+setup(
+    ext_modules=[*cythonize([codec]), *cythonize(TYPED, compiler_directives=DIRECTIVES, build_dir="build")],
+    options={"build_ext": {"parallel": os.cpu_count()}},
+)
