@@ -36,7 +36,7 @@ cdef extern from "native/phones.h" nogil:
 
     ctypedef struct phones_window:
         int64_t since_ns, until_ns
-        uint64_t sent, received, marks, pings, clears, bytes_received, blocked
+        uint64_t sent, received, heard_bytes, marks, pings, clears, bytes_received, blocked
         uint32_t ended, open
         int64_t late_max_ns
         uint32_t late_us[PHONES_LATE_BUCKETS]
@@ -258,7 +258,7 @@ cdef class Phones:
             late_us = {each: window.late_us[each] for each in range(PHONES_LATE_BUCKETS) if window.late_us[each]}
             return {
                 "since_ns": window.since_ns, "until_ns": window.until_ns, "sent": window.sent,
-                "received": window.received, "marks": window.marks, "pings": window.pings, "clears": window.clears,
+                "received": window.received, "heard_bytes": window.heard_bytes, "marks": window.marks, "pings": window.pings, "clears": window.clears,
                 "bytes_received": window.bytes_received, "blocked": window.blocked, "ended": window.ended,
                 "open": window.open, "late_max_ns": window.late_max_ns, "late_us": late_us,
             }
