@@ -8,11 +8,11 @@ import pathlib
 import shlex
 import sys
 
-from benchmarks import machine
 from benchmarks.bridge.cpu import measure_cpu
 from benchmarks.bridge.delay import measure_delay
 from benchmarks.bridge.report import BridgeReport
 from benchmarks.bridge.server import LOAD_CORE, pin
+from relay.dev.bench import machine
 
 DELAY_CALLS = (1, 50)
 
