@@ -69,14 +69,19 @@ class ServerProcess:
 
     Args:
         command: of the process.
+        environment: added to this process's.
 
     Raises:
         ConnectionError: it ended before it said its port.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - the harness's own servers
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
         )
         self._commands, self._answers = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
         try:
@@ -102,6 +107,11 @@ class ServerProcess:
         """Kill it. May be called again."""
         self._process.kill()
         self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
 
     def cpu(self) -> Cpu:
         """CPU time so far, of all threads."""

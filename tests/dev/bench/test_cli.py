@@ -43,7 +43,7 @@ def test_what_cannot_be_is_said(arguments: tuple[str, ...], says: str) -> None:
 
 
 def test_one_core_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {cores.SERVER_CORE})
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {cores.SERVER_CORE})
     assert not cores.can_pin()
     assert "no second core" in bridge_command.NO_SECOND_CORE
     assert not cores.pin(10_000)
