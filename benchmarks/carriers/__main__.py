@@ -9,9 +9,9 @@ import sys
 
 from benchmarks.carriers.paths import measure_streams
 from benchmarks.carriers.report import CarriersReport
-from benchmarks.measure import ROUNDS
 from relay._codec import instruction_set
 from relay.dev.bench import machine
+from relay.dev.bench.measure import ROUNDS
 
 PACKAGES = ("orjson",)
 

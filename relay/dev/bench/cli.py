@@ -1,6 +1,8 @@
-"""``relay bench MODE``: what calls cost and what they are delayed by."""
+"""``relay bench MODE``: what calls cost and what they are delayed by. Only Linux has the load that most modes need."""
 
 from __future__ import annotations
+
+import sys
 
 import typer
 
@@ -8,6 +10,11 @@ from relay.dev.bench import bridge_command
 
 app = typer.Typer(no_args_is_help=True, help="Measure what calls cost and what they are delayed by.")
 app.command("bridge")(bridge_command.run)
+
+if sys.platform == "linux":
+    from relay.dev.bench import codec_command  # its frames are markers, which are built with the load
+
+    app.command("codec")(codec_command.run)
 
 
 @app.callback()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from relay._codec import instruction_sets
 from relay.dev.bench import bridge_command, cores
 
 
@@ -47,3 +48,13 @@ def test_one_core_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not cores.can_pin()
     assert "no second core" in bridge_command.NO_SECOND_CORE
     assert not cores.pin(10_000)
+
+
+def test_codec_is_beside_the_standard_library(tmp_path: Path) -> None:
+    done = bench("codec", "--rounds", "1", "--json", str(tmp_path / "out.json"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert {row["by"] for row in rows} >= {f"relay {name}" for name in instruction_sets()}
+    assert all(row["ns"] > 0 for row in rows)
+    assert "json, base64, audioop" in done.stdout
+    assert "…" not in done.stdout
