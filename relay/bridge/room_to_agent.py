@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Literal
 
-from relay._codec import Encoder, MediaTemplate
+from relay._codec import Encoder, MediaTemplate, retime
 from relay.bridge.faults import Faults
 from relay.bridge.media_connection import MediaConnection
 from relay.bridge.outbox import Outbox
@@ -17,6 +17,7 @@ from relay.media.drain import Drain
 from relay.media.format import PTIME_MS, AudioFormat, pcm
 from relay.providers.base import MediaAdapter
 
+_SHORT_MS: Final = 2.5
 LAST_MARK: Final = "last"
 """Comes back when what was said last has been played."""
 
@@ -180,8 +181,11 @@ class RoomToAgent:
             self.clear()
             return frame
         # What waits here for a whole frame is delay too.
-        excess_ms += pcm(self._room_rate_hz).duration_ms(part_bytes)
-        kept = self._drain.push(frame, excess_ms)
+        part_ms = pcm(self._room_rate_hz).duration_ms(part_bytes)
+        if excess_ms > 0 or part_ms >= _SHORT_MS:
+            kept = self._drain.push(frame, excess_ms + part_ms)
+        else:  # by the sample, until frames are whole again: no pitch period is so short
+            kept = retime(self._drain.push(frame, 0), -1)
         trimmed_ms = pcm(self._room_rate_hz).duration_ms(len(frame) - len(kept))
         self.trimmed_ms += trimmed_ms
         self._buffer.trimmed(trimmed_ms)

@@ -12,7 +12,8 @@ import pytest
 from relay._codec import Encoder
 from relay.providers.twilio import TwilioAdapter
 from tests.bridge import messages
-from tests.bridge.sending import MS, SPEECH, sending
+from tests.bridge.sending import MS, SPEECH, frames_of, sending
+from tests.signals import pcm, tone
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -64,6 +65,26 @@ def test_carrier_that_is_behind_is_sent_less_until_it_is_not(run: Run) -> None:
             assert behind_ms > 150
             assert stats.trimmed_ms == pytest.approx(behind_ms - stats.carrier_buffer_ms, abs=25)
             assert stats.frames == 200 - stats.trimmed_ms // 20 - (1 if stats.trimmed_ms % 20 else 0)
+
+    run(test())
+
+
+def test_after_a_trim_frames_are_whole_again_soon(run: Run) -> None:
+    """While a part of one waits, each frame is put together from two: more work, and delay."""
+
+    async def test() -> None:
+        said = frames_of(pcm(tone(263, 16000, 160_000, amplitude=8000)))  # whose periods do not add up to a frame
+        async with sending(TwilioAdapter()) as case:
+            case.send(*said[:10])
+            case.now_ns += 300 * MS
+            case.send(*said[10:25], apart_ms=0)
+            parts_bytes = []
+            for frame in said[25:]:
+                case.send(frame)
+                parts_bytes.append(len(case.agent._pending))
+            assert any(parts_bytes[:50]), "expected the trim to leave a part of a frame"
+            assert not any(parts_bytes[100:])
+            assert case.agent.frames_sent == len(said) - case.agent.trimmed_ms / 20
 
     run(test())
 
