@@ -14,11 +14,12 @@ import os
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 SERVER_CORE, LOAD_CORE = 0, 1
+_ROOT = pathlib.Path(__file__).parents[2]
 
 
 def pin(core: int) -> None:
@@ -44,16 +45,26 @@ async def obey(port: int, commands: Mapping[str, Callable[[], object]]) -> None:
             print(json.dumps(await answer if inspect.isawaitable(answer) else answer), flush=True)
 
 
-class ServerProcess:
-    """A server of ``benchmarks.bridge``; use as ``with``."""
+class ObedientProcess:
+    """
+    Any program that keeps to what is said above; use as ``with``.
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    Args:
+        command: with its arguments.
+        environment: added to this process's.
+
+    Raises:
+        ConnectionError: it ended instead of saying its port.
+    """
+
+    def __init__(self, command: Sequence[str | pathlib.Path], environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"benchmarks.bridge.{module}", *arguments],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=pathlib.Path(__file__).parents[2],
+            cwd=_ROOT,
+            env={**os.environ, **(environment or {})},
         )
         self.port = int(self._answer()["port"])
 
@@ -88,3 +99,10 @@ class ServerProcess:
             raise ConnectionError(f"expected an answer of the server, got its end: {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+class ServerProcess(ObedientProcess):
+    """A server of ``benchmarks.bridge``."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        super().__init__([sys.executable, "-m", f"benchmarks.bridge.{module}", *arguments])
