@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pathlib
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import numpy as np
 
 from benchmarks.bridge import wire
 from benchmarks.bridge.load import Load
-from benchmarks.bridge.server import ServerProcess
+from benchmarks.bridge.server import ObedientProcess, ServerProcess
 from benchmarks.measure import Spread
 from tests.signals.waves import pcm, speech
 
@@ -75,13 +76,13 @@ def _rotated(by: int) -> Iterator[str]:
         yield CONTENDERS[(number + by) % len(CONTENDERS)]
 
 
-def _server(contender: str, said: pathlib.Path) -> ServerProcess:
+def _server(contender: str, said: pathlib.Path) -> ObedientProcess:
     if contender == ECHO:
-        return ServerProcess("server_echo")
+        return ObedientProcess([sys.executable, "-m", "benchmarks.peers.websockets_echo"])
     return ServerProcess("server_bridge", "--said", str(said), "--microphone-ptime-ms", str(BRIDGES_MS[contender]))
 
 
-def _turn(server: ServerProcess, calls: int, prefixes: list[bytes], seconds: int) -> Turn:
+def _turn(server: ObedientProcess, calls: int, prefixes: list[bytes], seconds: int) -> Turn:
     with Load(server.port, calls, prefixes) as load:
         server.tell("freeze")
         gc.disable()  # the load's own pauses are nobody's cost

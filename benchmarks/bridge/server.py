@@ -78,8 +78,14 @@ class ObedientProcess:
         self._process.communicate()
 
     def cpu_ns(self) -> int:
-        """CPU time of the process so far, user and system: of its one thread, to the ns."""
-        return int(pathlib.Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[0])
+        """CPU time of the process so far, user and system: of the threads that it has now, to the ns."""
+        threads = pathlib.Path(f"/proc/{self._process.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
 
     def tell(self, command: str) -> None:
         """Give a command that has no answer."""

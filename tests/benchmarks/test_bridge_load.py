@@ -1,13 +1,15 @@
 """One call for one second through a real server process."""
 
 import pathlib
+import sys
 
 from benchmarks.bridge import wire
 from benchmarks.bridge.load import PTIME_NS, Load
-from benchmarks.bridge.server import ServerProcess
+from benchmarks.bridge.server import ObedientProcess, ServerProcess
 from tests.signals.waves import pcm, speech
 
 FRAMES = wire.FRAMES_PER_S
+ECHO = [sys.executable, "-m", "benchmarks.peers.websockets_echo"]
 
 
 def prefixes() -> list[bytes]:
@@ -29,7 +31,7 @@ def test_bridge_answers_every_frame_and_says_how_it_did(tmp_path: pathlib.Path) 
 
 
 def test_load_keeps_its_deadlines_spread_over_the_calls() -> None:
-    with ServerProcess("server_echo") as server, Load(server.port, 2, prefixes()) as load:
+    with ObedientProcess(ECHO) as server, Load(server.port, 2, prefixes()) as load:
         load.run(5)
         assert len(load.sent_ns) == 10
         assert min(load.late_ns(0)) >= 0

@@ -20,6 +20,7 @@ from tests.signals.waves import pcm, speech
 
 SECONDS = 1.0
 CALL = 7
+WAIT_S = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,14 @@ def test_sends_back_what_decoder_and_encoder_give(phone: ClientConnection) -> No
         phone.send(message)
     expected = through_the_codec(messages[2:])
     assert len(expected) == SECONDS * wire.FRAMES_PER_S
-    assert [phone.recv() for _ in expected] == expected
+    assert [phone.recv(WAIT_S) for _ in expected] == expected
+
+
+def test_reads_a_start_with_white_space(phone: ClientConnection) -> None:
+    connected, start, *audio = said()
+    for message in (connected, json.dumps(json.loads(start)), audio[0]):
+        phone.send(message)
+    assert phone.recv(WAIT_S) == through_the_codec(audio[:1])[0]
 
 
 @pytest.mark.parametrize("payload_bytes", [1, 2, 3, 40, 161, 1000])
@@ -83,7 +91,7 @@ def test_takes_any_length_of_payload(phone: ClientConnection, payload_bytes: int
     odd = json.dumps(content, separators=(",", ":"))
     for message in (connected, start, odd, audio[1]):
         phone.send(message)
-    assert [phone.recv(), phone.recv()] == through_the_codec([odd, audio[1]])
+    assert [phone.recv(WAIT_S), phone.recv(WAIT_S)] == through_the_codec([odd, audio[1]])
 
 
 def test_frames_cut_at_every_byte_are_the_same(floor: ObedientProcess) -> None:
@@ -94,7 +102,7 @@ def test_frames_cut_at_every_byte_are_the_same(floor: ObedientProcess) -> None:
         b"sec-websocket-key:  dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     expected = through_the_codec(messages[2:])
-    with socket.create_connection(("127.0.0.1", floor.port), timeout=10) as connected:
+    with socket.create_connection(("127.0.0.1", floor.port), timeout=WAIT_S) as connected:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in request + b"".join(frames):
             connected.send(bytes([byte]))
@@ -108,7 +116,7 @@ def test_frames_cut_at_every_byte_are_the_same(floor: ObedientProcess) -> None:
 
 
 def test_pongs_and_closes(phone: ClientConnection) -> None:
-    assert phone.ping("are you there").wait(10)
+    assert phone.ping("are you there").wait(WAIT_S)
     phone.close(4321, "that was all")
     assert phone.protocol.close_rcvd is not None
     assert (phone.close_code, phone.close_reason) == (4321, "that was all")
@@ -128,13 +136,13 @@ def test_pongs_and_closes(phone: ClientConnection) -> None:
 def test_ends_what_it_was_not_made_for(phone: ClientConnection, odd: bytes, code: int) -> None:
     phone.socket.sendall(odd)
     with pytest.raises(ConnectionClosed) as closed:
-        phone.recv(10)
+        phone.recv(WAIT_S)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
 
 
 def test_a_request_without_a_key_is_hung_up(floor: ObedientProcess) -> None:
-    with socket.create_connection(("127.0.0.1", floor.port), timeout=10) as connected:
+    with socket.create_connection(("127.0.0.1", floor.port), timeout=WAIT_S) as connected:
         connected.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
         assert connected.recv(100) == b""
 
@@ -145,7 +153,7 @@ def test_obeys_and_counts(floor: ObedientProcess, phone: ClientConnection) -> No
     before = floor.end()
     for message in said()[:3]:
         phone.send(message)
-    phone.recv()
+    phone.recv(WAIT_S)
     after = floor.end()
     assert {name: after[name] - before[name] for name in after} == {"frames": 1, "others": 2, "dropped": 0}
 

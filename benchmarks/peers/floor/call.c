@@ -89,22 +89,37 @@ static bool refuse(const call *self, unsigned code, call_counts *counts)
     return false;
 }
 
-/* Twilio's `start` names the stream. What follows it is known from then on to the byte, but for numbers and payload. */
+/* The text of a message's key, at most CALL_SID_CHARS without an escape; NULL: it has none. */
+static const uint8_t *find_text(const uint8_t *message, size_t size, const char *key, int *chars)
+{
+    const uint8_t *end = message + size, *at = memmem(message, size, key, strlen(key));
+    if (at == NULL)
+        return NULL;
+    for (at += strlen(key); at < end && (*at == ' ' || *at == ':');)
+        at++;
+    if (at == end || *at++ != '"')
+        return NULL;
+    const uint8_t *quote = memchr(at, '"', (size_t)(end - at));
+    if (quote == NULL || quote - at > CALL_SID_CHARS || memchr(at, '\\', (size_t)(quote - at)) != NULL)
+        return NULL;
+    *chars = (int)(quote - at);
+    return at;
+}
+
+/* `start` names the stream. What follows it is known from then on to the byte, but for numbers and payload. */
 static void start(call *self, const uint8_t *message, size_t size)
 {
-    static const char KEY[] = "\"streamSid\":\"";
-    const uint8_t *sid = memmem(message, size, KEY, sizeof KEY - 1);
-    if (sid == NULL || (size_t)(message + size - sid) < sizeof KEY - 1 + CALL_SID_CHARS)
+    int chars;
+    const uint8_t *sid = find_text(message, size, "\"streamSid\"", &chars);
+    if (sid == NULL)
         return;
-    sid += sizeof KEY - 1;
-    int text =
-        snprintf((char *)self->text, sizeof self->text,
-                 "{\"event\":\"media\",\"sequenceNumber\":%c,\"media\":{\"track\":\"inbound\",\"chunk\":%c,"
-                 "\"timestamp\":%c,\"payload\":%c},\"streamSid\":\"%.*s\"}",
-                 FIELD_NUMBER, FIELD_SEQUENCE, FIELD_TIMESTAMP, FIELD_PAYLOAD, CALL_SID_CHARS, (const char *)sid);
-    int prefix = snprintf(self->prefix, sizeof self->prefix,
-                          "{\"event\":\"media\",\"streamSid\":\"%.*s\",\"media\":{\"payload\":\"", CALL_SID_CHARS,
-                          (const char *)sid);
+    int text = snprintf((char *)self->text, sizeof self->text,
+                        "{\"event\":\"media\",\"sequenceNumber\":%c,\"media\":{\"track\":\"inbound\",\"chunk\":%c,"
+                        "\"timestamp\":%c,\"payload\":%c},\"streamSid\":\"%.*s\"}",
+                        FIELD_NUMBER, FIELD_SEQUENCE, FIELD_TIMESTAMP, FIELD_PAYLOAD, chars, (const char *)sid);
+    int prefix =
+        snprintf(self->prefix, sizeof self->prefix,
+                 "{\"event\":\"media\",\"streamSid\":\"%.*s\",\"media\":{\"payload\":\"", chars, (const char *)sid);
     self->prefix_size = (size_t)prefix;
     self->started = template_compile(&self->expected, self->text, (size_t)text);
 }
@@ -146,7 +161,6 @@ static bool answer_audio(const call *self, size_t size, call_counts *counts)
 
 static bool take_text(call *self, const uint8_t *message, size_t size, call_counts *counts)
 {
-    static const char START[] = "{\"event\":\"start\"";
     message_match match;
     size_t answer_size = 0;
     if (self->started && template_match(&self->expected, message, size, &match) &&
@@ -155,7 +169,7 @@ static bool take_text(call *self, const uint8_t *message, size_t size, call_coun
         return answer_audio(self, answer_size, counts);
     }
     counts->others++;
-    if (size >= sizeof START - 1 && memcmp(message, START, sizeof START - 1) == 0)
+    if (!self->started)
         start(self, message, size);
     return true;
 }

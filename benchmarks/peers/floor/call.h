@@ -12,7 +12,7 @@
 #include "native/stream.h"
 #include "native/template.h"
 
-enum { CALL_IN_BYTES = 1 << 14, CALL_SID_CHARS = 34, CALL_TEXT_BYTES = 192, CALL_PREFIX_BYTES = 96 };
+enum { CALL_IN_BYTES = 1 << 14, CALL_SID_CHARS = 64, CALL_TEXT_BYTES = 224, CALL_PREFIX_BYTES = 128 };
 
 typedef struct {
     uint64_t frames;  /* of audio, answered */
