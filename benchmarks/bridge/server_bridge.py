@@ -19,6 +19,7 @@ from relay.bridge.bridge import Bridge
 from relay.bridge.events import BridgeEvent, MediaStarted, Statistics
 from relay.bridge.media_connection import MediaConnection, serve_media
 from relay.bridge.stats import Spread
+from relay.media.format import PTIME_MS
 from relay.media.latency import LatencyHistogram
 from relay.providers.twilio import TwilioAdapter
 from relay.rooms.base import Participant
@@ -52,18 +53,20 @@ class BridgeServer:
         microphone_ptime_ms: of the rooms.
         said: PCM of the rooms' speakers, again from its beginning when it ends.
         keep: whether to keep what the rooms see.
+        echo: whether the rooms say what they hear, instead.
     """
 
-    def __init__(self, *, microphone_ptime_ms: int, said: bytes, keep: bool) -> None:
+    def __init__(self, *, microphone_ptime_ms: int, said: bytes, keep: bool, echo: bool = False) -> None:
         self._microphone_ptime_ms = microphone_ptime_ms
         self._frames = [said[at : at + _FRAME_BYTES] for at in range(0, len(said), _FRAME_BYTES)]
         self._keep = keep
+        self._echo = echo
         self._bridges: list[Bridge] = []
         self.kept: list[Kept] = []
 
     async def handle(self, connection: MediaConnection) -> None:
         kept = Kept()
-        room = self._keeping_room(kept) if self._keep else self._plain_room()
+        room = self._keeping_room(kept) if self._keep else self._echo_room() if self._echo else self._plain_room()
         room.enter(Participant("customer", "customer"))
 
         def note(event: BridgeEvent) -> None:
@@ -100,11 +103,22 @@ class BridgeServer:
             "target_ms": float(np.median(targets_ms)) if targets_ms else 0.0,
             "faults": faults,
             "underruns": underruns,
+            "targets": {kept.stream_id: kept.targets for kept in self.kept} if self._echo else {},
         }
 
     def _plain_room(self) -> LoopbackRoom:
         frame = self._frames[0]
         return LoopbackRoom(microphone_ptime_ms=self._microphone_ptime_ms, speaker=lambda _: frame)
+
+    def _echo_room(self) -> LoopbackRoom:
+        heard = bytes(_FRAME_BYTES)
+
+        def hear(pcm: bytes, _: int) -> None:
+            nonlocal heard
+            heard = pcm
+
+        # A tick takes from the microphone before it asks the speaker: the room itself adds nothing.
+        return LoopbackRoom(microphone_ptime_ms=PTIME_MS, speaker=lambda _: heard, microphone=hear)
 
     def _keeping_room(self, kept: Kept) -> LoopbackRoom:
         def speak(now_ns: int) -> bytes:
@@ -145,13 +159,16 @@ def save(path: pathlib.Path, kept: list[Kept]) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--microphone-ptime-ms", type=int, default=20)
-    parser.add_argument("--said", type=pathlib.Path, required=True, help="PCM of 16 kHz")
+    saying = parser.add_mutually_exclusive_group(required=True)
+    saying.add_argument("--said", type=pathlib.Path, help="PCM of 16 kHz that the rooms say")
+    saying.add_argument("--echo", action="store_true", help="the rooms say what they hear")
     parser.add_argument("--keep", type=pathlib.Path, help="where to write what the rooms saw")
     arguments = parser.parse_args()
     bridges = BridgeServer(
         microphone_ptime_ms=arguments.microphone_ptime_ms,
-        said=arguments.said.read_bytes(),
+        said=arguments.said.read_bytes() if arguments.said else bytes(_FRAME_BYTES),
         keep=arguments.keep is not None,
+        echo=arguments.echo,
     )
 
     def end() -> dict[str, Any]:
