@@ -66,7 +66,11 @@ class ObedientProcess:
             cwd=_ROOT,
             env={**os.environ, **(environment or {})},
         )
-        self.port = int(self._answer()["port"])
+        try:
+            self.port = int(self._answer()["port"])
+        except BaseException:
+            self._stop()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -74,8 +78,7 @@ class ObedientProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self._stop()
 
     def cpu_ns(self) -> int:
         """CPU time of the process so far, user and system: of the threads that it has now, to the ns."""
@@ -97,6 +100,10 @@ class ObedientProcess:
         """Ask for what the server has found out."""
         self.tell("end")
         return self._answer()
+
+    def _stop(self) -> None:
+        self._process.kill()
+        self._process.communicate()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -93,12 +93,12 @@ def test_bare_echo_sends_back_what_it_gets() -> None:
     assert heard_of_both(ECHO, payloads()) == [whole, whole]
 
 
-def test_stdlib_chain_converts_both_ways_and_back() -> None:
-    first, second = heard_of_both(STDLIB, payloads())
-    said, heard = (Decoder("pcmu", 8000, 8000).push(each) for each in (b"".join(payloads()), first))
-    assert first == second
-    assert heard != said  # it went through 16 kHz
-    assert likeness(said, heard, delay_samples=0) > 0.95
+def test_stdlib_chain_sends_back_what_it_gets() -> None:
+    """Linear interpolation to 16 kHz and back leaves each sample as it was, which says how little it filters."""
+    said, first, second = (
+        Decoder("pcmu", 8000, 8000).push(each) for each in (b"".join(payloads()), *heard_of_both(STDLIB, payloads()))
+    )
+    assert first == second == said  # of the two codes for zero, audioop takes the other one
 
 
 @pytest.mark.long
