@@ -34,6 +34,13 @@ def test_finds_the_delay_and_what_is_waited_for_a_whole_message(
     assert found[0].heard_ns == pytest.approx(START_NS + (4500 + late_ms + waits_ms) * MS_NS, abs=0.05 * MS_NS)
 
 
+def test_one_message_that_comes_late_is_late_by_so_much() -> None:
+    chirps = chirps_for(4, 4)
+    heard = record(payloads_of(chirps), late_ms=1)
+    heard.arrived_ns[round(chirps.at_ms(1) / 20)] += 7 * MS_NS
+    assert [each.delay_ms for each in delays(heard, chirps)] == pytest.approx([1, 8], abs=0.05)
+
+
 def test_silence_has_no_delay() -> None:
     chirps = chirps_for(4, 4)
     nothing = array.array("q")

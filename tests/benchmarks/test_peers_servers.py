@@ -121,7 +121,7 @@ def likeness(said: bytes, heard: bytes, *, delay_samples: int) -> float:
 
 @pytest.mark.parametrize("contender", [RELAY, FLOOR], ids=["relay", "floor"])
 def test_a_turn_measures_cost_delay_and_memory(contender: Contender) -> None:
-    turn = take_turn(contender, contender.command(), 2, seconds=2)
+    turn = take_turn(contender, contender.command(), 2, seconds=2, settle_s=4)
     assert not turn.broke
     assert turn.cpu_us > 0
     assert turn.answered > 0
@@ -135,5 +135,5 @@ def test_a_turn_measures_cost_delay_and_memory(contender: Contender) -> None:
 
 
 def test_a_server_that_does_not_start_is_said_to_have_broken() -> None:
-    turn = take_turn(FLOOR, ["false"], 1, seconds=1)
+    turn = take_turn(FLOOR, ["false"], 1, seconds=1, settle_s=1)
     assert "expected an answer of the server, got its end: 1" in turn.collapsed
