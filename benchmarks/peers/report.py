@@ -31,7 +31,8 @@ From the phone to the server and back, by chirps: when the message with a chirp'
 it lies within the message, less when the phone wrote the frame that begins with it. Wanted of it are relay's filters
 (also the floor's, and those of `websockets` with the same codec), and the target of relay's jitter buffer at that
 moment; what is left is added. The buffer follows its target slowly: where the load or the machine stalls, what relay
-adds is not told apart from that, and may be less than nothing. Of the first {DELAYS_OF_CALLS} calls, all rounds together, in ms."""
+adds is not told apart from that, and may be less than nothing. Of the first {DELAYS_OF_CALLS} calls, all
+rounds together, in ms."""
 
 
 @dataclass(frozen=True, slots=True)
