@@ -1,1 +1,1 @@
-"""What the bridge costs and what it delays, over real sockets: ``python -m benchmarks.bridge``."""
+"""What a carrier's frames are in bytes; ``relay bench`` measures the bridge."""

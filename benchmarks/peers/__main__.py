@@ -7,24 +7,30 @@ import os
 import pathlib
 import shlex
 import sys
+from collections.abc import Sequence
+from typing import Final
 
-from benchmarks import machine
 from benchmarks.peers.comparison import compare
-from benchmarks.peers.contenders import PIPECAT_CALLS
+from benchmarks.peers.contenders import CONTENDERS, PIPECAT_CALLS, Contender
 from benchmarks.peers.report import PeersReport
 from benchmarks.peers.venvs import PIPECAT
 from benchmarks.rivals import Missing
+from relay.dev.bench import machine
 from relay.dev.bench.cores import LOAD_CORE, can_pin, pin
 
-PACKAGES = ("websockets", "uvloop")
+PACKAGES: Final = ("websockets", "uvloop")
+SECONDS_MIN: Final = 1.5
+"""The last second of a window has no delays."""
 
 
-def run(calls: list[int], *, rounds: int, seconds: float, command: str) -> PeersReport:
+def run(
+    calls: Sequence[int], *, rounds: int, seconds: float, contenders: Sequence[Contender], command: str
+) -> PeersReport:
     """Measure everything; what comes first is the description, before the load of the run itself."""
     here = machine.describe(PACKAGES) | _pipecat()
     busy = machine.busy()
     pin(LOAD_CORE)
-    return PeersReport(command, here, compare(calls, rounds=rounds, seconds=seconds), busy)
+    return PeersReport(command, here, compare(calls, rounds=rounds, seconds=seconds, contenders=contenders), busy)
 
 
 def _pipecat() -> dict[str, str]:
@@ -43,12 +49,22 @@ def main() -> None:
         "--calls", type=int, nargs="+", default=[PIPECAT_CALLS, 300, 1000], help="at once (%(default)s)"
     )
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=10, help="of each window (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=6, help="of each window (%(default)s)")
+    parser.add_argument(
+        "--contenders", nargs="+", choices=CONTENDERS, default=[*CONTENDERS], metavar="NAME", help=", ".join(CONTENDERS)
+    )
     parser.add_argument("--json", type=pathlib.Path, help="file for every turn's figures")
     parser.add_argument("--out", type=pathlib.Path, help="file to write the page to, else it is printed")
     arguments = parser.parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.peers", *sys.argv[1:]])
-    report = run(arguments.calls, rounds=arguments.rounds, seconds=arguments.seconds, command=command)
+    if arguments.seconds < SECONDS_MIN:
+        parser.error(f"--seconds: expected {SECONDS_MIN:g} or more, got {arguments.seconds:g}")
+    report = run(
+        arguments.calls,
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        contenders=[CONTENDERS[name] for name in CONTENDERS if name in arguments.contenders],
+        command=shlex.join(["python", "-m", "benchmarks.peers", *sys.argv[1:]]),
+    )
     if arguments.json is not None:
         arguments.json.write_text(report.as_json())
     if arguments.out is None:

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.measure import Spread
 from benchmarks.peers.contenders import (
     CODEC,
-    CONTENDERS,
     FLOOR,
     PIPECAT_BEST,
     PIPECAT_CALLS,
@@ -21,6 +19,7 @@ from benchmarks.peers.contenders import (
     rotated,
 )
 from benchmarks.peers.turn import Turn, take_turn
+from relay.dev.bench.measure import Spread
 
 MANY_CALLS: Final = 300
 """From here on a wake-up serves several frames, and what a frame costs is what the program does."""
@@ -56,9 +55,7 @@ TARGETS: Final = (
 )
 
 
-def compare(
-    calls: Sequence[int], *, rounds: int, seconds: float, contenders: Sequence[Contender] = CONTENDERS
-) -> Comparison:
+def compare(calls: Sequence[int], *, rounds: int, seconds: float, contenders: Sequence[Contender]) -> Comparison:
     """
     Give every contender its turn at every load once a round, each round beginning with another.
 
@@ -79,15 +76,20 @@ def compare(
     return Comparison(in_order, missing)
 
 
-def ratio(by_name: dict[str, list[Turn]], rival: str) -> Spread | None:
+def ratios(by_name: dict[str, list[Turn]], rival: str) -> list[float | None]:
     """
-    What relay's CPU per frame is of a rival's, round by round; None: there is no round in which both carried the load.
+    What relay's CPU per frame is of a rival's, round by round; None: one of them did not carry the load in that round.
 
     What a server that has collapsed costs is no measure of anything.
     """
     pairs = zip(by_name.get(RELAY.name, ()), by_name.get(rival, ()), strict=False)
-    ratios = [ours.cpu_us / theirs.cpu_us for ours, theirs in pairs if not ours.collapsed and not theirs.collapsed]
-    return Spread.of(ratios) if ratios else None
+    return [None if ours.collapsed or theirs.collapsed else ours.cpu_us / theirs.cpu_us for ours, theirs in pairs]
+
+
+def ratio(by_name: dict[str, list[Turn]], rival: str) -> Spread | None:
+    """Of the rounds that have a ratio; None: there is none."""
+    measured = [each for each in ratios(by_name, rival) if each is not None]
+    return Spread.of(measured) if measured else None
 
 
 def verdict(target: Target, calls: int, measured: Spread | None) -> str:

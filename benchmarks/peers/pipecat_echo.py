@@ -26,7 +26,8 @@ from pipecat.serializers.twilio import TwilioFrameSerializer
 from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
 from pipecat.workers.runner import WorkerRunner
 
-from benchmarks.bridge.server import SERVER_CORE, freeze, obey, pin
+from relay.dev.bench.cores import SERVER_CORE, pin
+from relay.dev.bench.server import freeze, obey
 
 ROOM_HZ, PHONE_HZ = 16000, 8000
 BEST: dict[str, Any] = {"enable_rtvi": False, "enable_turn_tracking": False, "idle_timeout_secs": None}

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from benchmarks.bridge.report import spread
-from benchmarks.measure import Spread
-from benchmarks.peers.comparison import MANY_CALLS, TARGETS, Comparison, ratio, verdict
-from benchmarks.peers.contenders import PIPECAT_CALLS
-from benchmarks.peers.turn import DELAYS_OF_CALLS, SETTLE_S, Turn
+from benchmarks.peers.comparison import MANY_CALLS, TARGETS, Comparison, ratio, ratios, verdict
+from benchmarks.peers.contenders import BUFFER_SETTLE_S, PIPECAT_CALLS, SETTLE_S
+from benchmarks.peers.turn import DELAYS_OF_CALLS, Turn
+from relay.dev.bench.measure import Spread
 
 _RATIOS = f"""\
-CPU time per frame, of the same round; median (least to most) of the rounds in which both carried the load. Targets
-are for {MANY_CALLS} calls and more: below that most of what is measured is the machine's waking up. Pipecat's is for
-{PIPECAT_CALLS} calls, which is what it can carry."""
+CPU time per frame, each of the same round; a round in which one of the two did not carry the load has none. Judged by
+the median. Targets are for {MANY_CALLS} calls and more: below that most of what is measured is the machine's waking up.
+Pipecat's is for {PIPECAT_CALLS} calls, which is what it can carry."""
 _COSTS = f"""\
 A frame is 20 ms from the phone and 20 ms back to it, as Twilio's messages over loopback TCP. Every contender has one
-core to itself, the load the other; all take turns within a round. CPU time of the whole process, user and system, over
-a window that begins {SETTLE_S:g} s after the calls, for each frame of audio that came back. relay's bridge has a room
-for each call, a jitter buffer and a clock besides, which none of the others has; the bare echo looks into nothing, and
-audioop's rate conversion has no filter. Pipecat has one transport for both ways. Memory is private to the process: what
-a call adds, and what it has with none."""
+core to itself, the load the other; all take turns within a round. CPU time of the whole process for each frame of
+audio that came back, median (least to most) of the rounds, and what of it is the program's and what the kernel's; over
+a window that begins {SETTLE_S:g} s after the first frame, relay's {BUFFER_SETTLE_S:g} s after it: its jitter buffer
+begins at 40 ms, and comes down slowly. The others send back what they hear. relay's bridge has a room for each call
+that hears the phone and says something of its own, a jitter buffer and a clock, which none of the others has, and keeps
+what delays are measured by. The bare echo looks into nothing, and audioop's rate conversion has no filter. Pipecat has
+one transport for both ways. Memory is private to the process: what a call adds, and what it has with none."""
 _DELAYS = f"""\
-From the phone to the server and back, by chirps: when the message with a chirp's beginning came, and so much later as
-it lies within the message, less when the phone wrote the frame that begins with it. Wanted of it are relay's filters
-(also the floor's, and those of `websockets` with the same codec), and the target of relay's jitter buffer at that
-moment; what is left is added. The buffer follows its target slowly: where the load or the machine stalls, what relay
-adds is not told apart from that, and may be less than nothing. Of the first {DELAYS_OF_CALLS} calls, all
-rounds together, in ms."""
+By markers in the sound of every frame: when it began to be heard, less when it was written by the phone or said in the
+room. relay's two ways are measured apart, for there is nothing that goes both; the others' is the way there and back,
+of the first {DELAYS_OF_CALLS} calls. Filters that are the codec's are not in it, other filters are. Beyond: less the
+target of relay's jitter buffer at that moment. In ms, p50 / p99: of those of each round, the median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +75,18 @@ class PeersReport:
             "",
             _RATIOS,
             "",
-            "| calls | beside | ratio | target | verdict |",
-            "|---|---|---|---|---|",
+            "| calls | beside | ratio | by round | target | verdict |",
+            "|---|---|---|---|---|---|",
         )
         for calls, by_name in self.comparison.turns.items():
             for target in TARGETS:
                 if target.rival in by_name:
                     measured = ratio(by_name, target.rival)
-                    shown = "-" if measured is None else spread(measured, ".2f")
+                    shown = "-" if measured is None else f"{measured.median:.2f}"
+                    rounds = ", ".join("-" if each is None else f"{each:.2f}" for each in ratios(by_name, target.rival))
                     limit = f"<= {target.limit:.2f}" if target.holds_at(calls) else "-"
-                    yield f"| {calls} | {target.rival} | {shown} | {limit} | {verdict(target, calls, measured)} |"
+                    judged = verdict(target, calls, measured)
+                    yield f"| {calls} | {target.rival} | {shown} | {rounds} | {limit} | {judged} |"
 
     def _costs(self) -> Iterator[str]:
         yield from (
@@ -94,8 +94,8 @@ class PeersReport:
             "",
             _COSTS,
             "",
-            "| calls | server | us a frame | answered | KB a call | MB with none | |",
-            "|---|---|---|---|---|---|---|",
+            "| calls | server | us a frame | user + system | answered | KB a call | MB with none | |",
+            "|---|---|---|---|---|---|---|---|",
         )
         for calls, by_name in self.comparison.turns.items():
             for name, turns in by_name.items():
@@ -107,16 +107,13 @@ class PeersReport:
             "",
             _DELAYS,
             "",
-            "| calls | server | chirps | whole p50 / p99 | added p50 / p99 |",
-            "|---|---|---|---|---|",
+            "| calls | server | way | heard | whole | beyond |",
+            "|---|---|---|---|---|---|",
         )
         for calls, by_name in self.comparison.turns.items():
             for name, turns in by_name.items():
-                heard = [turn for turn in turns if turn.delays_ms]
-                whole = _percentiles([each for turn in heard for each in turn.delays_ms])
-                added = _percentiles([each for turn in heard for each in turn.added_ms])
-                count = sum(len(turn.delays_ms) for turn in heard)
-                yield f"| {calls} | {name} | {count} of {sum(turn.chirps for turn in turns)} | {whole} | {added} |"
+                for way in dict.fromkeys(way for turn in turns for way in turn.delays):
+                    yield _delay_row(calls, name, way, turns)
 
     def _doubts(self) -> Iterator[str]:
         yield from (
@@ -137,25 +134,42 @@ class PeersReport:
 
 def _cost_row(calls: int, name: str, turns: Sequence[Turn]) -> str:
     carried = [turn for turn in turns if not turn.collapsed]
-    fallen = [turn.collapsed for turn in turns if turn.collapsed]
-    remark = f"**collapsed in {len(fallen)} of {len(turns)} rounds**: {fallen[0]}" if fallen else ""
+    answered = f"{min(turn.answered for turn in turns):.3f}"
     if not carried:
-        return f"| {calls} | {name} | - | {min(turn.answered for turn in turns):.3f} | - | - | {remark} |"
-    cpu_us = spread(Spread.of([turn.cpu_us for turn in carried]), ".1f")
-    memory_kb, base_mb = (
-        float(np.median([getattr(turn, key) for turn in carried])) for key in ("memory_kb", "base_mb")
-    )
-    answered = min(turn.answered for turn in turns)
-    return f"| {calls} | {name} | {cpu_us} | {answered:.3f} | {memory_kb:.0f} | {base_mb:.1f} | {remark} |"
+        return f"| {calls} | {name} | - | - | {answered} | - | - | {_remarks(turns)} |"
+    cpu_us = Spread.of([turn.cpu_us for turn in carried])
+    shown = f"{cpu_us.median:.1f} ({cpu_us.least:.1f} to {cpu_us.most:.1f})"
+    parts = f"{_median(carried, 'user_us'):.1f} + {_median(carried, 'system_us'):.1f}"
+    memory = f"{_median(carried, 'memory_kb'):.0f} | {_median(carried, 'base_mb'):.1f}"
+    return f"| {calls} | {name} | {shown} | {parts} | {answered} | {memory} | {_remarks(turns)} |"
 
 
-def _percentiles(delays_ms: Sequence[float]) -> str:
-    if not delays_ms:
-        return "-"
-    p50, p99 = np.percentile(delays_ms, (50, 99))
-    return f"{p50:.2f} / {p99:.2f}"
+def _remarks(turns: Sequence[Turn]) -> str:
+    fallen = [turn.collapsed for turn in turns if turn.collapsed]
+    limits = [turn.load_limit for turn in turns if turn.load_limit]
+    remarks = []
+    if fallen:
+        remarks.append(f"**collapsed in {len(fallen)} of {len(turns)} rounds**: {fallen[0]}")
+    if limits:
+        remarks.append(f"the load's limit in {len(limits)} of {len(turns)} rounds: {limits[0]}")
+    return "; ".join(remarks)
+
+
+def _delay_row(calls: int, name: str, way: str, turns: Sequence[Turn]) -> str:
+    delays = [turn.delays[way] for turn in turns if way in turn.delays]
+    said = sum(each.said for each in delays)
+    heard = said - sum(each.missing for each in delays)
+    whole = f"{_median(delays, 'p50_ms'):.2f} / {_median(delays, 'p99_ms'):.2f}"
+    beyond = f"{_median(delays, 'beyond_p50_ms'):.2f} / {_median(delays, 'beyond_p99_ms'):.2f}"
+    return f"| {calls} | {name} | {way} | {heard} of {said} | {whole} | {beyond} |"
+
+
+def _median(rounds: Sequence[object], name: str) -> float:
+    values: list[float] = [getattr(each, name) for each in rounds]
+    return statistics.median(values)
 
 
 def _ratio_json(by_name: dict[str, list[Turn]], rival: str) -> dict[str, Any]:
     measured = ratio(by_name, rival)
-    return {"median": None, "least": None, "most": None} if measured is None else asdict(measured)
+    shown = {"median": None, "least": None, "most": None} if measured is None else asdict(measured)
+    return {**shown, "by_round": ratios(by_name, rival)}

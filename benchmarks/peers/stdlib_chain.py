@@ -15,7 +15,8 @@ import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.bridge.server import SERVER_CORE, freeze, obey, pin
+from relay.dev.bench.cores import SERVER_CORE, pin
+from relay.dev.bench.server import freeze, obey
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # that Python 3.13 has none any longer

@@ -9,8 +9,9 @@ import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.bridge.server import SERVER_CORE, freeze, obey, pin
 from relay._codec import Decoder, Encoder, Field, MediaTemplate
+from relay.dev.bench.cores import SERVER_CORE, pin
+from relay.dev.bench.server import freeze, obey
 
 ROOM_HZ = 16000
 

@@ -11,11 +11,11 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.bridge import wire
-from benchmarks.bridge.server import ObedientProcess
 from benchmarks.peers import build
 from benchmarks.peers.build import build_floor
 from benchmarks.rivals import Missing
 from relay._codec import Decoder, Encoder
+from relay.dev.bench.server import ServerProcess
 from tests.signals.waves import pcm, speech
 
 SECONDS = 1.0
@@ -24,13 +24,13 @@ WAIT_S = 10.0
 
 
 @pytest.fixture(scope="module")
-def floor() -> Iterator[ObedientProcess]:
-    with ObedientProcess([build_floor()]) as server:
+def floor() -> Iterator[ServerProcess]:
+    with ServerProcess([build_floor()]) as server:
         yield server
 
 
 @pytest.fixture
-def phone(floor: ObedientProcess) -> Iterator[ClientConnection]:
+def phone(floor: ServerProcess) -> Iterator[ClientConnection]:
     """Says what it is told with a masking key that is not zero."""
     with connect(f"ws://127.0.0.1:{floor.port}/media", compression=None, ping_interval=None) as connection:
         yield connection
@@ -94,7 +94,7 @@ def test_takes_any_length_of_payload(phone: ClientConnection, payload_bytes: int
     assert [phone.recv(WAIT_S), phone.recv(WAIT_S)] == through_the_codec([odd, audio[1]])
 
 
-def test_frames_cut_at_every_byte_are_the_same(floor: ObedientProcess) -> None:
+def test_frames_cut_at_every_byte_are_the_same(floor: ServerProcess) -> None:
     messages = said()[:4]
     frames = [Frame(Opcode.TEXT, message.encode()).serialize(mask=True) for message in messages]
     request = (
@@ -141,13 +141,13 @@ def test_ends_what_it_was_not_made_for(phone: ClientConnection, odd: bytes, code
     assert closed.value.rcvd.code == code
 
 
-def test_a_request_without_a_key_is_hung_up(floor: ObedientProcess) -> None:
+def test_a_request_without_a_key_is_hung_up(floor: ServerProcess) -> None:
     with socket.create_connection(("127.0.0.1", floor.port), timeout=WAIT_S) as connected:
         connected.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
         assert connected.recv(100) == b""
 
 
-def test_obeys_and_counts(floor: ObedientProcess, phone: ClientConnection) -> None:
+def test_obeys_and_counts(floor: ServerProcess, phone: ClientConnection) -> None:
     floor.tell("freeze")
     floor.tell("begin")
     before = floor.end()

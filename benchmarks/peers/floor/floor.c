@@ -1,6 +1,6 @@
 /*
  * The floor: what carrying N calls costs when there is nothing but the kernel and the codec. One thread on one core,
- * one epoll; a read and a write for each frame. It obeys standard input as benchmarks/bridge/server.py does: prints
+ * one epoll; a read and a write for each frame. It obeys standard input as relay/dev/bench/server.py does: prints
  * {"port": N}, takes `freeze` and `begin` without an answer, and answers `end`. Built by benchmarks/peers/build.py.
  *
  * Use: floor [CORE]     the core to keep to, 0 if none is named

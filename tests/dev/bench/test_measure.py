@@ -1,6 +1,6 @@
 """Rounds, spreads and ratios."""
 
-from benchmarks.measure import Contender, Path, PathResult, Spread, measure
+from relay.dev.bench.measure import Contender, Path, PathResult, Spread, measure
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:
