@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
 
 # Durations are counted in units of 2**14 ns (16.4 us), exactly up to 32 units and then in 16 steps for each doubling:
@@ -30,7 +31,7 @@ class LatencyHistogram:
     __slots__ = ("_counts", "max_ns")
 
     def __init__(self) -> None:
-        self._counts = [0] * _BUCKETS
+        self._counts = array("q", bytes(8 * _BUCKETS))
         self.max_ns = 0
 
     def record(self, duration_ns: int) -> None:
@@ -49,7 +50,10 @@ class LatencyHistogram:
     @property
     def count(self) -> int:
         """How many durations have been counted."""
-        return sum(self._counts)
+        count = 0
+        for bucket in range(_BUCKETS):
+            count += self._counts[bucket]
+        return count
 
     def percentile_ms(self, percent: float) -> float:
         """
@@ -61,7 +65,8 @@ class LatencyHistogram:
         if not 0 <= percent <= 100:
             raise ValueError(f"percentile_ms: expected 0 to 100 percent, got {percent!r}")
         left = self.count * percent / 100
-        for bucket, count in enumerate(self._counts):
+        for bucket in range(_BUCKETS):
+            count = self._counts[bucket]
             left -= count
             if count and left <= 0:
                 return min(_upper_ns(bucket) if bucket < _LAST else self.max_ns, self.max_ns) / 1e6
@@ -69,10 +74,12 @@ class LatencyHistogram:
 
     def add(self, other: LatencyHistogram) -> None:
         """Count all that ``other`` has counted."""
-        self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]
+        for bucket in range(_BUCKETS):
+            self._counts[bucket] += other._counts[bucket]
         self.max_ns = max(self.max_ns, other.max_ns)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._counts = [0] * _BUCKETS
+        for bucket in range(_BUCKETS):
+            self._counts[bucket] = 0
         self.max_ns = 0
