@@ -1,1 +1,1 @@
-"""The echo that the bridge is compared with, and what a carrier's frames are in bytes; ``relay bench`` measures."""
+"""What a carrier's frames are in bytes; ``relay bench`` measures the bridge."""

@@ -1,4 +1,4 @@
-"""The server that the bridge is compared with: an echo, on `websockets` alone."""
+"""A bare echo on `websockets`: the least that a server of Python's can do for a message, without looking into it."""
 
 from __future__ import annotations
 
