@@ -6,7 +6,7 @@ cdef class CarrierBuffer:
     cdef double _way_ms, _least_ms, _own_max_ms, _trimmed_ms
     cdef long long _updated_ns
     cdef Py_ssize_t _message_ms, _generation, _sequence, _since_mark_ms
-    cdef dict _out
+    cdef readonly dict _out
     cdef object _last
 
     cpdef sent(self, Py_ssize_t duration_ms, long long now_ns)
