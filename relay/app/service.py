@@ -263,6 +263,7 @@ async def _assemble(
         _watch_asterisk(metrics, asterisk)
     metrics.watch("relay_transfers_live", "Transfers that hold a bridge", lambda: coordinator.live_count)
     metrics.watch("relay_store_available", "Whether the store answers", lambda: store.is_available)
+    metrics.watch("relay_tasks", "What the loop has to do: asyncio's tasks", lambda: len(asyncio.all_tasks()))
     metrics.watch("relay_log_lines_lost", "Lines of the service's own log that were not taken", lambda: LogLines.lost)
     return Services(
         settings=settings,
