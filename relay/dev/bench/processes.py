@@ -183,6 +183,11 @@ def descendants(pid: int) -> Mapping[int, Sequence[str]]:
     return found
 
 
+def is_there(pid: int) -> bool:
+    """Whether there is such a process, a zombie too."""
+    return (_PROC / str(pid)).exists()
+
+
 def _state(pid: int) -> str:
     with contextlib.suppress(OSError):
         return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +20,7 @@ from typing import Any, Final
 import aiohttp
 
 from relay.client import RelayClient
-from relay.dev.bench.processes import Child, descendants
+from relay.dev.bench.processes import Child, descendants, is_there
 from relay.dev.bench.soak_calls import Callers
 from relay.dev.bench.soak_samples import Sample, Sampler
 from relay.dev.bench.soak_stand_ins import tone
@@ -31,13 +30,13 @@ from relay.transfers.store import TransferStore
 STAND_INS: Final = ("-m", "relay.dev.bench.soak_stand_ins")
 SERVE: Final = ("-m", "relay", "serve")
 CUSTOMER_HZ: Final = 450
-AT_ONCE_MAX: Final = 24
+AT_ONCE_MAX: Final = 16
 SPARES: Final = 2
 FIRST: Final = 0.02
 """Of the set-ups, before the baseline is taken: code is loaded, connections are made."""
 FIRST_MIN: Final = 20
 QUIET_S: Final = 60.0
-"""How long the service may take to let go of what is over: connections that are kept for another request are, for 15."""
+"""How long the service may take to let go of what is over: connections are kept for 15 s, for another request."""
 START_S: Final = 30.0
 
 
@@ -113,7 +112,7 @@ async def soak(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Cours
             say(f"{plan.bridges} bridges carry audio")
             await run.set_up_all(say)
             await run.end()
-        course.left_files = [each.name for each in Path(temporary).iterdir()]
+        course.left_files = _files(Path(temporary), "*")
     return course
 
 
@@ -121,7 +120,15 @@ class _Run:
     """A soak with everything running."""
 
     def __init__(
-        self, course: Course, service: Child, carrier: Child, rooms: Child, callers: Callers, sampler: Sampler, store: str
+        self,
+        course: Course,
+        *,
+        service: Child,
+        carrier: Child,
+        rooms: Child,
+        callers: Callers,
+        sampler: Sampler,
+        store_url: str,
     ) -> None:
         self._course = course
         self._service = service
@@ -129,7 +136,7 @@ class _Run:
         self._rooms = rooms
         self._callers = callers
         self._sampler = sampler
-        self._store = store
+        self._store_url = store_url
         self._began_s = asyncio.get_running_loop().time()
 
     @property
@@ -171,12 +178,12 @@ class _Run:
         course.quiet = await self._settled(None, live=0)
         course.carrier = await self._carrier.ask("seen")
         course.rooms = list((await self._rooms.ask("seen"))["rooms"])
-        course.open_transfers = await _open_transfers(self._store, callers.transfer_ids)
+        course.open_transfers = await _open_transfers(self._store_url, callers.transfer_ids)
         course.ends, course.unexpected = dict(callers.ends), callers.unexpected
         course.done, course.overloads = callers.done, callers.overloads
         family = descendants(self._service.pid)
         course.exit_status = await self._service.terminate()
-        course.left_processes = [" ".join(command) for pid, (_, *command) in family.items() if Path(f"/proc/{pid}").exists()]
+        course.left_processes = [" ".join(command) for pid, (_, *command) in family.items() if is_there(pid)]
 
     async def _sample(self, say: Callable[[str], None]) -> None:
         plan, callers = self._course.plan, self._callers
@@ -188,7 +195,7 @@ class _Run:
                 f"{sample.at_s:6.0f} s  {sample.done} of {plan.set_ups} done  {sample.live} live  "
                 f"{sample.service.anonymous_bytes / 2**20:.2f} MB  {sample.service.descriptors} descriptors  "
                 f"{sample.tasks} tasks  {len(sample.workers)} workers  {callers.overloads} overloads  "
-                f"{len(callers.unexpected)} unexpected"
+                f"{len(callers.unexpected)} unexpected {callers.unexpected[-1:]}"
             )
             await asyncio.sleep(plan.sample_s)
 
@@ -218,6 +225,10 @@ class _Run:
             "agents": seen["bridges"],
             "customers": [guest.heard_frames for guest in self._callers.guests],
         }
+
+
+def _files(folder: Path, pattern: str) -> list[str]:
+    return [str(each) for each in folder.glob(pattern)]
 
 
 def _logged(line: str) -> Mapping[str, Any]:
@@ -291,9 +302,17 @@ async def _set_up(plan: Plan, temporary: Path, course: Course) -> AsyncIterator[
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         relay = await stack.enter_async_context(RelayClient(base_url, session=session))
         callers = Callers(relay, rooms_url, tone(CUSTOMER_HZ, RATE_HZ))
-        store = next(temporary.glob("relay-store-*/socket"))
+        (store,) = _files(temporary, "relay-store-*/socket")
         sampler = Sampler(service.pid, base_url, session)
-        yield _Run(course, service, carrier, rooms, callers, sampler, f"unix://{store}?db=0")
+        yield _Run(
+            course,
+            service=service,
+            carrier=carrier,
+            rooms=rooms,
+            callers=callers,
+            sampler=sampler,
+            store_url=f"unix://{store}?db=0",
+        )
 
 
 def _settings(plan: Plan, rooms_url: str) -> dict[str, str]:

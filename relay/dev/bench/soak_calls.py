@@ -88,18 +88,21 @@ class Callers:
 
     async def set_up(self, kind: Kind) -> None:
         """One call from its beginning to its end."""
-        guest = await self._enter()
+        guest = Guest(f"{self._rooms_url}/rooms/room-{next(self._numbers)}", self._voice)
+        transfer_id = None
         try:
-            view = await self._ask(kind, guest)
-            await self._act(kind, view.transfer_id, guest)
-            view = await self._relay.wait(view.transfer_id, until=State.DISCONNECTED, timeout_s=END_S)
-            self._note(kind, view)
-        except (ClientError, TimeoutError) as error:
+            await guest.room.join(guest)
+            transfer_id = (await self._ask(kind, guest)).transfer_id
+            await self._act(kind, transfer_id, guest)
+            self._note(kind, await self._relay.wait(transfer_id, until=State.DISCONNECTED, timeout_s=END_S))
+        except (ClientError, RoomError) as error:
             self.unexpected.append(f"{kind.name}: {error!r}")
+            if transfer_id is not None:
+                with contextlib.suppress(ClientError):
+                    await self._relay.cancel(transfer_id)
         finally:
             self.done += 1
-            with contextlib.suppress(RoomError):
-                await guest.room.leave()
+            await guest.room.leave()
 
     async def run(self, count: int, *, within_s: float, at_once_max: int) -> None:
         """So many calls, each at its time if no more than so many go on then, else as soon as one of these is over."""
@@ -125,7 +128,8 @@ class Callers:
         Raises:
             ClientError: it has not come to be.
         """
-        guest = await self._enter()
+        guest = Guest(f"{self._rooms_url}/rooms/room-{next(self._numbers)}", self._voice)
+        await guest.room.join(guest)
         self.guests.append(guest)
         view = await self._ask(BRIDGE, guest)
         self._bridge_ids.append(view.transfer_id)
@@ -142,11 +146,6 @@ class Callers:
             await self._relay.cancel(transfer_id)
             self._note(BRIDGE, await self._relay.wait(transfer_id, until=State.DISCONNECTED, timeout_s=END_S))
             await guest.room.leave()
-
-    async def _enter(self) -> Guest:
-        guest = Guest(f"{self._rooms_url}/rooms/room-{next(self._numbers)}", self._voice)
-        await guest.room.join(guest)
-        return guest
 
     async def _ask(self, kind: Kind, guest: Guest) -> TransferView:
         while True:

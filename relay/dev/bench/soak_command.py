@@ -19,7 +19,7 @@ BUSY_MACHINE: Final = ("-m", "relay.dev.bench.soak_service")
 FAILED: Final = 1
 
 
-def run(
+def run(  # noqa: PLR0917 - typer's options are keywords
     minutes: Annotated[float, typer.Option(min=0.1, help="Over which the set-ups are spread.")] = 60.0,
     bridges: Annotated[int, typer.Option(min=1, max=60, help="Calls that carry audio all the time.")] = 20,
     set_ups: Annotated[int, typer.Option(min=20, help="Calls that come and go meanwhile.")] = 5000,

@@ -60,6 +60,8 @@ class Kind:
 
 
 _RINGS: Final = Outcome(callee=Answers(after_s=30.0))
+_SOON: Final = frozenset({Reason.NO_ANSWER})
+"""Before whoever stops it was fast enough."""
 _STAYS: Final = Outcome(callee=Answers())
 
 BRIDGE: Final = Kind("bridge", "0100", _STAYS, frozenset({Reason.CANCELED_BY_API}))
@@ -67,7 +69,7 @@ TALK: Final = Kind(
     "joined, agent hangs up",
     "0101",
     Outcome(callee=Answers(hangs_up_after_s=TALK_S)),
-    frozenset({Reason.AGENT_HUNG_UP}),
+    frozenset({Reason.AGENT_HUNG_UP, Reason.MEDIA_LOST}),  # where that is slow, it is while the stream begins
 )
 CANCELED: Final = Kind(
     "joined, canceled", "0102", _STAYS, frozenset({Reason.CANCELED_BY_API}), Act.CANCELS, State.JOINED
@@ -89,12 +91,8 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("no such number", "0106", NO_SUCH_NUMBER, frozenset({Reason.INVALID_NUMBER, Reason.REJECTED})),
     Kind("dial refused", "0107", INVALID_NUMBER, frozenset({Reason.INVALID_NUMBER})),
     Kind("no answer", "0108", NO_ANSWER, frozenset({Reason.NO_ANSWER})),
-    Kind(
-        "ringing, canceled", "0109", _RINGS, frozenset({Reason.CANCELED_BY_API}), Act.CANCELS, State.RINGING
-    ),
-    Kind(
-        "ringing, customer leaves", "0110", _RINGS, frozenset({Reason.CUSTOMER_LEFT}), Act.LEAVES, State.RINGING
-    ),
+    Kind("ringing, canceled", "0109", _RINGS, _SOON | {Reason.CANCELED_BY_API}, Act.CANCELS, State.RINGING),
+    Kind("ringing, customer leaves", "0110", _RINGS, _SOON | {Reason.CUSTOMER_LEFT}, Act.LEAVES, State.RINGING),
     Kind("canceled at once", "0111", _RINGS, frozenset({Reason.CANCELED_BY_API}), Act.CANCELS),
 )
 MIX: Final[Sequence[Kind]] = (*KINDS, *6 * (TALK,), CANCELED, CANCELED, LEFT)

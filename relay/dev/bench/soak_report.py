@@ -13,6 +13,8 @@ from relay.dev.bench.soak_samples import Growth, Sample, repeated_zombies, whole
 WARM_UP: Final = 0.1
 """Of the set-ups: memory is compared from there on."""
 GROWTH_MAX: Final = 0.02
+AS_MEANT_MIN: Final = 0.99
+"""Who is starved of processors runs into time-outs of his own; what such calls leave behind counts all the same."""
 HEARD_MIN: Final = 0.5
 """That a bridge carries audio; how well is what the other modes measure, on a machine that does nothing else."""
 _MB: Final = 1 << 20
@@ -35,11 +37,12 @@ def verdicts(course: Course, *, growth_max: float = GROWTH_MAX) -> Sequence[Verd
 
 def _calls(course: Course) -> Iterator[Verdict]:
     plan = course.plan
+    as_meant = course.done - len(course.unexpected)
     yield Verdict(
         "set-ups that ended as they should",
-        f"{plan.set_ups}",
-        f"{course.done - len(course.unexpected)}" + _listed(course.unexpected),
-        course.done == plan.set_ups and not course.unexpected,
+        f"{AS_MEANT_MIN:.0%} of {plan.set_ups}",
+        f"{as_meant}" + _listed(course.unexpected),
+        course.done == plan.set_ups and as_meant >= AS_MEANT_MIN * plan.set_ups,
     )
     for side in ("by agents", "by customers"):
         heard = course.bridges.get(side, [])
@@ -85,7 +88,9 @@ def _held(course: Course) -> Iterator[Verdict]:
         ("asyncio tasks", before.tasks, after.tasks),
     ):
         yield Verdict(f"{what} of the service, bridges on", f"{was} at most", f"{now}", now <= was)
-    yield Verdict("transfers that hold a bridge", f"{course.plan.bridges}", f"{after.live}", after.live == course.plan.bridges)
+    yield Verdict(
+        "transfers that hold a bridge", f"{course.plan.bridges}", f"{after.live}", after.live == course.plan.bridges
+    )
 
 
 def _left(course: Course) -> Iterator[Verdict]:
@@ -125,34 +130,42 @@ def warmed_up(course: Course) -> Sequence[Sample]:
 def as_table(course: Course, found: Sequence[Verdict]) -> str:
     """Markdown."""
     plan = course.plan
-    rows = [f"| {each.what} | {each.expected} | {each.found} | {'holds' if each.holds else '**fails**'} |" for each in found]
+    held = {True: "holds", False: "**fails**"}
+    rows = [f"| {each.what} | {each.expected} | {each.found} | {held[each.holds]} |" for each in found]
     ends = [f"- {end}: {count}" for end, count in sorted(course.ends.items())]
-    store = [sample.store.anonymous_bytes for sample in course.samples if sample.store is not None]
-    kept = (
-        f"The store, which keeps a transfer for an hour, went from {store[0] / _MB:.1f} to {store[-1] / _MB:.1f} MB."
-        if store
-        else "The store was not read."
+    logged = ", ".join(f"{each} ({count})" for each, count in sorted(course.logged.items()))
+    done = (
+        f"{plan.bridges} bridges and {course.done} set-ups in {course.took_s / 60:.1f} min, "
+        f"{plan.calls_per_worker} calls a worker. The service was too busy for one {course.overloads} times; "
+        "those were asked for again."
     )
-    return "\n".join(
-        [
-            f"{plan.bridges} bridges and {course.done} set-ups in {course.took_s / 60:.1f} min, "
-            f"{plan.calls_per_worker} calls a worker. The service was too busy for one {course.overloads} times; "
-            "those were asked for again.",
-            "",
-            "| | expected | found | |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "Memory is what is of no file (`Pss_Anon`), the median of the first and of the last tenth of the readings "
-            f"from {WARM_UP:.0%} of the set-ups on. {kept}",
-            "",
-            "How they ended:",
-            "",
-            *ends,
-            "",
-            "Logged above info: " + (", ".join(f"{each} ({n})" for each, n in sorted(course.logged.items())) or "nothing") + ".",
-        ]
+    memory = (
+        "Memory is what is of no file (`Pss_Anon`), the median of the first and of the last tenth of the readings "
+        f"from {WARM_UP:.0%} of the set-ups on. {_store(course)}"
     )
+    lines = (
+        done,
+        "",
+        "| | expected | found | |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        memory,
+        "",
+        "How they ended:",
+        "",
+        *ends,
+        "",
+        f"Logged above info: {logged or 'nothing'}.",
+    )
+    return "\n".join(lines)
+
+
+def _store(course: Course) -> str:
+    sizes = [sample.store.anonymous_bytes / _MB for sample in course.samples if sample.store is not None]
+    if not sizes:
+        return "The store was not read."
+    return f"The store, which keeps a transfer for an hour, went from {sizes[0]:.1f} to {sizes[-1]:.1f} MB."
 
 
 def as_json(course: Course, found: Sequence[Verdict]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -137,4 +138,4 @@ def whole_time(samples: Sequence[Sample]) -> frozenset[int]:
 
 def repeated_zombies(samples: Sequence[Sample]) -> frozenset[int]:
     """Those that were seen twice running: one that has just ended is not yet asked for."""
-    return frozenset().union(*(a.zombies & b.zombies for a, b in zip(samples, samples[1:], strict=False)))
+    return frozenset().union(*(a.zombies & b.zombies for a, b in itertools.pairwise(samples)))

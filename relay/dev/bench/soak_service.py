@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 from relay.app import cli, service
 from relay.app.admission import Admission
@@ -17,8 +18,8 @@ def _not_watching(*_: object) -> Iterator[Admission]:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    service.watching = _not_watching
-    cli.run()
+    with patch.object(service, "watching", _not_watching):
+        cli.run()
 
 
 if __name__ == "__main__":
