@@ -1,1 +1,1 @@
-"""The harness that measures a relay under load, from outside and at a real pace: ``relay bench``."""
+"""The harness that measures what calls cost and what they are delayed by: ``relay bench``."""
