@@ -1,8 +1,13 @@
 # The types of _phones.pyx; what each promises is written there.
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from typing_extensions import disjoint_base
+
+MARKERS: Final[int]
+
+def marker_frame(number: int, rate_hz: int) -> bytes: ...
+def read_markers(pcm: bytes, rate_hz: int) -> tuple[list[tuple[int, float]], int]: ...
 
 @disjoint_base
 class Phones:

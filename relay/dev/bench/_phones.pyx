@@ -2,14 +2,14 @@
 # embedsignature=True: help() and stubtest see the arguments.
 # cython: embedsignature=True
 """
-The load generator's core: phones on a carrier's media WebSocket, in one thread without the GIL.
+The load generator's core: phones on a carrier's media WebSocket, in one thread without the GIL, and what they say.
 
 The work is done in ``relay/dev/bench/native``; ``relay.dev.bench.phones`` has it in a process of its own.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport errno
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 import os
@@ -36,7 +36,7 @@ cdef extern from "native/phones.h" nogil:
 
     ctypedef struct phones_window:
         int64_t since_ns, until_ns
-        uint64_t sent, received, marks, pings, clears, bytes_received, blocked
+        uint64_t sent, received, heard_bytes, marks, pings, clears, bytes_received, blocked
         uint32_t ended, open
         int64_t late_max_ns
         uint32_t late_us[PHONES_LATE_BUCKETS]
@@ -62,6 +62,70 @@ cdef extern from "native/phones.h" nogil:
     size_t phones_sent_by(const phones *self, uint32_t index, const phones_sent **sent)
     size_t phones_heard_by(const phones *self, uint32_t index, const phones_heard **heard, const uint8_t **data)
     bint phones_has_ended(const phones *self, uint32_t index)
+
+
+cdef extern from "native/marker.h" nogil:
+    enum:
+        MARKER_NUMBERS
+
+    ctypedef struct marker:
+        double begin
+        uint32_t number
+
+    ctypedef struct marker_list:
+        marker *found
+        size_t count
+        size_t unreadable
+
+    void marker_write(uint32_t number, uint32_t rate_hz, int16_t *out)
+    bint marker_read(const int16_t *pcm, size_t samples, uint32_t rate_hz, marker_list *found)
+
+
+MARKERS = MARKER_NUMBERS
+
+
+def marker_frame(uint32_t number, uint32_t rate_hz):
+    """
+    Return a frame of 20 ms that says a number, as L16.
+
+    Raises:
+        ValueError: the number or the rate is none of a marker.
+    """
+    if number >= MARKER_NUMBERS or rate_hz not in (8000, 16000, 24000, 48000):
+        raise ValueError(
+            f"marker_frame: expected a number below {MARKER_NUMBERS} and a rate, got {number} at {rate_hz} Hz"
+        )
+    frame = PyBytes_FromStringAndSize(NULL, rate_hz // 50 * 2)
+    marker_write(number, rate_hz, <int16_t *>PyBytes_AS_STRING(frame))
+    return frame
+
+
+def read_markers(bytes pcm not None, uint32_t rate_hz):
+    """
+    Find the frames of markers in a run of L16 that need not begin with one.
+
+    Returns:
+        of each frame its number and where it begins, in samples, in order; and how many begin as frames do and cannot
+        be read.
+
+    Raises:
+        ValueError: the rate is none of a marker, or the run ends inside a sample.
+        MemoryError: there are too many.
+    """
+    cdef marker_list found
+    cdef const int16_t *samples = <const int16_t *>PyBytes_AS_STRING(pcm)
+    cdef size_t number, count = len(pcm) // 2
+    cdef bint done
+    if rate_hz not in (8000, 16000, 24000, 48000) or len(pcm) % 2:
+        raise ValueError(f"read_markers: expected whole samples and a rate, got {len(pcm)} bytes at {rate_hz} Hz")
+    with nogil:
+        done = marker_read(samples, count, rate_hz, &found)
+    try:
+        if not done:
+            raise MemoryError
+        return [(found.found[number].number, found.found[number].begin) for number in range(found.count)], found.unreadable
+    finally:
+        free(found.found)
 
 
 cdef class Phones:
@@ -194,7 +258,7 @@ cdef class Phones:
             late_us = {each: window.late_us[each] for each in range(PHONES_LATE_BUCKETS) if window.late_us[each]}
             return {
                 "since_ns": window.since_ns, "until_ns": window.until_ns, "sent": window.sent,
-                "received": window.received, "marks": window.marks, "pings": window.pings, "clears": window.clears,
+                "received": window.received, "heard_bytes": window.heard_bytes, "marks": window.marks, "pings": window.pings, "clears": window.clears,
                 "bytes_received": window.bytes_received, "blocked": window.blocked, "ended": window.ended,
                 "open": window.open, "late_max_ns": window.late_max_ns, "late_us": late_us,
             }

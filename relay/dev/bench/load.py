@@ -10,6 +10,8 @@ from typing import Any, Final, Self
 
 from relay.media.format import PTIME_MS
 
+PHONE_FRAME_BYTES: Final = 160
+"""20 ms of PCMU at 8 kHz."""
 LATE_MAX_MS: Final = 2.0
 """The load is the bottleneck when it writes later than this at p99."""
 CORE_MAX: Final = 0.85
@@ -75,6 +77,9 @@ class Load:
     until_ns: int
     sent: int
     received: int
+    """Messages."""
+    heard_bytes: int
+    """Audio in them, PCMU at 8 kHz."""
     marks: int
     """Answered."""
     pings: int
@@ -96,7 +101,19 @@ class Load:
     @classmethod
     def of(cls, window: Mapping[str, Any], cpu_ns: int) -> Self:
         """From the core's window and the CPU time of the load's process meanwhile."""
-        names = ("since_ns", "until_ns", "sent", "received", "marks", "pings", "clears", "blocked", "ended", "open")
+        names = (
+            "since_ns",
+            "until_ns",
+            "sent",
+            "received",
+            "heard_bytes",
+            "marks",
+            "pings",
+            "clears",
+            "blocked",
+            "ended",
+            "open",
+        )
         late_us = {int(us): times for us, times in window["late_us"].items()}
         return cls(
             **{name: window[name] for name in names},
@@ -113,8 +130,8 @@ class Load:
 
     @property
     def answered(self) -> float:
-        """Messages that came for each that was sent: 1.0 from a server that keeps up."""
-        return self.received / self.sent if self.sent else 0.0
+        """Audio that came for what was sent, whatever the messages' length: 1.0 from a server that keeps up."""
+        return self.heard_bytes / PHONE_FRAME_BYTES / self.sent if self.sent else 0.0
 
     @property
     def bottleneck(self) -> str | None:

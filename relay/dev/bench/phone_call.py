@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
-CONNECT_TIMEOUT_S: Final = 10.0
+CONNECT_TIMEOUT_S: Final = 60.0
+"""A peer may make a whole pipeline for a call, one after the other."""
 _TEXT: Final = 0x81
 _MASKED: Final = 0x80
 

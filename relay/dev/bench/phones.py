@@ -15,7 +15,6 @@ import base64
 import contextlib
 import json
 import pathlib
-import random
 import subprocess
 import sys
 import tempfile
@@ -23,16 +22,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from types import TracebackType
-from typing import IO, Any, Final, Self, cast
+from typing import IO, Any, Self, cast
 
+from relay.dev.bench import marker
 from relay.dev.bench.cores import LOAD_CORE, can_pin
 from relay.dev.bench.load import Load, LoadPlan, PhoneRecord
 from relay.dev.bench.phone_call import Call
-
-PHONE_FRAME_BYTES: Final = 160
-_LEVELS: Final = (0x5F, 0xDF, 0x6A, 0xEA, 0x70, 0xF0)
-"""Mu-law of speech that is not loud."""
-_NOISE_FRAMES: Final = 50
 
 
 class PhonesProcess:
@@ -44,7 +39,7 @@ class PhonesProcess:
         calls: how many, or which; may be 0, for calls that come later.
         host: of the server.
         plan: how they talk.
-        payloads: what they say: PCMU in frames of 20 ms, all of one length; without it, noise.
+        payloads: what they say: PCMU in frames of 20 ms, all of one length; without it, markers.
         keep: whether to keep what is said and heard, for ``records``.
 
     Raises:
@@ -166,12 +161,7 @@ def _order(port: int, host: str, plan: LoadPlan, payloads: Sequence[bytes] | Non
         "host": host,
         "port": port,
         "plan": asdict(plan),
-        "payloads": [base64.b64encode(payload).decode() for payload in payloads or _noise()],
+        "payloads": [base64.b64encode(payload).decode() for payload in payloads or marker.payloads()],
         "keep": keep,
         "core": LOAD_CORE if can_pin() else None,
     }
-
-
-def _noise() -> list[bytes]:
-    dice = random.Random(1)  # noqa: S311 - nothing is to be kept secret
-    return [bytes(dice.choice(_LEVELS) for _ in range(PHONE_FRAME_BYTES)) for _ in range(_NOISE_FRAMES)]

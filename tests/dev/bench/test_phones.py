@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from relay.dev.bench.load import Bursts, LoadPlan, Stall
+from relay.dev.bench.load import PHONE_FRAME_BYTES, Bursts, LoadPlan, Stall
 from relay.dev.bench.phone_call import Call
-from relay.dev.bench.phones import PHONE_FRAME_BYTES, LoadError, PhonesProcess
+from relay.dev.bench.phones import LoadError, PhonesProcess
 from relay.providers.base import AudioReceived, StreamStarted
 from relay.providers.twilio import TwilioAdapter
 from tests.dev.bench.server import peer
@@ -84,7 +84,7 @@ def test_pings_are_answered_and_marks_when_all_before_them_is_played() -> None:
         load = phones.end()
     assert json.loads(mark)["mark"] == {"name": "here"}
     assert [text for text in server.texts[: server.texts.index(mark)] if '"media"' in text][6:]
-    assert (load.marks, load.pings, load.received) == (1, 1, 1)
+    assert (load.marks, load.pings, load.received, load.heard_bytes) == (1, 1, 1, 1200)
 
 
 def test_clear_brings_marks_back_at_once() -> None:

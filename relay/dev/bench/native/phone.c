@@ -148,9 +148,13 @@ int phone_say(phone *self, load *of, int64_t now_ns)
 
 static int hear(phone *self, load *of, const char *payload, size_t chars, int64_t now_ns)
 {
+    size_t audio_bytes = chars * 3 / 4;
+    for (size_t end = chars; end && payload[end - 1] == '='; end--)
+        audio_bytes--;
     of->window.received++;
+    of->window.heard_bytes += audio_bytes;
     int64_t from_ns = self->played_ns > now_ns ? self->played_ns : now_ns;
-    self->played_ns = from_ns + (int64_t)chars * 3 / 4 * 125000; /* 8,000 bytes a second */
+    self->played_ns = from_ns + (int64_t)audio_bytes * 125000; /* 8,000 bytes a second */
     if (!of->keep)
         return 0;
     uint8_t *bytes = grow(self->bytes, &self->bytes_room, self->bytes_count + chars, 1);

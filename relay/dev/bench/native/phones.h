@@ -35,7 +35,7 @@ typedef struct {
 /* Since the last phones_window. */
 typedef struct {
     int64_t since_ns, until_ns;
-    uint64_t sent, received, marks, pings, clears, bytes_received;
+    uint64_t sent, received, heard_bytes, marks, pings, clears, bytes_received;
     uint64_t blocked; /* frames that the kernel did not take at once: the server reads too slowly */
     uint32_t ended;   /* phones whose stream the server has ended, ever */
     uint32_t open;    /* phones that talk now */
