@@ -8,10 +8,12 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
+
+from relay.dev.bench.server import Cpu
 
 _PROC: Final = Path("/proc")
 _KERNELS_OWN: Final = "iou-"
@@ -30,6 +32,7 @@ class Child:
         environment: beside what this process has that is not relay's.
         stderr: a file for its standard error; None: that goes with its standard output.
         on_line: told each line, from the start on; without it, lines wait for ``answer``.
+        core: it and all that it starts are kept to that one; None: to none.
     """
 
     def __init__(
@@ -38,7 +41,9 @@ class Child:
         environment: Mapping[str, str],
         stderr: Path | None = None,
         on_line: Callable[[str], None] | None = None,
+        core: int | None = None,
     ) -> None:
+        self._core = core
         self._arguments = arguments
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
         self._environment = {**inherited, **environment}
@@ -49,6 +54,7 @@ class Child:
 
     async def __aenter__(self) -> Self:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_kept_to(self._core))
             error = STDOUT if self._stderr is None else stack.enter_context(self._stderr.open("ab"))
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -82,9 +88,13 @@ class Child:
         Raises:
             ConnectionError: it has ended.
         """
+        self.tell(command)
+        return await self.answer()
+
+    def tell(self, command: str) -> None:
+        """Give a command that has no answer."""
         assert self._running.stdin is not None  # noqa: S101 - it was made with one
         self._running.stdin.write(f"{command}\n".encode())
-        return await self.answer()
 
     async def answer(self) -> Any:
         """
@@ -122,6 +132,18 @@ class Child:
         return self._process
 
 
+@contextlib.contextmanager
+def _kept_to(core: int | None) -> Iterator[None]:
+    """Within the block this thread is kept to a core: what it starts there stays there."""
+    before = os.sched_getaffinity(0)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 async def obey(commands: Mapping[str, Callable[[], object]]) -> None:
     """In a ``Child``: answer each line of the standard input by what its command returns, to the input's end."""
     reader = asyncio.StreamReader()
@@ -138,11 +160,13 @@ class Held:
     Args:
         pss_bytes: its memory, with its share of what it has in common with others.
         anonymous_bytes: of that, what is of no file: the part that can leak, and that no other process changes.
+        private_bytes: what no other process has.
         threads: the kernel's own apart.
     """
 
     pss_bytes: int
     anonymous_bytes: int
+    private_bytes: int
     descriptors: int
     threads: int
 
@@ -156,6 +180,7 @@ def held_by(pid: int) -> Held | None:
         return Held(
             pss_bytes=sizes["Pss:"],
             anonymous_bytes=sizes["Pss_Anon:"],
+            private_bytes=sizes["Private_Clean:"] + sizes["Private_Dirty:"],
             descriptors=sum(1 for _ in (folder / "fd").iterdir()),
             threads=sum(not name.startswith(_KERNELS_OWN) for name in _threads(folder)),
         )
@@ -200,9 +225,11 @@ def _command(pid: int) -> list[str]:
     return []
 
 
-def cpu_s(pid: int) -> float:
-    """CPU time of a process so far, user and system, of all its threads; 0: it has ended."""
+def cpu_of(pid: int) -> Cpu:
+    """CPU time of a process so far, of all its threads; none of one that has ended."""
+    folder, ticks_per_s = _PROC / str(pid), os.sysconf("SC_CLK_TCK")
     with contextlib.suppress(OSError):
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return 0.0
+        total_ns = sum(int(each.read_text().split()[0]) for each in folder.glob("task/*/schedstat"))
+        user, system = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+        return Cpu(total_ns, int(user) / ticks_per_s, int(system) / ticks_per_s)
+    return Cpu(0, 0.0, 0.0)

@@ -8,7 +8,6 @@ the rooms. Bots and customers are in this one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ import aiohttp
 
 from relay.client import RelayClient
 from relay.dev.bench.processes import Child, descendants, is_there
+from relay.dev.bench.service import SERVE, serving
 from relay.dev.bench.soak_calls import Callers
 from relay.dev.bench.soak_samples import Sample, Sampler
 from relay.dev.bench.soak_stand_ins import tone
@@ -28,7 +28,6 @@ from relay.rooms.wire import RATE_HZ
 from relay.transfers.store import TransferStore
 
 STAND_INS: Final = ("-m", "relay.dev.bench.soak_stand_ins")
-SERVE: Final = ("-m", "relay", "serve")
 CUSTOMER_HZ: Final = 450
 AT_ONCE_MAX: Final = 16
 SPARES: Final = 2
@@ -37,7 +36,6 @@ FIRST: Final = 0.02
 FIRST_MIN: Final = 20
 QUIET_S: Final = 60.0
 """How long the service may take to let go of what is over: connections are kept for 15 s, for another request."""
-START_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +91,12 @@ class Course:
     left_files: list[str] = field(default_factory=list)
     logged: dict[str, int] = field(default_factory=dict)
     """Level and event of each line of the service's log above info."""
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Count a line of the service's log."""
+        if event.get("level") != "info":
+            name = f"{event.get('level')}: {event.get('event')}"
+            self.logged[name] = self.logged.get(name, 0) + 1
 
 
 async def soak(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Course:
@@ -231,13 +235,6 @@ def _files(folder: Path, pattern: str) -> list[str]:
     return [str(each) for each in folder.glob(pattern)]
 
 
-def _logged(line: str) -> Mapping[str, Any]:
-    with contextlib.suppress(ValueError):
-        event: dict[str, Any] = json.loads(line)
-        return event
-    return {"level": "error", "event": line.strip()}
-
-
 def _held(sample: Sample) -> tuple[int, int, int]:
     return sample.own_descriptors, sample.service.threads, sample.tasks
 
@@ -280,33 +277,26 @@ async def _set_up(plan: Plan, temporary: Path, course: Course) -> AsyncIterator[
         )
         rooms_url = f"http://127.0.0.1:{(await rooms.answer())['port']}"
         await carrier.answer()
-        settings = _settings(plan, rooms_url) | await carrier.ask("settings")
-        log = stack.enter_context((plan.out / "service.log").open("w"))
-        url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        def line(text: str) -> None:
-            log.write(text)
-            event = _logged(text)
-            if event.get("event") == "serving" and not url.done():
-                url.set_result(event["url"])
-            if event.get("level") != "info":
-                name = f"{event.get('level')}: {event.get('event')}"
-                course.logged[name] = course.logged.get(name, 0) + 1
-
+        carrier_settings = await carrier.ask("settings")
         service = await stack.enter_async_context(
-            Child(*plan.command, environment=environment | settings, on_line=line)
+            serving(
+                _settings(plan, rooms_url)
+                | {name.removeprefix("RELAY_"): each for name, each in carrier_settings.items()},
+                plan.out / "service.log",
+                command=plan.command,
+                environment=environment,
+                on_event=course.note,
+            )
         )
-        async with asyncio.timeout(START_S):
-            base_url = await url
         connector = aiohttp.TCPConnector(limit=0, force_close=True)  # one that is kept would be one that is held
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        relay = await stack.enter_async_context(RelayClient(base_url, session=session))
+        relay = await stack.enter_async_context(RelayClient(service.url, session=session))
         callers = Callers(relay, rooms_url, tone(CUSTOMER_HZ, RATE_HZ))
         (store,) = _files(temporary, "relay-store-*/socket")
-        sampler = Sampler(service.pid, base_url, session)
+        sampler = Sampler(service.child.pid, service.url, session)
         yield _Run(
             course,
-            service=service,
+            service=service.child,
             carrier=carrier,
             rooms=rooms,
             callers=callers,
@@ -316,8 +306,7 @@ async def _set_up(plan: Plan, temporary: Path, course: Course) -> AsyncIterator[
 
 
 def _settings(plan: Plan, rooms_url: str) -> dict[str, str]:
-    settings = {
-        "LISTEN": "127.0.0.1:0",
+    return {
         "LOCAL_ROOMS": rooms_url,
         "ALLOWED_NUMBERS": "+1415555",
         "MAX_TRANSFERS": str(plan.bridges + 2 * AT_ONCE_MAX),
@@ -328,6 +317,4 @@ def _settings(plan: Plan, rooms_url: str) -> dict[str, str]:
         "TRANSFERS_PER_MINUTE": "1000000",
         "TRANSFERS_PER_DAY": "100000000",
         "CUSTOMER_GRACE_S": "0.2",
-        "LOG_FORMAT": "json",
     }
-    return {f"RELAY_{name}": value for name, value in settings.items()}

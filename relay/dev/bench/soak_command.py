@@ -12,10 +12,10 @@ import typer
 import uvloop
 
 from relay.client import ClientError
-from relay.dev.bench.soak import SERVE, Plan, soak
+from relay.dev.bench.service import BUSY_MACHINE, SERVE
+from relay.dev.bench.soak import Plan, soak
 from relay.dev.bench.soak_report import GROWTH_MAX, as_json, as_table, verdicts
 
-BUSY_MACHINE: Final = ("-m", "relay.dev.bench.soak_service")
 FAILED: Final = 1
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import aiohttp
 
 from relay.dev.bench.processes import ZOMBIE, Held, descendants, held_by
+from relay.dev.bench.service import metrics_of
 
 WORKER: Final = "relay.app.worker"
 STORE: Final = "valkey-server"
@@ -96,9 +97,7 @@ class Sampler:
 
     async def _metrics(self) -> Mapping[str, float]:
         async with self._session.get(f"{self._url}/metrics") as answer:
-            text = await answer.text()
-        lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, value in lines if "{" not in name}
+            return metrics_of(await answer.text())
 
 
 @dataclass(frozen=True, slots=True)
