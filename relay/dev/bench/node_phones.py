@@ -65,7 +65,7 @@ class _LoadPhone(SimulatedPhone):
         url = urlsplit(self._url)
         path = f"{url.path}?{url.query}" if url.query else url.path
         opening = [text.decode() for text in (self._wire.connected(), self._wire.start()) if text]
-        call = Call(self.call.stream_sid, path, self._headers, self.call.custom_parameters, opening)
+        call = Call(self.call.stream_sid, path, dict(self._headers), dict(self.call.custom_parameters), opening)
         await self._owner.add(self.call.to, call)
         return self
 

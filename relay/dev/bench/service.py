@@ -54,7 +54,7 @@ async def serving(
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     variables = {f"RELAY_{name}": value for name, value in {**settings, **_OWN}.items()}
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(log.open("w"))
+        file = stack.enter_context(log.open("w", buffering=1))
 
         def line(text: str) -> None:
             file.write(text)

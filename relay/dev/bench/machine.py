@@ -1,4 +1,4 @@
-"""Owns the description of where numbers come from: machine, versions and compiler."""
+"""Owns the description of where numbers come from: machine, versions and compiler. Needs Linux for most of it."""
 
 from __future__ import annotations
 
