@@ -44,8 +44,11 @@ from relay.transfers.course_settings import CourseSettings
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512
-GC_THRESHOLDS: Final = (3000, 8, 40)
-"""Most of what a transfer needs is gone within a second: collections that come later find less to look at."""
+GC_THRESHOLDS: Final = (1000, 2, 10)
+"""
+Small collections, and full ones that are not rare: what goes on is little, as what was loaded is frozen. With one full
+collection in 40 or 100, what calls leave behind in circles waits for it by the megabyte, and takes it longer to look at.
+"""
 HURRY_S: Final = 10
 """What carriers get to hang up when the time of calls is over, or the service is asked to end for the second time."""
 LINGER_S: Final = 3
