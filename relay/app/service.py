@@ -46,8 +46,8 @@ from relay.transfers.store import TransferStore
 BACKLOG: Final = 512
 GC_THRESHOLDS: Final = (1000, 2, 10)
 """
-Small collections, and full ones that are not rare: what goes on is little, as what was loaded is frozen. With one full
-collection in 40 or 100, what calls leave behind in circles waits for it by the megabyte, and takes it longer to look at.
+Small collections, and full ones that are not rare: what was loaded is frozen, and little is left to look at. With 40 or
+100 in place of 10, what calls leave behind in circles waits by the megabyte, and takes ever longer to look at.
 """
 HURRY_S: Final = 10
 """What carriers get to hang up when the time of calls is over, or the service is asked to end for the second time."""

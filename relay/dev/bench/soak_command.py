@@ -12,9 +12,10 @@ import typer
 import uvloop
 
 from relay.client import ClientError
+from relay.dev.bench.bridge_command import NO_MATPLOTLIB
 from relay.dev.bench.service import BUSY_MACHINE, SERVE
 from relay.dev.bench.soak import Plan, soak
-from relay.dev.bench.soak_report import GROWTH_MAX, as_json, as_table, verdicts
+from relay.dev.bench.soak_report import GROWTH_MAX, as_json, as_table, memory_series, verdicts
 
 FAILED: Final = 1
 
@@ -51,6 +52,12 @@ def run(  # noqa: PLR0917 - typer's options are keywords
     (out / "soak.md").write_text(f"{table}\n")
     (out / "soak.json").write_text(as_json(course, found))
     print(table)
+    try:
+        from relay.dev.bench.plots import write_memory_plot  # noqa: PLC0415 - an extra's
+
+        write_memory_plot(memory_series(course), out / "memory.svg")
+    except ModuleNotFoundError:
+        print(NO_MATPLOTLIB)
     if not all(each.holds for each in found):
         raise typer.Exit(FAILED)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -125,6 +125,23 @@ def warmed_up(course: Course) -> Sequence[Sample]:
     """The readings behind the warm-up, to the last set-up."""
     plan = course.plan
     return [sample for sample in course.samples if WARM_UP * plan.set_ups <= sample.done < plan.set_ups]
+
+
+def memory_series(course: Course) -> Mapping[str, Sequence[tuple[float, float]]]:
+    """Minutes and MB: of the service, of the workers that were there all the time, together, and of the store."""
+    samples, pids = course.samples, whole_time(warmed_up(course))
+
+    def points(of: Callable[[Sample], float]) -> Sequence[tuple[float, float]]:
+        return [(sample.at_s / 60, of(sample) / _MB) for sample in samples]
+
+    def workers(sample: Sample) -> int:
+        return sum(held.anonymous_bytes for pid, held in sample.workers.items() if pid in pids)
+
+    return {
+        "service": points(lambda sample: sample.service.anonymous_bytes),
+        f"{len(pids)} long-lived workers": points(workers),
+        "store": points(lambda sample: sample.store.anonymous_bytes if sample.store is not None else 0),
+    }
 
 
 def as_table(course: Course, found: Sequence[Verdict]) -> str:

@@ -132,7 +132,8 @@ class Growth:
 
 def whole_time(samples: Sequence[Sample]) -> frozenset[int]:
     """The workers that were there in every one of these."""
-    return frozenset.intersection(*(frozenset(sample.workers) for sample in samples))
+    pids = [frozenset(sample.workers) for sample in samples]
+    return frozenset.intersection(*pids) if pids else frozenset()
 
 
 def repeated_zombies(samples: Sequence[Sample]) -> frozenset[int]:

@@ -8,7 +8,7 @@ import pytest
 
 from relay.dev.bench.processes import Held
 from relay.dev.bench.soak import Course, Plan
-from relay.dev.bench.soak_report import as_json, as_table, verdicts, warmed_up
+from relay.dev.bench.soak_report import as_json, as_table, memory_series, verdicts, warmed_up
 from relay.dev.bench.soak_samples import Sample
 
 MB = 1 << 20
@@ -114,6 +114,13 @@ def test_zombies_that_stay_are_found_and_those_that_are_just_reaped_are_not() ->
     dead = [replace(SAMPLE, done=500, zombies=frozenset({pid})) for pid in (7, 8, 8)]
     assert failed(replace(course(), samples=[*course().samples, *dead[:2]])) == []
     assert failed(replace(course(), samples=[*course().samples, *dead])) == ["children that ended and were not reaped"]
+
+
+def test_memory_over_time_is_of_the_service_the_workers_that_stayed_and_the_store() -> None:
+    some = replace(course(), samples=[replace(SAMPLE, at_s=60.0 * each, done=100 + each) for each in range(3)])
+    series = memory_series(some)
+    assert list(series) == ["service", "2 long-lived workers", "store"]
+    assert [points[-1] for points in series.values()] == [(2.0, 64.0), (2.0, 128.0), (2.0, 64.0)]
 
 
 def test_table_and_json_have_each_verdict() -> None:
