@@ -1,1 +1,1 @@
-"""What a process for each call costs, and how many calls a core carries so: ``python -m benchmarks.workers``."""
+"""What a process for each call costs: ``python -m benchmarks.workers``; ``relay bench node`` has many of them."""

@@ -1,4 +1,4 @@
-"""Measures workers: starts, memory, hand-over, and how many a core carries: ``python -m benchmarks.workers``."""
+"""Measures workers, their starts, their memory and the hand-over: ``python -m benchmarks.workers``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import sys
 import uvloop
 
 from benchmarks.transfers.processes import Cores
-from benchmarks.workers.capacity import measure_capacity
 from benchmarks.workers.front import Worker, quiet
 from benchmarks.workers.handover import measure_hand_overs
 from benchmarks.workers.memory import measure_idle, measure_in_call
@@ -24,9 +23,7 @@ PACKAGES = ("uvloop", "websockets", "orjson", "uvicorn", "fastapi", "redis", "va
 LOCAL, DAILY = "local rooms", "Daily rooms"
 
 
-async def run(
-    *, seconds: int, rounds: int, starts: int, hand_overs: int, calls_max: int, command: str
-) -> WorkersReport:
+async def run(*, seconds: int, rounds: int, starts: int, hand_overs: int, command: str) -> WorkersReport:
     """Measure everything in turns; what comes first is the description, before the load of the run itself."""
     report = WorkersReport(command, machine.describe(PACKAGES), machine.busy(), seconds)
     cores = Cores.here()
@@ -44,7 +41,6 @@ async def run(
             report.memory.setdefault(name, []).append(measure_idle(worker, cores=cores))
         report.memory.setdefault(f"in a call, {LOCAL}", []).append(measure_in_call(seconds, cores=cores))
         report.hand_overs.append(await measure_hand_overs(hand_overs, cores=cores))
-        report.capacity.append(measure_capacity(seconds=seconds, calls_max=calls_max, cores=cores))
     return report
 
 
@@ -57,7 +53,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of everything (%(default)s)")
     parser.add_argument("--starts", type=int, default=20, help="of each kind, in a round (%(default)s)")
     parser.add_argument("--hand-overs", type=int, default=100, help="in a round (%(default)s)")
-    parser.add_argument("--calls-max", type=int, default=200, help="at which to stop (%(default)s)")
     parser.add_argument("--out", type=pathlib.Path, help="file to write the page to, else it is printed")
     arguments = vars(parser.parse_args())
     out = arguments.pop("out")

@@ -12,10 +12,8 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
 
-import numpy as np
 import structlog
 import uvloop
 
@@ -23,8 +21,7 @@ from relay.app.bridging import WORKER
 from relay.bridge.events import Ended
 from relay.bridge.messages import Configure, RoomSpec
 from relay.bridge.pool import WorkerPool
-from relay.bridge.stats import BridgeStats
-from relay.dev.bench.server import freeze, obey
+from relay.dev.bench.server import obey
 from relay.transfers.ports import BridgeEvent, MediaSocket
 from relay.transfers.record import TransferOrder
 
@@ -67,11 +64,7 @@ class Front:
         self._rooms_url = rooms_url
         self._calls = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._own_time_ms: dict[str, list[float]] = {"agent to room": [], "room to agent": []}
-        self._ended = 0
-        self.pool = pool_of(
-            worker, workers_max=spares, spares=spares, on_statistics=self._take_statistics, on_ended=self._take_end
-        )
+        self.pool = pool_of(worker, workers_max=spares, spares=spares, on_ended=_take_end)
 
     async def serve(self) -> None:
         """Start the spares, say where it listens, and obey."""
@@ -80,26 +73,9 @@ class Front:
         await self.pool.open()
         await self.pool.until_spares_ready()
         accepting = asyncio.create_task(self._accept(listener))
-        await obey(
-            listener.getsockname()[1], {"freeze": freeze, "begin": self.begin, "pids": self._pids, "end": self.seen}
-        )
+        await obey(listener.getsockname()[1], {"pids": self._pids})
         accepting.cancel()
         await self.pool.close()
-
-    def begin(self) -> None:
-        """Forget what workers have said so far."""
-        for each in self._own_time_ms.values():
-            each.clear()
-
-    def seen(self) -> Mapping[str, Any]:
-        """What workers have said since ``begin``: of each second of each call the p99 of own time, and of those p99."""
-        p99_ms = {name: float(np.percentile(values or [0.0], 99)) for name, values in self._own_time_ms.items()}
-        return {
-            "own_time_p99_ms": p99_ms,
-            "bridges": self.pool.count,
-            "ended": self._ended,
-            "lost": self.pool.lost_count,
-        }
 
     def _pids(self) -> None:
         print(json.dumps(self.pool.pids), flush=True)
@@ -124,14 +100,9 @@ class Front:
         await bridge.join()
         bridge.hand_over(MediaSocket(connection.detach(), request, "twilio"))
 
-    def _take_statistics(self, _transfer_id: str, stats: BridgeStats) -> None:
-        for name, way in (("agent to room", stats.agent_to_room), ("room to agent", stats.room_to_agent)):
-            if way is not None:
-                self._own_time_ms[name].append(way.own_time.p99_ms)
 
-    def _take_end(self, _transfer_id: str, ended: Ended) -> None:
-        self._ended += 1
-        print(f"a call has ended: {ended.reason} {ended.detail}", file=sys.stderr)
+def _take_end(_transfer_id: str, ended: Ended) -> None:
+    print(f"a call has ended: {ended.reason} {ended.detail}", file=sys.stderr)
 
 
 def _ignore(_: BridgeEvent) -> None:

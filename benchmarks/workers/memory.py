@@ -12,7 +12,7 @@ from benchmarks.workers.front import Worker
 from relay.dev.bench.phones import PhonesProcess
 
 FRONT: Final = "benchmarks.workers.front"
-ROOMS: Final = "benchmarks.workers.rooms"
+ROOMS: Final = "relay.dev.bench.node_rooms"
 WORKERS: Final = 8
 """At a time: pages of libraries are nobody's own as soon as there are two."""
 _MIB: Final = 1 << 20

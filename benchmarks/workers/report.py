@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.transfers.report import listed, spread, verdict
-from benchmarks.workers.capacity import ANSWERED_MIN, LATE_P99_MAX_MS, SETTLE_S, STEP, Step, held
 from benchmarks.workers.carrier import RING_S
 from benchmarks.workers.handover import PER_SECOND, HandOvers
 from benchmarks.workers.memory import WORKERS, Memory
@@ -50,20 +49,6 @@ first message in which the room is heard, in which somebody talks all the time. 
 
 | | target | p50 | p99 | max |
 |---|---|---|---|---|"""
-_CAPACITY: Final = """## Calls on one core
-
-A process for each call, in a local room, all on one core; {step} more at each step, until one does not hold. Load and
-rooms (one thread each, nothing mixed) have the other; a node that has two for its calls should carry twice as many,
-which is not measured here. There is no service either: a front hands each socket over, and is out of the way. For
-{seconds} s, from {settle} s after the calls were connected. A frame is late by how much more than 20 ms passed since
-the one before it. A step holds if p99 of that is at most {target:g} ms at the phones and in the rooms, {answered:.0%}
-of the frames came, and no call ended.
-
-Calls that held: **{held}**.
-
-| calls | rounds that held | late p99 ms, phones | late p99 ms, rooms | came | own time p99 ms, to room / to agent \
-| load late, p99 ms | workers' core | load's core |
-|---|---|---|---|---|---|---|---|---|"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +66,10 @@ class WorkersReport:
     memory: dict[str, list[Memory]] = field(default_factory=dict)
     """By what the workers do."""
     hand_overs: list[HandOvers] = field(default_factory=list)
-    capacity: list[list[Step]] = field(default_factory=list)
 
     def as_markdown(self) -> str:
         """Return the report as a page."""
-        blocks = (self._head(), self._starts(), self._memory(), self._hand_overs(), self._capacity())
+        blocks = (self._head(), self._starts(), self._memory(), self._hand_overs())
         return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
     def _head(self) -> Iterator[str]:
@@ -131,42 +115,6 @@ class WorkersReport:
         yield f"- Media streams that never heard the room: {sum(turn.unheard for turn in turns)}."
         yield f"- Logged by the service and its workers at warning or above: {listed(complaints)}."
         yield f"- Complaints of the carrier: {'; '.join(violations) or 'none'}."
-
-    def _capacity(self) -> Iterator[str]:
-        found = Spread.of([held(steps) for steps in self.capacity])
-        yield _CAPACITY.format(
-            step=STEP,
-            seconds=self.seconds,
-            settle=SETTLE_S,
-            target=LATE_P99_MAX_MS,
-            answered=ANSWERED_MIN,
-            held=f"{found.median:g} ({found.least:g} to {found.most:g})",
-        )
-        by_calls: dict[int, list[Step]] = {}
-        for step in (step for steps in self.capacity for step in steps):
-            by_calls.setdefault(step.calls, []).append(step)
-        yield from (_step_row(calls, steps) for calls, steps in sorted(by_calls.items()))
-        failures = Counter(step.failure for steps in self.capacity for step in steps if step.failure)
-        ended = sum(step.ended for steps in self.capacity for step in steps)
-        yield ""
-        yield f"- Steps that came to nothing: {listed(failures)}. Calls that ended by themselves: {ended}."
-
-
-def _step_row(calls: int, steps: Sequence[Step]) -> str:
-    whole = [step for step in steps if not step.failure]
-    holding = f"| {calls} | {sum(step.holds for step in steps)} of {len(steps)} |"
-    if not whole:
-        return f"{holding} | | | | | | |"
-    phones, rooms, load = (
-        spread([getattr(step, name) for step in whole])
-        for name in ("phone_late_p99_ms", "room_late_p99_ms", "load_late_p99_ms")
-    )
-    own = " / ".join(
-        f"{Spread.of([step.own_time_p99_ms[way] for step in whole]).median:.2f}" for way in whole[0].own_time_p99_ms
-    )
-    came = min(step.answered for step in whole)
-    core, load_core = (Spread.of([getattr(step, name) for step in whole]).median for name in ("core", "load_core"))
-    return f"{holding} {phones} | {rooms} | {came:.3f} | {own} | {load} | {core:.0%} | {load_core:.0%} |"
 
 
 def _median(rounds: Sequence[Times], percentile: float) -> float:

@@ -24,6 +24,7 @@ from relay.dev.carrier_rest import application
 from relay.dev.carrier_webhooks import Origins, Sender, Webhook
 from relay.dev.carriers.dialect import Dialect, KeepsThings
 from relay.dev.carriers.twilio import ACCOUNT_SID, AUTH_TOKEN, Twilio
+from relay.dev.phone import SimulatedPhone
 from relay.dev.until import Changes
 
 __all__ = ["ACCOUNT_SID", "AUTH_TOKEN", "SimulatedCarrier"]
@@ -44,6 +45,7 @@ class SimulatedCarrier:
         account_sid, auth_token: of the one account, as its REST interface wants them; the dialect's unless given.
         script: what happens to a number that is dialled; see ``carrier_outcomes``. It can be changed at any time.
         host, port: where to listen; port 0 is any free one, see ``port``.
+        phone: makes the phone of each media stream, as ``SimulatedPhone`` does.
 
     Raises:
         OSError: it cannot listen there (on entering).
@@ -58,6 +60,7 @@ class SimulatedCarrier:
         script: Script = ANSWERED,
         host: str = "127.0.0.1",
         port: int = 0,
+        phone: Callable[..., SimulatedPhone] = SimulatedPhone,
     ) -> None:
         self.dialect: Dialect = Twilio() if dialect is None else dialect
         self.account_sid = self.dialect.account if account_sid is None else account_sid
@@ -71,6 +74,7 @@ class SimulatedCarrier:
         """The numbers of all requests to dial that were authorised, refused or not; empty without a number."""
         self.violations: list[str] = []
         """What the relay did against the REST interface, calls apart."""
+        self._phone = phone
         self._origins = Origins()
         self._changes = Changes()
         self._lives: set[asyncio.Task[None]] = set()
@@ -157,7 +161,7 @@ class SimulatedCarrier:
             changed=self._changes.changed,
         )
         self.calls.append(call)
-        life = asyncio.create_task(live(call, self._sending, self.dialect))
+        life = asyncio.create_task(live(call, self._sending, self.dialect, phone=self._phone))
         self._lives.add(life)
         life.add_done_callback(self._buried)
         self._changes.changed()

@@ -62,9 +62,11 @@ class Manner(Protocol):
         """The callback that tells of a stream's beginning and end; None if nobody wants it."""
 
 
-async def live(call: SimulatedCall, sender: Sender, manner: Manner) -> None:
+async def live(
+    call: SimulatedCall, sender: Sender, manner: Manner, *, phone: Callable[..., SimulatedPhone] = SimulatedPhone
+) -> None:
     """Live to the end, callbacks included. Cancelled, the call ends at once and without a word."""
-    life = _Life(call, sender, manner)
+    life = _Life(call, sender, manner, phone)
     try:
         await life.run()
         await call.courier.idle()
@@ -74,10 +76,13 @@ async def live(call: SimulatedCall, sender: Sender, manner: Manner) -> None:
 
 
 class _Life:
-    def __init__(self, call: SimulatedCall, sender: Sender, manner: Manner) -> None:
+    def __init__(
+        self, call: SimulatedCall, sender: Sender, manner: Manner, phone: Callable[..., SimulatedPhone]
+    ) -> None:
         self._call = call
         self._sender = sender
         self._manner = manner
+        self._phone = phone
         self._timers: list[asyncio.TimerHandle] = []
 
     def cancel_timers(self) -> None:
@@ -191,7 +196,7 @@ class _Life:
         call = self._call
         url, headers = self._sender.signed_upgrade(self._manner.media_url(stream))
         start = self._start(stream)
-        phone = SimulatedPhone(
+        phone = self._phone(
             url,
             callee.says,
             call=start,

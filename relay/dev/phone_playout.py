@@ -68,6 +68,7 @@ class Playout:
         self.depths = array("l")
         """Samples left waiting after each tick."""
         self._heard = bytearray()
+        self._forgotten_ticks = 0
         self._queue = bytearray()
         self._marks: deque[tuple[int, str]] = deque()  # (samples before it, name)
         self._taken = 0  # samples taken from the queue; those of the last tick are still being played
@@ -77,7 +78,13 @@ class Playout:
     @property
     def heard(self) -> Recording:
         """All that was heard, silence included, from the clock's start to the end of the last tick's frame."""
-        return Recording(bytes(self._heard), self.clock.rate_hz, self.clock.start_ns)
+        return Recording(bytes(self._heard), self.clock.rate_hz, self.clock.tick_ns(self._forgotten_ticks))
+
+    def forget(self) -> None:
+        """Let go of what was heard and came so far: who talks for an hour need not keep it. Counts stay."""
+        self.arrivals.clear()
+        self._heard.clear()
+        self._forgotten_ticks = self.ticks
 
     @property
     def taken_samples(self) -> int:

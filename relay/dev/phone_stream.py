@@ -44,6 +44,7 @@ class CarrierStream:
         self._wire = wire
         self._frames = frames_of(source)
         self._said = bytearray()
+        self._forgotten_frames = 0
         self._gathered = bytearray()
         self._riding: list[str] = []  # marks that wait for audio to go with
         self._frame_count = 0
@@ -68,7 +69,7 @@ class CarrierStream:
     def said(self) -> Recording:
         """All that was said; a frame's first sample is said when the frame is due to be sent."""
         clock = self._running.clock
-        return Recording(bytes(self._said), clock.rate_hz, clock.tick_ns(1))
+        return Recording(bytes(self._said), clock.rate_hz, clock.tick_ns(1 + self._forgotten_frames))
 
     @property
     def start_ns(self) -> int:
@@ -98,6 +99,12 @@ class CarrierStream:
     def say(self, source: Source | None) -> None:
         """Say this from the next frame on, in place of what was being said."""
         self._frames = frames_of(source)
+
+    def forget(self) -> None:
+        """Keep no audio that was said or heard so far; what is said and heard from now on is kept."""
+        self._said.clear()
+        self._forgotten_frames = self._frame_count
+        self._running.forget()
 
     def mislabel(self, frames: int, stream_sid: str) -> None:
         """Give the next frames the ``streamSid`` of another stream."""

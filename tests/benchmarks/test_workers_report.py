@@ -1,15 +1,9 @@
 """The report of workers: its arithmetic and its verdicts."""
 
-from dataclasses import replace
-
-from benchmarks.workers.capacity import Step, held
 from benchmarks.workers.handover import HandOvers
 from benchmarks.workers.memory import Memory, private_mb
 from benchmarks.workers.report import WorkersReport
 from benchmarks.workers.starts import ACQUIRED, BARE, STARTED, Times
-
-STEP = Step(20, 5.0, 6.0, 1.0, 0.5, {"agent to room": 1.0, "room to agent": 2.0}, 0.4, 0.3, ended=0)
-LATE = replace(STEP, calls=40, room_late_p99_ms=20.5)
 
 
 def starts(started_ms: float) -> dict[str, Times]:
@@ -38,7 +32,6 @@ PAGE = WorkersReport(
     starts={"local rooms": [starts(300), starts(350), starts(500)], "Daily rooms": [starts(450)] * 3},
     memory={"spare": [Memory([20.0, 22.0]), Memory([20.0, 24.9])], "un-joined": [Memory([10.0, 25.1])]},
     hand_overs=[hand_overs(4, [100.0]), hand_overs(4.5, [160.0]), hand_overs(8, [])],
-    capacity=[[STEP, LATE], [STEP, replace(LATE, room_late_p99_ms=19.0)], [replace(STEP, failure="it broke")]],
 ).as_markdown()
 
 
@@ -61,24 +54,6 @@ def test_page_judges_the_hand_over_and_shares_it() -> None:
 def test_page_takes_what_was_never_heard_for_late() -> None:
     assert "| 101 to audio | p99 < 150: **missed** | 160.00 (100.00 to inf) |" in PAGE
     assert "- Media streams that never heard the room: 1." in PAGE
-
-
-def test_page_says_how_many_calls_held_in_each_round() -> None:
-    assert "Calls that held: **20 (0 to 40)**." in PAGE
-    assert "| 20 | 2 of 3 | 5.00 (5.00 to 5.00) | 6.00 (6.00 to 6.00) | 1.000 | 1.00 / 2.00 |" in PAGE
-    assert "| 40 | 1 of 2 |" in PAGE
-    assert "- Steps that came to nothing: it broke: 1." in PAGE
-
-
-def test_step_holds_if_all_calls_went_on_and_their_frames_came_in_time() -> None:
-    assert held([STEP, LATE]) == 20
-    for broken in (
-        replace(STEP, phone_late_p99_ms=21.0),
-        replace(STEP, answered=0.97),
-        replace(STEP, ended=1),
-        replace(STEP, failure="it broke"),
-    ):
-        assert held([broken]) == 0
 
 
 def test_private_memory_is_what_is_clean_and_what_is_dirty() -> None:

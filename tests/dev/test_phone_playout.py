@@ -140,3 +140,16 @@ def test_a_fast_phone_underruns_on_a_true_sender() -> None:
     for frame in range(1250):
         playout.push(LOUD, at(20 * frame + 1))
     assert [gap.samples for gap in playout.gaps] == [160]
+
+
+def test_what_is_forgotten_is_gone_and_the_rest_keeps_its_time(playout: Playout) -> None:
+    for frame in range(3):
+        playout.push(LOUD, at(20 * frame + 3))
+    playout.advance(at(60))
+    playout.forget()
+    playout.push(QUIET, at(63))
+    playout.advance(at(80))
+    assert playout.heard.pcm == QUIET
+    assert playout.heard.start_ns == at(80)
+    assert [arrival.at_ns for arrival in playout.arrivals] == [at(63)]
+    assert playout.taken_samples == 4 * 160, "counts stay"

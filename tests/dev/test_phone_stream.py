@@ -11,7 +11,7 @@ from relay.dev.carriers.asterisk_wire import AsteriskWire
 from relay.dev.carriers.telnyx_wire import TelnyxWire
 from relay.dev.phone_stream import CarrierStream
 from relay.dev.phone_websocket import Network
-from relay.dev.phone_wire import Call, PhoneWire
+from relay.dev.phone_wire import Call, PhoneWire, Wire
 from tests.dev.conftest import Run
 
 SECOND = bytes([0x10]) * 8000
@@ -80,3 +80,18 @@ def test_a_carrier_that_does_not_keep_the_order_swaps_neighbours_now_and_then(
 
 def test_telnyx_does_not_keep_the_order() -> None:
     assert TelnyxWire.swaps_every
+
+
+def test_who_talks_for_long_need_not_keep_what_was_said(run: Run) -> None:
+    async def scenario() -> None:
+        stream, _ = stream_of(Wire(Call()))
+        for _ in range(3):
+            stream.send_frame()
+        stream.end_media()
+        third_ns = stream.said.start_ns + 3 * 20_000_000
+        stream.forget()
+        assert (stream.said.pcm, stream.heard.pcm) == (b"", b"")
+        assert stream.said.start_ns == third_ns
+        assert len(stream.sent_ns) == 3
+
+    run(scenario)

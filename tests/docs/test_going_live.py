@@ -318,6 +318,7 @@ def test_the_metrics_on_the_page_are_those_of_the_service() -> None:
         metrics = Metrics()
         metrics.watch("relay_transfers_live", "", lambda: 0)
         metrics.watch("relay_store_available", "", lambda: 1)
+        metrics.watch("relay_tasks", "", lambda: 1)
         metrics.watch("relay_log_lines_lost", "", lambda: 0)
         metrics.watch("relay_asterisk_heard", "", lambda: 1)
         settings = Settings(worker_spares=0)

@@ -32,6 +32,17 @@ def write_plots(report: Mapping[str, Any], folder: Path) -> list[Path]:
     return written
 
 
+def write_memory_plot(series: Mapping[str, Sequence[tuple[float, float]]], path: Path) -> Path:
+    """Draw memory over time, in minutes and MB, of each who has some."""
+
+    def draw(axes: Axes) -> None:
+        for name, points in series.items():
+            axes.plot(*zip(*points, strict=True), label=name)
+        axes.set(title="Memory that is of no file", xlabel="minutes", ylabel="MB", ylim=(0, None))
+
+    return _draw(path, draw)
+
+
 def _draw(path: Path, draw: Any) -> Path:
     figure, axes = plt.subplots(figsize=_SIZE_INCHES, layout="constrained")
     draw(axes)

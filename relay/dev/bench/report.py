@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rich import box
 from rich.table import Column, Table
@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # its load is built on Linux only
 
 Report = Mapping[str, Any]
 Rows = Sequence[tuple[str, ...]]
+TitledTable: TypeAlias = tuple[str, tuple[str, ...], Rows]
+"""Its title, what that says behind a colon, its head and its rows."""
 NAMES: Final = {"agent_to_room": "to room", "room_to_agent": "to agent"}
 DELAY_HEAD: Final = ("calls", "", "frames", "p50 ms", "p99", "p99.9", "max", "missing", "late", "unread")
 COST_HEAD: Final = ("calls", "ms/s", "user", "system", "core", "KB", "PSS KB", "base KB", "load late", "load core")
@@ -54,10 +56,10 @@ def bridge_report(
     }
 
 
-def tables(report: Report) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+def tables(report: Report) -> Iterator[TitledTable]:
     """Each table of a report: its title, its head, its rows."""
     if report["results"]:
-        yield f"Delay: {BEHIND['delay']}", DELAY_HEAD, _delays(report["results"])
+        yield f"Delay: {BEHIND['delay']}", DELAY_HEAD, delay_rows(report["results"])
         yield f"Cost: {BEHIND['cost']}", COST_HEAD, [_cost(each) for each in report["results"]]
     if report["stalls"]:
         yield f"After a stall: {BEHIND['stall']}", STALL_HEAD, [_stall(each) for each in report["stalls"]]
@@ -68,7 +70,12 @@ def tables(report: Report) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
 
 def for_terminal(report: Report) -> Iterator[Table]:
     """The tables, drawn by rich."""
-    for title, head, rows in tables(report):
+    return drawn(tables(report))
+
+
+def drawn(tables: Iterable[TitledTable]) -> Iterator[Table]:
+    """Tables as rich draws them."""
+    for title, head, rows in tables:
         columns = (Column(each, no_wrap=True) for each in head)
         table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for row in rows:
@@ -78,14 +85,19 @@ def for_terminal(report: Report) -> Iterator[Table]:
 
 def as_markdown(report: Report) -> str:
     """The report as a page."""
+    return as_page("The bridge: what it costs and what it delays", report, tables(report))
+
+
+def as_page(title: str, report: Report, tables: Iterable[TitledTable]) -> str:
+    """A report of any mode as a page."""
     machine = [f"| {name} | {value} |" for name, value in report["machine"].items()]
     lines = [
-        *("# The bridge: what it costs and what it delays", "", f"`{report['command']}`", ""),
+        *(f"# {title}", "", f"`{report['command']}`", ""),
         *("| | |", "|---|---|", *machine, ""),
         *(f"Others took {100 * report['busy']:.0f} % of the machine just before the run.", ""),
     ]
-    for title, head, rows in tables(report):
-        name, _, says = title.partition(": ")
+    for named, head, rows in tables:
+        name, _, says = named.partition(": ")
         lines += [
             f"## {name}",
             "",
@@ -104,7 +116,8 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _delays(results: Sequence[Report]) -> list[tuple[str, ...]]:
+def delay_rows(results: Sequence[Report]) -> list[tuple[str, ...]]:
+    """The rows below ``DELAY_HEAD``, two for each result."""
     return [
         (
             *(str(result["calls"]), title, str(result[name]["beyond"]["count"])),

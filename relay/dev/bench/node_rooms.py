@@ -1,57 +1,99 @@
 """
-Owns the rooms of a run: of each the WebSocket of its one place, and a customer who never stops talking.
+Owns the rooms of a run: of each the WebSocket of its one place, and a customer who never stops saying markers.
 
 One thread with one epoll, and nothing is mixed: ``relay dev room`` costs as much as the calls that are measured. How
-late frames come, after those before them, is part of the result.
+late frames come, after those before them, is part of the result, and how late the rooms were themselves.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import select
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import numpy as np
 from websockets.utils import accept_key
 
-from benchmarks.workers.deadline import PTIME_NS, Deadline
+from relay.dev.bench.marker import MARKERS, frames
+from relay.dev.bench.spread import percentile
+from relay.media.format import PTIME_MS
 from relay.rooms.base import Participant
-from relay.rooms.wire import FRAME_BYTES, RATE_HZ, Joined, event_text
-from tests.signals.waves import pcm, tone
+from relay.rooms.wire import RATE_HZ, Joined, event_text
 
-TONE_HZ: Final = 450
-"""Whole periods in a frame."""
+PTIME_NS: Final = PTIME_MS * 1_000_000
 _BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
 _FIN, _MASK_BYTES = 0x80, 4
+_NONBLOCKING, _ABSOLUTE = 0o4000, 1
+
+
+class Deadline:
+    """A timerfd: its ``descriptor`` can be read from a moment on."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self.descriptor: int = self._libc.timerfd_create(time.CLOCK_MONOTONIC, _NONBLOCKING)
+        if self.descriptor < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        self._setting = (ctypes.c_long * 4)()
+
+    def set(self, at_ns: int) -> None:
+        """Let that be the moment."""
+        self._setting[2], self._setting[3] = divmod(at_ns, 1_000_000_000)
+        self._libc.timerfd_settime(self.descriptor, _ABSOLUTE, self._setting, None)
 
 
 class Place:
-    """One connection, and what has come on it."""
+    """
+    One connection, and what has been said and heard on it.
 
-    def __init__(self, connected: socket.socket) -> None:
+    Args:
+        connected: its socket.
+        keep: whether to keep what comes.
+    """
+
+    def __init__(self, connected: socket.socket, *, keep: bool) -> None:
         self.socket = connected
         self.socket.setblocking(False)  # noqa: FBT003 - the method's only form
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.arrived_ns: list[int] = []
+        self.name = ""
+        self.arrived_ns = array("q")
+        self.said_ns = array("q")
+        self.pcm = bytearray()
+        self.first = 0
+        """What number the first of those had that were said since ``begin``."""
         self.dropped_frames = 0
         self.is_open = False
+        self._keep = keep
+        self._said = 0
         self._received = b""
         self._unsent = b""
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame, unless one before it has not gone out."""
+    def begin(self) -> None:
+        """Forget what was said and heard so far."""
+        del self.arrived_ns[:], self.said_ns[:], self.pcm[:]
+        self.first = self._said % MARKERS
+        self.dropped_frames = 0
+
+    def say(self, customer: Sequence[bytes]) -> None:
+        """Say the next frame, unless one before it has not gone out."""
         if self._unsent:
             self._write(b"")
         if self._unsent:
             self.dropped_frames += 1
-        else:
-            self._write(frame)
+            return
+        self.said_ns.append(time.monotonic_ns())
+        self._write(customer[self._said % MARKERS])
+        self._said += 1
 
     def readable(self) -> None:
         """
@@ -73,8 +115,9 @@ class Place:
         head, end, rest = self._received.partition(b"\r\n\r\n")
         if not end:
             return
-        lines = (line.partition(":") for line in head.decode().split("\r\n")[1:])
-        headers = {name.lower(): value.strip() for name, _, value in lines}
+        request, *lines = head.decode().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self.name = urlsplit(request.split()[1]).path.rpartition("/")[2]
         self._received = rest
         answer = (
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -96,8 +139,10 @@ class Place:
             opcode = data[at] & 0x0F
             if opcode == _BINARY:
                 self.arrived_ns.append(now_ns)
+                if self._keep:
+                    self.pcm += unmasked(data[begin:end])
             elif opcode == _PING:
-                self._write(server_frame(_PONG, _unmasked(data[begin:end])))
+                self._write(server_frame(_PONG, unmasked(data[begin:end])))
             elif opcode == _CLOSE:
                 raise ConnectionResetError("the peer has closed")
             at = end
@@ -117,16 +162,19 @@ class Rooms:
 
     Args:
         count: of the calls: their frames are spread evenly over the 20 ms.
+        folder: where ``end`` writes what each place has said and heard; None: nowhere.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, folder: Path | None = None) -> None:
+        self._folder = folder
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listener.getsockname()[1]
         self._slots: list[dict[int, Place]] = [{} for _ in range(count)]
-        """In each the places, by descriptor, that get a frame at the same time."""
+        """In each the places, by descriptor, whose customers speak at the same time."""
         self._accepted = 0
         self._places: dict[int, Place] = {}
-        self._frame = server_frame(_BINARY, pcm(tone(TONE_HZ, RATE_HZ, FRAME_BYTES // 2, amplitude=8000)))
+        self._late_ns = array("q")
+        self._customer = [server_frame(_BINARY, frame) for frame in frames(RATE_HZ)]
         self._deadline = Deadline()
         self._epoll = select.epoll()
         for descriptor in (self._listener.fileno(), self._deadline.descriptor, sys.stdin.fileno()):
@@ -134,7 +182,7 @@ class Rooms:
         self._is_over = False
 
     def run(self) -> None:
-        """Serve until the end of standard input; ``begin`` and ``end`` as in ``bridge.server``."""
+        """Serve until the end of standard input; ``begin`` has no answer, ``end`` is answered by what was seen."""
         print(json.dumps({"port": self.port}), flush=True)
         others: Mapping[int, Callable[[], None]] = {
             self._listener.fileno(): self._accept,
@@ -143,8 +191,9 @@ class Rooms:
         }
         start_ns, number = time.monotonic_ns(), 0
         while not self._is_over:
-            while time.monotonic_ns() >= (due_ns := start_ns + number * PTIME_NS // len(self._slots)):
-                self._send(self._slots[number % len(self._slots)])
+            while (now_ns := time.monotonic_ns()) >= (due_ns := start_ns + number * PTIME_NS // len(self._slots)):
+                self._late_ns.append(now_ns - due_ns)
+                self._say(self._slots[number % len(self._slots)])
                 number += 1
             self._deadline.set(due_ns)
             for descriptor, _ in self._epoll.poll():
@@ -154,17 +203,17 @@ class Rooms:
                     self._read(descriptor)
 
     def _accept(self) -> None:
-        place = Place(self._listener.accept()[0])
+        place = Place(self._listener.accept()[0], keep=self._folder is not None)
         descriptor = place.socket.fileno()
         self._places[descriptor] = self._slots[self._accepted % len(self._slots)][descriptor] = place
         self._accepted += 1
         self._epoll.register(descriptor, select.EPOLLIN)
 
-    def _send(self, places: dict[int, Place]) -> None:
+    def _say(self, places: dict[int, Place]) -> None:
         for descriptor in list(places):
             if places[descriptor].is_open:
                 try:
-                    places[descriptor].send(self._frame)
+                    places[descriptor].say(self._customer)
                 except ConnectionError:
                     self._leave(descriptor)
 
@@ -185,33 +234,32 @@ class Rooms:
         self._is_over = not received
         for command in received.decode().split():
             if command == "begin":
+                del self._late_ns[:]
                 for place in self._places.values():
-                    place.arrived_ns.clear()
-                    place.dropped_frames = 0
+                    place.begin()
             elif command == "end":
                 print(json.dumps(self._seen()), flush=True)  # and goes on: calls whose room is lost end by themselves
 
     def _seen(self) -> dict[str, Any]:
         late_ms = lateness_ms([place.arrived_ns for place in self._places.values()])
-        return {
+        seen = {
             "received": sum(len(place.arrived_ns) for place in self._places.values()),
             "late_p50_ms": percentile(late_ms, 50),
             "late_p99_ms": percentile(late_ms, 99),
+            "own_late_p99_ms": percentile(sorted(late_ns / 1e6 for late_ns in self._late_ns), 99),
             "dropped": sum(place.dropped_frames for place in self._places.values()),
+            "first": {place.name: place.first for place in self._places.values()},
         }
+        if self._folder is not None:
+            for place in self._places.values():
+                for suffix, content in (("said", place.said_ns), ("given", place.arrived_ns), ("pcm", place.pcm)):
+                    (self._folder / f"{place.name}.{suffix}").write_bytes(content)
+        return seen
 
 
-def lateness_ms(arrivals_ns: list[list[int]]) -> list[float]:
-    """How much more than a frame's length passed before each frame, on each of some streams."""
-    late: list[float] = []
-    for arrived_ns in arrivals_ns:
-        late.extend((np.diff(arrived_ns) - PTIME_NS) / 1e6)
-    return late
-
-
-def percentile(values: list[float], percent: float) -> float:
-    """So many percent are no more than this; of nothing, infinite: what did not come at all was not in time."""
-    return float(np.percentile(values, percent)) if values else float("inf")
+def lateness_ms(arrivals_ns: Sequence[Sequence[int]]) -> list[float]:
+    """How much more than a frame's length passed before each frame, on each of some streams; the least first."""
+    return sorted((now - before - PTIME_NS) / 1e6 for arrived_ns in arrivals_ns for before, now in pairwise(arrived_ns))
 
 
 def server_frame(opcode: int, content: bytes) -> bytes:
@@ -221,16 +269,20 @@ def server_frame(opcode: int, content: bytes) -> bytes:
     return bytes((_FIN | opcode, 126)) + len(content).to_bytes(2, "big") + content
 
 
-def _unmasked(masked: bytes) -> bytes:
+def unmasked(masked: bytes) -> bytes:
+    """What a client has sent, its mask before it; as one number, which is a hundred times as fast as byte by byte."""
     mask, content = masked[:_MASK_BYTES], masked[_MASK_BYTES:]
-    return bytes(byte ^ mask[number % _MASK_BYTES] for number, byte in enumerate(content))
+    key = (mask * (len(content) // _MASK_BYTES + 1))[: len(content)]
+    return (int.from_bytes(content, "big") ^ int.from_bytes(key, "big")).to_bytes(len(content), "big")
 
 
 def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--calls", type=int, default=4, help="at a time")
-    Rooms(parser.parse_args().calls).run()
+    parser.add_argument("--folder", type=Path)
+    arguments = parser.parse_args()
+    Rooms(arguments.calls, arguments.folder).run()
 
 
 if __name__ == "__main__":
