@@ -61,7 +61,11 @@ def test_whole_read_of_messages_is_delivered_in_order() -> None:
     assert kept.got == [("text", b"a", 7), ("binary", b"b", 7), ("text", b"", 7), ("text", b"c" * 300, 7)]
 
 
-@pytest.mark.parametrize("other", [client_frame(b"?", Opcode.PING), client_frame(b"cut")[:-1], b"\x81"])
+@pytest.mark.parametrize(
+    "other",
+    [client_frame(b"?", Opcode.PING), client_frame(b"cut")[:-1], b"\x81"],
+    ids=["ping", "cut", "one byte"],  # keys are random
+)
 def test_read_with_anything_else_in_it_is_not_begun(other: bytes) -> None:
     kept = Kept()
     assert not scanner().deliver(client_frame(b"a") + other, kept, 7)
@@ -90,7 +94,7 @@ def test_what_a_receiver_raises_is_raised() -> None:
         b"\x81\xff" + (5).to_bytes(8, "big") + bytes(4 + 5),
         client_frame(b"x" * 65536),
     ],
-    ids=lambda frame: frame[:4].hex(),
+    ids=["ping", "close", "part", "rest", "bare", "RSV", "opcode", "length of 2", "length of 8", "too long"],
 )
 def test_whatever_is_not_plain_is_followed_to_its_end(frame: bytes) -> None:
     taker, end = scanner(), len(frame)
