@@ -159,6 +159,9 @@ def _delay_row(calls: int, name: str, way: str, turns: Sequence[Turn]) -> str:
     delays = [turn.delays[way] for turn in turns if way in turn.delays]
     said = sum(each.said for each in delays)
     heard = said - sum(each.missing for each in delays)
+    if not heard:
+        return f"| {calls} | {name} | {way} | 0 of {said} | - | - |"
+    delays = [each for each in delays if each.missing < each.said]
     whole = f"{_median(delays, 'p50_ms'):.2f} / {_median(delays, 'p99_ms'):.2f}"
     beyond = f"{_median(delays, 'beyond_p50_ms'):.2f} / {_median(delays, 'beyond_p99_ms'):.2f}"
     return f"| {calls} | {name} | {way} | {heard} of {said} | {whole} | {beyond} |"

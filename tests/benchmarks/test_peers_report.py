@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.peers.comparison import TARGETS, Comparison, Target, compare, ratio, verdict
-from benchmarks.peers.contenders import CODEC, FLOOR, PIPECAT_BEST, PIPECAT_DEFAULT, RELAY, Contender
+from benchmarks.peers.contenders import CODEC, ECHO, FLOOR, PIPECAT_BEST, PIPECAT_DEFAULT, RELAY, Contender
 from benchmarks.peers.report import PeersReport
 from benchmarks.peers.turn import ROUND_TRIP, Delay, Turn
 from benchmarks.rivals import Missing
@@ -24,6 +24,7 @@ AT_300 = {
     RELAY.name: turns(12, 13, 14),
     FLOOR.name: turns(10, 10, 10),
     CODEC.name: turns(20, 10, 16),
+    ECHO.name: turns(1, 1, 1, delays={ROUND_TRIP: replace(DELAY, missing=100)}),
 }
 AT_40 = {
     RELAY.name: turns(30, 40, 60),
@@ -76,6 +77,7 @@ def test_collapse_has_its_reason(changes: dict[str, Any], how: str) -> None:
 
 def test_page_says_delays_who_is_missing_and_where_the_load_was_the_limit() -> None:
     assert f"| 300 | {RELAY.name} | round trip | 297 of 300 | 4.00 / 6.00 | 1.00 / 3.00 |" in PAGE
+    assert f"| 300 | {ECHO.name} | round trip | 0 of 300 | - | - |" in PAGE
     limit = "the load's limit in 3 of 3 rounds: the load took 90% of its core"
     assert f"| 40 | {FLOOR.name} | 30.0 (30.0 to 30.0) | 7.0 + 5.0 | 1.000 | 20 | 30.0 | {limit} |" in PAGE
     assert "- a peer: not here: no" in PAGE
