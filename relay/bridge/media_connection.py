@@ -128,19 +128,20 @@ class MediaConnection(ServerConnection):
 
     def _divide(self, data: bytes, scanner: FrameScanner) -> None:
         # The library answers all of a read before any of it is processed: messages become events of its own, in line.
-        protocol, begin = self.protocol, 0
+        protocol, given, begin = self.protocol, 0, 0
         while begin < len(data) and not protocol.eof_sent:
             message = scanner.take(data, begin) if protocol.state is _OPEN else None
-            if message is not None:
-                protocol.events.append(Frame(Opcode.TEXT if scanner.text else Opcode.BINARY, message))
-                begin = scanner.end
+            if message is None:
+                begin = scanner.follow(data, begin)
                 continue
-            end = scanner.follow(data, begin)
-            if end == len(data):
-                break
-            protocol.receive_data(data[begin:end])
-            begin = end
-        super().data_received(data[begin:])
+            if given < begin:
+                protocol.receive_data(data[given:begin])
+                given = begin
+            begin = scanner.end
+            if protocol.state is _OPEN:  # else it goes the way of what closed it
+                protocol.events.append(Frame(Opcode.TEXT if scanner.text else Opcode.BINARY, message))
+                given = begin
+        super().data_received(data[given:])
         if protocol.eof_sent:  # what else comes is not read; and a handshake may still call the connection open
             self._scanner = None
 

@@ -29,6 +29,9 @@ CLEAR_ABOVE_MS: Final = 600.0
 FORGET_PER_MS: Final = 0.001
 
 
+_NAME_MAX: Final = 40
+
+
 class _Mark(NamedTuple):
     sent_ns: int
     reckoned_ms: float
@@ -103,7 +106,7 @@ class CarrierBuffer:
         """Note a mark that came back, with ``name`` as ``sent`` returned it; False if it is none of ours."""
         mark = self._out.get(name)
         if mark is None:
-            generation, _, number = name.partition(".")
+            generation, _, number = name[:_NAME_MAX].partition(".")  # a longer one could be no number of Python's
             ours = generation.isdecimal() and int(generation) <= self._generation
             return ours and number.isdecimal() and 0 < int(number) <= self._sequence
         while next(iter(self._out)) != name:  # what was before it has been played too

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
+from hashlib import sha256
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -28,6 +30,15 @@ def test_a_module_with_types_is_compiled_here(name: str) -> None:
     built = importlib.import_module(f"relay.media.{name}").__file__
     assert built is not None
     assert built.endswith(tuple(EXTENSION_SUFFIXES))
+
+
+def test_what_was_compiled_is_what_is_here() -> None:
+    root = HERE.parents[1]
+    note = root / "build" / "compiled.json"
+    if not note.exists():
+        pytest.skip("built elsewhere")
+    for name, digest in json.loads(note.read_text()).items():
+        assert sha256((root / name).read_bytes()).hexdigest() == digest, f"{name} has changed: run scripts/setup"
 
 
 @pytest.mark.parametrize("name", TYPED)
