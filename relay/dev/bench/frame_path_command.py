@@ -50,9 +50,7 @@ def _driver() -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not DRIVER.startswith(error.name):
             raise
-        print(
-            f"relay bench: expected {DRIVER} of a checkout, which the wheel is without, in {CHECKOUT}", file=sys.stderr
-        )
+        print(f"relay bench: expected {DRIVER}, which a checkout has and the wheel has not", file=sys.stderr)
         raise typer.Exit(CANNOT_RUN) from None
 
 
