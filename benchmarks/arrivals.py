@@ -19,17 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.media.arrivals import (
-    Arrival,
-    Heard,
-    play,
-    pulls,
-    sent,
-    spiky,
-    stalled,
-    uniform,
-    without,
-)
+from relay.dev.bench.arrivals import Arrival, Heard, play, stalled, without
+from tests.media.arrivals import pulls, sent, spiky, uniform
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs/latency.md"
 BLOCK = re.compile(r"(<!-- arrivals: .*?-->\n```\n)(.*?)(\n```)", re.DOTALL)

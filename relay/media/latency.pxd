@@ -14,9 +14,12 @@ cdef class LatencyHistogram:
 
     @cython.locals(units=cython.longlong, shift=cython.int, bucket=cython.longlong)
     cpdef record(self, long long duration_ns)
+
     @cython.locals(bucket=cython.int, count=cython.longlong, left=cython.double)
     cpdef percentile_ms(self, percent)
+
     @cython.locals(bucket=cython.int)
     cpdef add(self, LatencyHistogram other)
+
     @cython.locals(bucket=cython.int)
     cpdef clear(self)

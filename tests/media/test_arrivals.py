@@ -5,22 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from relay.dev.bench.arrivals import MS, RATE_HZ, SECOND, Heard, play, stalled, without
 from relay.media.playout import PlayoutSettings
 from tests.codec.test_concealer import largest_step, voice
-from tests.media.arrivals import (
-    MS,
-    RATE_HZ,
-    SECOND,
-    Delay,
-    Heard,
-    play,
-    pulls,
-    sent,
-    spiky,
-    stalled,
-    uniform,
-    without,
-)
+from tests.media.arrivals import Delay, pulls, sent, spiky, uniform
 from tests.signals import Floats, level_db, pcm, rms, samples_of, tone
 
 FRAME = RATE_HZ // 50

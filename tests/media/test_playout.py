@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay._codec import RATES_HZ
+from relay.dev.bench.arrivals import MS, Waits
 from relay.media.latency import LatencyHistogram
 from relay.media.playout import Playout, PlayoutSettings
-from tests.media.arrivals import MS, Waits
 from tests.signals import noise, pcm, samples_of
 
 RATE_HZ = 8000

@@ -82,16 +82,19 @@ def test_sdist_has_every_source_and_nothing_built(unpacked_sdist: Path) -> None:
         "relay/_codec.pxd",
         "relay/_codec.pyi",
         "relay/py.typed",
+        "relay/media/playout.py",
+        "relay/media/playout.pxd",
     } <= expected
     assert expected - names_below(unpacked_sdist, "**/*") == set()
-    assert (
-        names_below(unpacked_sdist, "**/*.so", "**/__pycache__", "relay/_codec.c", "relay/dev/bench/_phones.c") == set()
-    )
+    built = ("**/*.so", "**/__pycache__", "relay/_codec.c", "relay/dev/bench/_phones.c", "build")
+    assert names_below(unpacked_sdist, *built) == set()
 
 
 def test_wheel_has_the_extension_and_its_types_but_no_source(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"relay/__init__.py", "relay/_codec.pyi", "relay/py.typed", f"relay/_codec{SUFFIX}"} <= names
+    for types in (ROOT / "relay/media").glob("*.pxd"):  # compiled, and there as Python
+        assert {f"relay/media/{types.stem}.py", f"relay/media/{types.stem}{SUFFIX}"} <= names
     assert {name for name in names if Path(name).suffix in {".c", ".h", ".pyx", ".pxd", ".pxi"}} == set()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"relay"}
 

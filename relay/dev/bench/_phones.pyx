@@ -123,7 +123,8 @@ def read_markers(bytes pcm not None, uint32_t rate_hz):
     try:
         if not done:
             raise MemoryError
-        return [(found.found[number].number, found.found[number].begin) for number in range(found.count)], found.unreadable
+        markers = [(found.found[number].number, found.found[number].begin) for number in range(found.count)]
+        return markers, found.unreadable
     finally:
         free(found.found)
 
@@ -258,7 +259,8 @@ cdef class Phones:
             late_us = {each: window.late_us[each] for each in range(PHONES_LATE_BUCKETS) if window.late_us[each]}
             return {
                 "since_ns": window.since_ns, "until_ns": window.until_ns, "sent": window.sent,
-                "received": window.received, "heard_bytes": window.heard_bytes, "marks": window.marks, "pings": window.pings, "clears": window.clears,
+                "received": window.received, "heard_bytes": window.heard_bytes, "marks": window.marks,
+                "pings": window.pings, "clears": window.clears,
                 "bytes_received": window.bytes_received, "blocked": window.blocked, "ended": window.ended,
                 "open": window.open, "late_max_ns": window.late_max_ns, "late_us": late_us,
             }

@@ -128,7 +128,7 @@ def measure_stalls(setup: Setup) -> list[StallResult]:
     few = replace(setup, calls=min(setup.calls, _STALL_CALLS), seconds=_STALL_AT_S + _STALL_AFTER_S)
     at_s = few.settle_s + _STALL_AT_S
     results = [
-        _stall(f"the phone says nothing for {for_ms} ms", for_ms / 1000, measure(few, LoadPlan(stalls=(stall,))))
+        _stall(f"phones say nothing for {for_ms} ms", for_ms / 1000, measure(few, LoadPlan(stalls=(stall,))))
         for for_ms in (200, 2000)
         for stall in [Stall(at_s, for_ms)]
     ]
@@ -138,7 +138,7 @@ def measure_stalls(setup: Setup) -> list[StallResult]:
         server.tell("stall")
         time.sleep(_STALL_AFTER_S)
 
-    results.append(_stall("the server's loop stands still for 200 ms", 0.2, measure(few, during=stand_still)))
+    results.append(_stall("the server stands still for 200 ms", 0.2, measure(few, during=stand_still)))
     return results
 
 

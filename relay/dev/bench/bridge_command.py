@@ -61,7 +61,14 @@ def run(
     except (bridge.LoadError, OSError) as error:
         fail(str(error))
     values = report.bridge_report(
-        sys.argv[2:], here, busy=busy, results=results, stalls=stalled, capacity=steps, notes=notes
+        sys.argv[2:],
+        here,
+        busy=busy,
+        results=results,
+        stalls=stalled,
+        capacity=steps,
+        notes=notes,
+        drift_ppm=drift_ppm,
     )
     for table in report.for_terminal(values):
         console.print(table)

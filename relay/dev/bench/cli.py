@@ -6,17 +6,19 @@ import sys
 
 import typer
 
-from relay.dev.bench import bridge_command, node_command, soak_command
+from relay.dev.bench import bridge_command, frame_path_command, node_command, soak_command
 
 app = typer.Typer(no_args_is_help=True, help="Measure what calls cost and what they are delayed by.")
 app.command("bridge")(bridge_command.run)
+app.command("frame-path")(frame_path_command.run)
 app.command("node")(node_command.run)
 app.command("soak")(soak_command.run)
 
 if sys.platform == "linux":
-    from relay.dev.bench import codec_command  # its frames are markers, which are built with the load
+    from relay.dev.bench import codec_command, drift_command  # their frames are markers, which are built with the load
 
     app.command("codec")(codec_command.run)
+    app.command("drift")(drift_command.run)
 
 
 @app.callback()

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Column, Table
 
 from relay.dev.bench.direction import LATE_MS
+from relay.dev.bench.drift import of_moments
 
 if TYPE_CHECKING:  # its load is built on Linux only
     from relay.dev.bench.bridge import BridgeResult, StallResult
@@ -23,11 +24,13 @@ NAMES: Final = {"agent_to_room": "to room", "room_to_agent": "to agent"}
 DELAY_HEAD: Final = ("calls", "", "frames", "p50 ms", "p99", "p99.9", "max", "missing", "late", "unread")
 COST_HEAD: Final = ("calls", "ms/s", "user", "system", "core", "KB", "PSS KB", "base KB", "load late", "load core")
 STALL_HEAD: Final = ("what happens", "to room, s", "to agent, s", "max ms")
+DRIFT_HEAD: Final = ("calls", "clocks apart, ms", "at first, ms", "at last, ms", "held")
 CAPACITY_HEAD: Final = ("calls", "to room, p99 ms", "to agent, p99 ms", "core", "answered", "holds")
 BEHIND: Final = {
     "delay": "ms that the relay adds; the codec's filters and, to the room, the jitter target are not in it",
     "cost": "CPU ms per bridge and second, memory of each beyond the base; load late: p99 ms",
-    "stall": "s from the stall's end until the delay is as before",
+    "drift": "ms to the room beyond the jitter target, at first and at last",
+    "stall": "s from the stall's end until the delay is as before; not yet: not in the window",
 }
 
 
@@ -40,16 +43,19 @@ def bridge_report(
     stalls: Sequence[StallResult] = (),
     capacity: Sequence[BridgeResult] = (),
     notes: Sequence[str] = (),
+    drift_ppm: float = 0.0,
 ) -> dict[str, Any]:
     """Everything that a run of mode ``bridge`` found out, as JSON has it."""
     measured = [*results, *(each.result for each in stalls), *capacity]
     limits = [f"{each.calls} calls: {each.load['bottleneck']}" for each in measured if each.load["bottleneck"]]
+    drifts = [(each.calls, of_moments(each.agent_to_room.moments, drift_ppm)) for each in results if drift_ppm]
     return {
         "mode": "bridge",
         "command": shlex.join(["relay", "bench", *arguments]),
         "machine": dict(machine),
         "busy": busy,
         "results": [asdict(each) for each in results],
+        "drift": [{"calls": calls, **delay.as_dict()} for calls, delay in drifts if delay is not None],
         "stalls": [asdict(each) for each in stalls],
         "capacity": [{**asdict(each), "holds": each.holds} for each in capacity],
         "notes": [*notes, *limits],
@@ -61,6 +67,8 @@ def tables(report: Report) -> Iterator[TitledTable]:
     if report["results"]:
         yield f"Delay: {BEHIND['delay']}", DELAY_HEAD, delay_rows(report["results"])
         yield f"Cost: {BEHIND['cost']}", COST_HEAD, [_cost(each) for each in report["results"]]
+    if report["drift"]:
+        yield f"Clock drift: {BEHIND['drift']}", DRIFT_HEAD, [_drift(each) for each in report["drift"]]
     if report["stalls"]:
         yield f"After a stall: {BEHIND['stall']}", STALL_HEAD, [_stall(each) for each in report["stalls"]]
     if report["capacity"]:
@@ -112,6 +120,10 @@ def as_page(title: str, report: Report, tables: Iterable[TitledTable]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _ms(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"  # a column has room for six characters
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -121,7 +133,7 @@ def delay_rows(results: Sequence[Report]) -> list[tuple[str, ...]]:
     return [
         (
             *(str(result["calls"]), title, str(result[name]["beyond"]["count"])),
-            *(f"{result[name]['beyond'][each]:.2f}" for each in ("p50", "p99", "p99_9", "most")),
+            *(_ms(result[name]["beyond"][each]) for each in ("p50", "p99", "p99_9", "most")),
             *(str(result[name][each]) for each in ("missing", "late", "unreadable")),
         )
         for result in results
@@ -138,6 +150,11 @@ def _cost(result: Report) -> tuple[str, ...]:
     )
 
 
+def _drift(drift: Report) -> tuple[str, ...]:
+    delays = (f"{drift[name]:.1f}" for name in ("apart_ms", "begin_ms", "end_ms"))
+    return str(drift["calls"]), *delays, "yes" if drift["held"] else "no"
+
+
 def _stall(stall: Report) -> tuple[str, ...]:
     moments = [each for name in NAMES for each in stall["result"][name]["moments"]]
     most_ms = max((each["max_ms"] for each in moments), default=0.0)
@@ -145,10 +162,10 @@ def _stall(stall: Report) -> tuple[str, ...]:
 
 
 def _back(back_s: float | None) -> str:
-    return "not in the window" if back_s is None else f"{back_s:.1f}"
+    return "not yet" if back_s is None else f"{back_s:.1f}"
 
 
 def _capacity(result: Report) -> tuple[str, ...]:
-    late = (f"{result[name]['beyond']['p99']:.2f}" for name in NAMES)
+    late = (_ms(result[name]["beyond"]["p99"]) for name in NAMES)
     answered = f"{result['load']['answered']:.3f}"
     return str(result["calls"]), *late, f"{result['core']:.0%}", answered, "yes" if result["holds"] else "no"

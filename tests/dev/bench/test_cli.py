@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import cast
 
 import pytest
+import typer
 
 from relay._codec import instruction_sets
-from relay.dev.bench import bridge_command, cores
+from relay.dev.bench import bridge_command, cores, frame_path_command
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -48,6 +51,50 @@ def test_one_core_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not cores.can_pin()
     assert "no second core" in bridge_command.NO_SECOND_CORE
     assert not cores.pin(10_000)
+
+
+def test_drift_is_a_table_and_json(tmp_path: Path) -> None:
+    done = bench("drift", "--seconds", "180", "--json", str(tmp_path / "out.json"))
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert [(each["drift_ppm"], each["jitter_ms"]) for each in results] == [(300, 0), (-300, 0), (300, 20), (-300, 20)]
+    assert done.stdout.count("yes") == sum(each["delay"]["held"] for each in results)
+    assert "…" not in done.stdout
+
+
+class Path20Ms:
+    """Stands for the gate's driver."""
+
+    @classmethod
+    async def open(cls) -> "Path20Ms":
+        return cls()
+
+    def run(self, frames: int, _: object) -> SimpleNamespace:
+        return SimpleNamespace(in_us=frames / 100, out_us=frames / 50)
+
+    async def close(self) -> None: ...
+
+
+def test_frame_path_is_the_gates_driver(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "benchmarks.gate", ModuleType("benchmarks.gate"))
+    monkeypatch.setitem(sys.modules, frame_path_command.DRIVER, cast("ModuleType", SimpleNamespace(FramePath=Path20Ms)))
+    monkeypatch.setattr("structlog.configure", lambda **_: None)
+    frame_path_command.run(frames=300, batches=2, json_file=tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text())["us_per_frame"] == {"in": [3.0, 3.0], "out": [6.0, 6.0]}
+    assert "3.00 us a frame" in capsys.readouterr().out
+
+
+def test_frame_path_without_a_checkout_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("structlog.configure", lambda **_: None)
+    monkeypatch.setattr(frame_path_command, "DRIVER", "benchmarks.gate_that_is_not_there.frame_path")
+    with pytest.raises(typer.Exit) as ended:
+        frame_path_command.run(frames=1, batches=1)
+    assert ended.value.exit_code == 2
+    assert "expected benchmarks.gate_that_is_not_there.frame_path, which a checkout has" in capsys.readouterr().err
 
 
 def test_codec_is_beside_the_standard_library(tmp_path: Path) -> None:

@@ -19,15 +19,19 @@ WAY = Direction(10, 510, 10, 0, 1, 4, SPREAD, SPREAD, tuple(each / 100 for each 
 LOAD = {"late_p99_ms": 0.3, "core": 0.2, "bottleneck": None, "ended": 0, "answered": 1.0}
 RESULT = BridgeResult(40, 10.0, WAY, WAY, 0.6, 0.4, 0.2, 0.24, 21.0, 22.0, 28000, {"concealed_ms": 60.0}, LOAD)
 SLOW = replace(RESULT, calls=900, room_to_agent=replace(WAY, beyond=replace(SPREAD, p99=21.0)))
+WORST = replace(
+    RESULT, calls=2000, agent_to_room=replace(WAY, missing=9999, late=9999, beyond=Spread(9999, *([-1234.5] * 4)))
+)
 LIMITED = replace(RESULT, load={**LOAD, "bottleneck": "the load wrote 3 ms late"})
 REPORT = bridge_report(
     ["bridge", "--calls", "40"],
     {"processor": "a machine"},
     busy=0.25,
     results=[RESULT, LIMITED],
-    stalls=[StallResult("the phone says nothing for 200 ms", 0.4, None, RESULT)],
+    stalls=[StallResult("the server stands still for 200 ms", 0.4, None, RESULT)],
     capacity=[RESULT, SLOW],
     notes=["no second core"],
+    drift_ppm=300.0,
 )
 
 
@@ -37,7 +41,8 @@ def test_page_has_every_table() -> None:
     assert "Others took 25 % of the machine" in page
     assert "| 40 | to room | 500 | 0.25 | 1.50 | 2.00 | 3.00 | 10 | 0 | 4 |" in page
     assert "| 40 | 0.60 | 0.40 | 0.20 | 24% | 21 | 22 | 28000 | 0.30 | 20% |" in page
-    assert "| the phone says nothing for 200 ms | 0.4 | not in the window | 35 |" in page
+    assert "| 40 | 0.9 | 2.0 | 2.0 | yes |" in page
+    assert "| the server stands still for 200 ms | 0.4 | not yet | 35 |" in page
     assert "| 900 | 1.50 | 21.00 | 24% | 1.000 | no |" in page
     assert page.endswith("- no second core\n- 40 calls: the load wrote 3 ms late\n")
 
@@ -45,7 +50,16 @@ def test_page_has_every_table() -> None:
 def test_terminal_of_80_columns_has_it_whole() -> None:
     screen = io.StringIO()
     console = Console(file=screen, width=80)
-    for table in for_terminal(REPORT):
+    worst = bridge_report(
+        [],
+        {},
+        busy=0.0,
+        results=[WORST],
+        stalls=[StallResult("the server stands still for 200 ms", None, None, WORST)],
+        capacity=[WORST],
+        drift_ppm=300.0,
+    )
+    for table in (*for_terminal(REPORT), *for_terminal(worst)):
         console.print(table)
     assert "to room" in screen.getvalue()
     assert "…" not in screen.getvalue()

@@ -16,7 +16,7 @@
 #include "grow.h"
 #include "phone.h"
 
-enum { EVENTS = 256, READ_BYTES = 1 << 16, BEGIN_IN_NS = 5000000 };
+enum { EVENTS = 256, SAID_AT_ONCE = 64, READ_BYTES = 1 << 16, BEGIN_IN_NS = 5000000 };
 
 /* The lock is held by the thread that runs whenever it does not sleep: what others ask for waits until then. */
 struct phones {
@@ -208,13 +208,16 @@ bool phones_hang_up(phones *self, uint32_t index)
     return is_there;
 }
 
-/* Says whatever is due; returns when the next frame is, or 0 when nobody talks. */
+/*
+ * Says what is due; returns when the next frame is, or 0 when nobody talks. Not more than some frames at a time: who
+ * falls behind would never read again, nor answer whoever asks.
+ */
 static int64_t say_due(phones *self)
 {
-    while (self->heap_count) {
+    for (int said = 0; self->heap_count; said++) {
         phone *next = self->heap[0];
         int64_t now = now_ns();
-        if (next->release_ns > now)
+        if (next->release_ns > now || said == SAID_AT_ONCE)
             return next->release_ns;
         int error = phone_say(next, &self->load, now);
         sift_down(self, 0);
