@@ -69,9 +69,9 @@ COMPILED = Path("build", "compiled.json")
 
 
 class BuildAndNote(build_ext):
-    """Builds, and leaves word of what the modules of Python were compiled from: tests see whether that is what is here."""
+    """Builds, and notes what the modules of Python were compiled from: a test sees whether that is what is here."""
 
-    def run(self) -> None:
+    def run(self) -> None:  # noqa: D102 - as the base class has it
         super().run()
         COMPILED.parent.mkdir(exist_ok=True)
         COMPILED.write_text(json.dumps({str(path): sha256(path.read_bytes()).hexdigest() for path in TYPED_FILES}))

@@ -52,7 +52,7 @@ class Outbox:
         self._on_written = on_written
         self._held: deque[tuple[bytes, int]] = deque()
         self._queued_max_bytes = 0
-        """What the socket held when it was last asked, and the audio since: but for marks and pongs it holds no more."""
+        """What the socket held when it was last asked, and the audio since: marks and pongs aside, no more."""
         self.stalled_since_ns: int | None = None
         """Since when the socket takes nothing."""
         self.paused_since_ns: int | None = None
