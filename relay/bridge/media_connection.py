@@ -75,6 +75,8 @@ class MediaConnection(ServerConnection):
         # The library's log of every frame is the library's to write.
         self._scanner = None if self.protocol.debug else FrameScanner(MESSAGE_MAX_BYTES)
         self.received_ns = 0
+        self.written_bytes = 0
+        """In messages; what the library writes by itself is not in it."""
         self._clock: Callable[[], int] = time.monotonic_ns
         self.round_trip_min_ms = math.inf
         """The shortest ever: what the path takes with nothing waiting on it."""
@@ -215,7 +217,9 @@ class MediaConnection(ServerConnection):
         """Write one message; False if the connection is not open any longer."""
         if self.protocol.state is not _OPEN:
             return False
-        self.transport.write(message_frame(message, text=text))
+        frame = message_frame(message, text=text)
+        self.written_bytes += len(frame)
+        self.transport.write(frame)
         return True
 
     def queued_bytes(self) -> int:

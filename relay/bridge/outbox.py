@@ -51,8 +51,8 @@ class Outbox:
         self._socket_max_ms = max(queue_max_ms, 2 * message_ms + PTIME_MS) - held_max_ms
         self._on_written = on_written
         self._held: deque[tuple[bytes, int]] = deque()
-        self._queued_max_bytes = 0
-        """What the socket held when it was last asked, and the audio since: marks and pongs aside, no more."""
+        self._asked_bytes = self._written_then_bytes = 0
+        """What the socket held when it was asked last, and what had been written by then."""
         self.stalled_since_ns: int | None = None
         """Since when the socket takes nothing."""
         self.paused_since_ns: int | None = None
@@ -82,7 +82,8 @@ class Outbox:
         """Write what is held and fits; returns how many ms fit beyond it."""
         if self.paused_since_ns is not None:
             return 0.0
-        room_ms = self._socket_max_ms - self._audio_ms(self._queued_max_bytes)
+        held_most_bytes = self._asked_bytes + self._connection.written_bytes - self._written_then_bytes
+        room_ms = self._socket_max_ms - self._audio_ms(held_most_bytes)
         if room_ms < self._message_ms or self._held:  # asking costs as much as all else here
             room_ms = self._socket_max_ms - self._socket_ms()
         while self._held and room_ms >= self._message_ms:
@@ -113,13 +114,13 @@ class Outbox:
     def _write(self, message: bytes, read_ns: int, now_ns: int) -> None:
         if self._connection.send_message(message, text=self._text):
             self.stalled_since_ns = None
-            self._queued_max_bytes += self._message_bytes
             self._on_written(read_ns, now_ns)
 
     def _socket_ms(self) -> float:
         """Audio in the socket beyond what a path of this length has in flight."""
-        self._queued_max_bytes = self._connection.queued_bytes()
-        return self._audio_ms(self._queued_max_bytes)
+        self._written_then_bytes = self._connection.written_bytes
+        self._asked_bytes = self._connection.queued_bytes()
+        return self._audio_ms(self._asked_bytes)
 
     def _audio_ms(self, queued_bytes: int) -> float:
         queued_ms = queued_bytes * self._message_ms / self._message_bytes
