@@ -108,6 +108,8 @@ class Wire(asyncio.Transport):
         self._protocol: asyncio.Protocol | None = None
         self.last = b""
         """Of audio."""
+        self.written: Callable[[bytes], None] | None = None
+        """Given every message of audio."""
         self.frames = 0
         self.control: list[bytes] = []
         """Everything else, until it is answered."""
@@ -116,6 +118,8 @@ class Wire(asyncio.Transport):
         if len(data) > _CONTROL_MAX:
             self.frames += 1
             self.last = data
+            if self.written is not None:
+                self.written(bytes(data))
         else:
             self.control.append(bytes(data))
 
@@ -167,8 +171,8 @@ class FramePath:
     One call, joined and warm: Twilio's PCMU on one side, a room of 16 kHz on the other. Made by ``open``.
 
     Args:
-        carrier_speaks: whether ``run`` lets frames come from the carrier.
-        room_speaks: whether the room's speaker gives frames, once the call is warm.
+        carrier_speaks: whether ``made`` makes frames of the carrier's; may be changed on the way.
+        room_speaks: whether the room's speaker gives frames, once the call is warm; may be changed on the way.
         microphone_ptime_ms: of the room; Daily's is 10.
         settings: of the bridge.
     """
@@ -191,8 +195,8 @@ class FramePath:
         """What the room's speaker gives."""
         self.microphone = b""
         """What the room took last."""
-        self._carrier_speaks, self._room_speaks = carrier_speaks, True
-        self._speaks_when_warm = room_speaks
+        self.carrier_speaks, self.room_speaks = carrier_speaks, room_speaks
+        self._is_warm = False
         self._pcm = _room_pcm()
         self._microphone_pulls = FRAME_MS // microphone_ptime_ms
         self._pulls = 0
@@ -245,7 +249,7 @@ class FramePath:
             path.turn(path.frame(path.payloads[turn % len(path.payloads)]))
         if not any(isinstance(event, Joined) for event in path._events):
             raise FramesMissing(f"expected a call that has begun, got {path._events}")
-        path._room_speaks = path._speaks_when_warm
+        path._is_warm = True
         return path
 
     async def close(self) -> None:
@@ -297,7 +301,7 @@ class FramePath:
 
     def made(self, frames: int) -> list[bytes | None]:
         """Make the carrier's next frames, or what stands for them when it does not speak."""
-        if not self._carrier_speaks:
+        if not self.carrier_speaks:
             return [None] * frames
         return [self.frame(self.payloads[each % len(self.payloads)]) for each in range(frames)]
 
@@ -321,11 +325,11 @@ class FramePath:
         return Batch(len(made), in_ns, out_ns)
 
     def _look(self, frames: int, sent: int, pulls: int) -> None:
-        expected = (frames * self._room_speaks, frames * self._microphone_pulls)
+        expected = (frames * self.room_speaks, frames * self._microphone_pulls)
         if self.taken == self._take and (sent, pulls) != expected:
             raise FramesMissing(f"expected {expected[0]} frames out and {expected[1]} in, got {sent} and {pulls}")
         is_heard = self.microphone.count(0) < len(self.microphone) // 2
-        if self.taken == self._take and self._carrier_speaks and not is_heard:
+        if self.taken == self._take and self.carrier_speaks and not is_heard:
             raise FramesMissing("expected the carrier's sound in the room, got silence")
         if any(isinstance(event, Ended) for event in self._events):
             raise FramesMissing(f"expected a call that goes on, got {self._events[-1]}")
@@ -340,7 +344,7 @@ class FramePath:
         return said
 
     def _say(self, now_ns: int) -> bytes | None:
-        return self._pcm[now_ns // 20_000_000 % len(self._pcm)] if self._room_speaks else None
+        return self._pcm[now_ns // 20_000_000 % len(self._pcm)] if self.room_speaks or not self._is_warm else None
 
     def _answer(self) -> None:
         """Play what was sent at once, and be near: marks and pings come back."""
