@@ -1,4 +1,4 @@
-"""Lets frames pass through a bridge between calls of getpriority(2), at which valgrind writes down what it has counted."""
+"""Lets frames pass through a bridge between calls of getpriority(2), where valgrind writes down what it has counted."""
 
 from __future__ import annotations
 

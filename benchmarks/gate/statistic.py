@@ -3,8 +3,8 @@ Owns the verdict on times: how much slower, at least.
 
 A turn of the one side and a turn of the other make a ratio; of four turns in the order A B B A, what drifts meanwhile
 falls out. The median of a launch's ratios is one figure: within a launch turns are no independent samples, as a process
-has its memory where it has it. The bounds are ranks among the launches' figures, the sign test's: they assume nothing of
-how figures are spread, and one launch that was disturbed moves none of them.
+has its memory where it has it. The bounds are ranks among the launches' figures, the sign test's: they assume nothing
+of how figures are spread, and one launch that was disturbed moves none of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def log_ratio(turns: Sequence[tuple[Turn, Turn]], path: str) -> float:
 
 
 def rank(launches: int, alpha: float = ALPHA) -> int:
-    """Which of the ``launches`` figures in order is below their median's true value but for a chance of ``alpha``; 0: none."""
+    """Which of the figures in order is below the true median but for a chance of ``alpha``; 0: none is."""
     chance, found = 0.0, 0
     for below in range(launches):
         chance += math.comb(launches, below) / 2**launches

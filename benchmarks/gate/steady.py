@@ -3,8 +3,8 @@ What a call that has been going on for a while costs beside time, exactly: run b
 
     PYTHONHASHSEED=0 python -m benchmarks.gate.steady LIBRARY     # benchmarks/gate/allocations.c, built
 
-prints JSON. The driver's own part is in the allocations (some ten for each frame, most of them the time); what stays, and
-what asks for a collection, must be nothing at all.
+prints JSON. The driver's own part is in the allocations (some ten for each frame, most of them the time); what stays,
+and what brings a collection nearer, must be nothing at all.
 """
 
 from __future__ import annotations

@@ -31,6 +31,14 @@ class BaseMissing(Exception):
     """There is nothing to compare with, and why."""
 
 
+class TreeUnusable(Exception):
+    """The relay in ``tree`` cannot be built, or the driver does not run on it."""
+
+    def __init__(self, tree: pathlib.Path, why: str) -> None:
+        super().__init__(f"{tree.name}: {why}")
+        self.tree = tree
+
+
 def base_revision() -> tuple[str, str]:
     """
     Which commit to compare with, and what it is: the merge base of a pull request, else that of ``BASELINE``.
@@ -75,12 +83,12 @@ def copy_here(tree: pathlib.Path) -> None:
 
 def make_ready(trees: Iterable[pathlib.Path]) -> None:
     """
-    Give each tree this commit's driver, and build its extension by this interpreter, with the flags of its own setup.py.
+    Give each tree this commit's driver, and build its extension by this interpreter, as its own setup.py has it.
 
     Trees of the same native sources get the same extension: where a linker puts what makes a difference, too.
 
     Raises:
-        BaseMissing: one cannot be built.
+        TreeUnusable: one cannot be built.
     """
     alike: dict[tuple[tuple[str, bytes], ...], list[pathlib.Path]] = {}
     for tree in trees:
@@ -105,7 +113,7 @@ def _build(tree: pathlib.Path) -> None:
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
     done = subprocess.run(command, check=False, cwd=tree, capture_output=True, text=True)
     if done.returncode != 0:
-        raise BaseMissing(f"cannot build the extension of {tree.name}:\n{done.stderr[-2000:]}")
+        raise TreeUnusable(tree, f"cannot build the extension:\n{done.stderr[-2000:]}")
 
 
 def _git(*arguments: str) -> bytes | None:

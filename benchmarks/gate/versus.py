@@ -14,14 +14,11 @@ from types import TracebackType
 from typing import Final, Self, cast
 
 from benchmarks.gate.statistic import Slowdown, Turn, log_ratio
+from benchmarks.gate.trees import TreeUnusable
 
 LAUNCHES: Final = 10
 QUADS: Final = 15
 """Of four turns, in a launch."""
-
-
-class DriverFailed(Exception):
-    """The driver does not run on a tree's relay."""
 
 
 class Side:
@@ -52,7 +49,7 @@ class Side:
         Wait until its call is warm.
 
         Raises:
-            DriverFailed: it never is.
+            TreeUnusable: it never is.
         """
         self._line()
 
@@ -61,7 +58,7 @@ class Side:
         Let it have its turn.
 
         Raises:
-            DriverFailed: it could not.
+            TreeUnusable: it could not.
         """
         with contextlib.suppress(BrokenPipeError):
             print(file=self._process.stdin, flush=True)
@@ -73,7 +70,7 @@ class Side:
         if not line:
             _, said = self._process.communicate()
             lines = said.strip().splitlines() or ["nothing"]
-            raise DriverFailed(f"{self._tree.name}: {lines[-1]}")
+            raise TreeUnusable(self._tree, lines[-1])
         return line
 
 
@@ -82,7 +79,7 @@ def compare(base: pathlib.Path, now: pathlib.Path, *, launches: int = LAUNCHES, 
     How much slower ``now`` is than ``base``, for each path; both are made ready.
 
     Raises:
-        DriverFailed: the driver does not run on one of them.
+        TreeUnusable: the driver does not run on one of them.
     """
     with _on_one_core():
         ran = [_launch(base, now, quads, swapped=bool(number % 2)) for number in range(launches)]
@@ -119,7 +116,7 @@ def _launch(base: pathlib.Path, now: pathlib.Path, quads: int, *, swapped: bool)
 
 @contextlib.contextmanager
 def _on_one_core() -> Iterator[None]:
-    """What is started meanwhile runs on one core, where that can be said: caches and clock rate are the same for both."""
+    """What is started meanwhile runs on one core, where that can be said: one clock rate, the same neighbours."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

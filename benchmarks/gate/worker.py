@@ -72,10 +72,13 @@ def _turns(path: FramePath) -> Iterator[dict[str, float]]:
         }
 
 
-async def _serve(tree: str) -> None:
+def _look_where(tree: pathlib.Path) -> None:
     where = pathlib.Path(relay.__file__).resolve().parents[1]
-    if where != pathlib.Path(tree).resolve():
+    if where != tree.resolve():
         raise RuntimeError(f"expected the relay of {tree}, got that of {where}")
+
+
+async def _serve() -> None:
     path = await FramePath.open()
     turns = _turns(path)
     next(turns)
@@ -90,4 +93,5 @@ async def _serve(tree: str) -> None:
 
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    asyncio.run(_serve(sys.argv[1]))
+    _look_where(pathlib.Path(sys.argv[1]))
+    asyncio.run(_serve())
