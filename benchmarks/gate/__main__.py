@@ -40,7 +40,7 @@ def against_base(revision: str | None, *, launches: int, quads: int) -> tuple[st
                     raise
                 raise BaseMissing(f"expected {chosen[:12]}, {what}, to run by this driver, got {error}") from error
     except BaseMissing as error:
-        return f"NOTHING, so that only the exact gates hold: {error}", ()
+        return f"only the exact gates hold; {error}", ()
 
 
 def main() -> int:

@@ -47,7 +47,7 @@ class Report:
     def as_text(self) -> str:
         """For the terminal."""
         rows = [f"{each.name}: {each.now} (budget {each.budget})" for each in self.exact]
-        rows.append(f"against {self.against}")
+        rows.append(f"times against {self.against}" if self.slowdowns else f"note: no times: {self.against}")
         rows += [" ".join(cells) for cells in self._times()]
         return "\n".join([*rows, *(f"FAILED {problem}" for problem in self.problems)])
 
@@ -55,7 +55,7 @@ class Report:
         """For a job's summary."""
         lines = [f"## The gate: {'closed' if self.problems else 'open'}", ""]
         lines += [*(f"- **{problem}**" for problem in self.problems), *([""] if self.problems else [])]
-        lines += [f"Times against {self.against}.", ""]
+        lines += [f"Times against {self.against}." if self.slowdowns else f"**No times: {self.against}**", ""]
         if self.slowdowns:
             lines += ["| per frame | base, us | now, us | slower by | at least | at most | bound |", "|---" * 7 + "|"]
             lines += [f"| {' | '.join(cells)} |" for cells in self._times()]

@@ -17,9 +17,13 @@ ROOT: Final = pathlib.Path(__file__).parents[2]
 BASELINE: Final = pathlib.Path(__file__).parents[1] / "BASELINE"
 DRIVER: Final = (
     "benchmarks/__init__.py",
+    "benchmarks/instruction_driver.py",
     "benchmarks/messages.py",
     "benchmarks/gate/__init__.py",
+    "benchmarks/gate/delays.py",
     "benchmarks/gate/frame_path.py",
+    "benchmarks/gate/instruction_driver.py",
+    "benchmarks/gate/steady.py",
     "benchmarks/gate/worker.py",
 )
 _PACKAGE: Final = ("relay", "setup.py", "pyproject.toml", "README.md", "LICENSE")
