@@ -62,9 +62,9 @@ def test_a_base_that_cannot_be_had_leaves_the_exact_gates_and_is_told() -> None:
 
 @pytest.mark.parametrize(("unusable", "is_told"), [("base", True), ("here", False)])
 def test_a_base_too_old_for_the_driver_is_told_and_a_tree_that_fails_it_is_not_excused(
-    monkeypatch: pytest.MonkeyPatch, unusable: str, is_told: bool
+    monkeypatch: pytest.MonkeyPatch, unusable: str, *, is_told: bool
 ) -> None:
-    def fail(base: pathlib.Path, now: pathlib.Path, **turns: int) -> list[Slowdown]:
+    def fail(base: pathlib.Path, now: pathlib.Path, **_: int) -> list[Slowdown]:
         raise trees.TreeUnusable(base if unusable == "base" else now, "ImportError: no such name")
 
     monkeypatch.setattr(gate, "check_out", lambda *_: None)
