@@ -7,13 +7,14 @@ import pathlib
 import shlex
 import sys
 
-from benchmarks import machine, native, paths, plot, quality
+from benchmarks import native, paths, plot, quality
 from benchmarks.carriers.paths import measure_streams
-from benchmarks.measure import ROUNDS, PathResult, measure
 from benchmarks.quality import QualityResult
 from benchmarks.report import Report
 from benchmarks.rivals import Missing
 from benchmarks.signal_figures import signal_figures
+from relay.dev.bench import machine
+from relay.dev.bench.measure import ROUNDS, PathResult, measure
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 

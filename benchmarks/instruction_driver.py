@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from itertools import repeat
 
-from benchmarks.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 from relay._codec import Decoder, Encoder
+from relay.dev.bench.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 
 PCM = bytes((31 * n * n + 7 * n) % 256 for n in range(640))  # 20 ms; its values change no count
 PAYLOAD = bytes((37 * n * n + 11 * n) % 256 for n in range(160))

@@ -26,8 +26,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from benchmarks.instruction_driver import PATHS
-from benchmarks.machine import compiler
 from relay._codec import instruction_sets
+from relay.dev.bench.machine import compiler
 
 ROOT = pathlib.Path(__file__).parent.parent
 BUDGET = pathlib.Path(__file__).parent / "instruction_budget.json"

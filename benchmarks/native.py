@@ -8,7 +8,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 
-from benchmarks.measure import PathResult
+from relay.dev.bench.measure import PathResult
 
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = ["-std=c11", "-O3", "-fno-trapping-math", "-fno-ipa-ra"]  # as in setup.py

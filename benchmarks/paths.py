@@ -10,8 +10,6 @@ from itertools import permutations
 import numpy as np
 
 from benchmarks import rivals
-from benchmarks.measure import OURS, Contender, Path
-from benchmarks.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 from benchmarks.signals import pcmu_frame, voiced_frame
 from relay._codec import (
     RATES_HZ,
@@ -24,6 +22,8 @@ from relay._codec import (
     retime,
     use_instruction_set,
 )
+from relay.dev.bench.measure import OURS, Contender, Path
+from relay.dev.bench.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 
 MESSAGE_IN = "Twilio media message -> PCM16k"
 MESSAGE_OUT = "PCM16k -> Twilio media message"

@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.measure import OURS, PathResult
 from benchmarks.rivals import package
+from relay.dev.bench.measure import OURS, PathResult
 
 FAMILIES = {"Pipecat": "#b2457a", "soxr": "#2f6db3", "audioop": "#d98c21", "numpy": "#5b9a4b", "": "#7d7d7d"}
 BAR_IN = 0.19  # inches of height a bar; labels of 7 points fit

@@ -10,10 +10,10 @@ from typing import Any
 
 from benchmarks.carriers.paths import StreamResult
 from benchmarks.carriers.report import tables
-from benchmarks.measure import PathResult, Spread
 from benchmarks.quality import QualityResult
 from benchmarks.targets import TARGETS, YARDSTICKS_NS, collect_figures, machine_scale
 from relay._codec import instruction_set
+from relay.dev.bench.measure import PathResult, Spread
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.messages import STREAM_SID
 from relay._codec import Decoder, Encoder
+from relay.dev.bench.messages import STREAM_SID
 
 FrameCall = Callable[[bytes], object]
 

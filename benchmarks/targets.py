@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from benchmarks import paths, quality
-from benchmarks.measure import PathResult
 from benchmarks.native import native_name
 from benchmarks.quality import QualityResult
+from relay.dev.bench.measure import PathResult
 
 AVX2, SSE2, KERNEL_AVX2 = "relay avx2", "relay sse2", "relay kernel avx2"
 DRIFT_PPM_USUAL = 100  # between two ordinary quartz clocks

@@ -10,8 +10,8 @@ from __future__ import annotations
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.measure import Contender
 from benchmarks.paths import all_paths
+from relay.dev.bench.measure import Contender
 
 CASES = [
     pytest.param(path.name, contender, id=f"{path.name} by {contender.name}")

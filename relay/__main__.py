@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "relay.dev.demo.command",
         "Play a whole warm transfer through the real service, with no account, and measure what was heard.",
     ),
+    "bench": ("relay.dev.bench.cli", "Measure what calls cost and what they are delayed by."),
     "dev": ("relay.dev.cli", "Stand-ins for development: no account, no network."),
 }
 """Of each command its module, which has ``app`` or ``run``, and what its help begins with."""

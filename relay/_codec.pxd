@@ -115,3 +115,22 @@ cdef extern from "native/mixing.h" nogil:
     void mix_pack(const int32_t *sums, size_t samples, int16_t *out)
     void crossfade_run "crossfade"(const void *before, size_t samples, int16_t *pcm)
     uint64_t sum_of_squares(const void *pcm, size_t samples)
+
+
+cdef extern from "native/websocket.h" nogil:
+    enum:
+        FRAME_SERVER_HEADER_MAX
+
+    ctypedef struct frame_scanner:
+        uint32_t max_size
+
+    ctypedef struct plain_message:
+        const uint8_t *payload
+        const uint8_t *end
+        bint text
+
+    bint frame_scan_plain(const frame_scanner *self, const uint8_t *data, size_t size, plain_message *found)
+    bint frame_scan_all_plain(const frame_scanner *self, const uint8_t *data, size_t size)
+    size_t frame_follow(frame_scanner *self, const uint8_t *data, size_t size)
+    void frame_unmask(const plain_message *found, uint8_t *out)
+    size_t frame_write_header(bint text, uint64_t size, uint8_t *out)

@@ -6,7 +6,8 @@
 # embedsignature=True: help() and stubtest see the arguments.
 # cython: embedsignature=True
 """
-The native core: G.711, byte order, base64, rate conversion, mixing, re-timing and concealment, with their state.
+The native core: G.711, byte order, base64, rate conversion, mixing, re-timing and concealment, with their state; and
+the frames of the WebSocket that audio comes and goes by.
 
 Everything here is numbers and their state; the work is done in ``relay/native``, and this file is its Python face. PCM
 is L16 mono, little-endian. An object serves one direction of one call and one thread at a time.
@@ -54,6 +55,7 @@ include "native/template.pxi"
 include "native/stream.pxi"
 include "native/repair.pxi"
 include "native/mixing.pxi"
+include "native/websocket.pxi"
 
 
 def instruction_sets():

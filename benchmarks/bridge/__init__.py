@@ -1,1 +1,1 @@
-"""What the bridge costs and what it delays, over real sockets: ``python -m benchmarks.bridge``."""
+"""The echo that the bridge is compared with, and what a carrier's frames are in bytes; ``relay bench`` measures."""

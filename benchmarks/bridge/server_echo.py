@@ -8,7 +8,8 @@ import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.bridge.server import SERVER_CORE, freeze, obey, pin
+from relay.dev.bench.cores import SERVER_CORE, pin
+from relay.dev.bench.server import freeze, obey
 
 
 async def echo(connection: ServerConnection) -> None:

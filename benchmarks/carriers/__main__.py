@@ -7,11 +7,11 @@ import pathlib
 import shlex
 import sys
 
-from benchmarks import machine
 from benchmarks.carriers.paths import measure_streams
 from benchmarks.carriers.report import CarriersReport
-from benchmarks.measure import ROUNDS
 from relay._codec import instruction_set
+from relay.dev.bench import machine
+from relay.dev.bench.measure import ROUNDS
 
 PACKAGES = ("orjson",)
 

@@ -12,10 +12,10 @@ from typing import Final, Literal
 import numpy as np
 
 from benchmarks import rivals
-from benchmarks.measure import Contender, Path, PathResult, measure
 from benchmarks.signals import FRAME_MS, voiced_frame
 from relay._codec import Decoder, Encoder, Resampler
 from relay.conformance import Case
+from relay.dev.bench.measure import Contender, Path, PathResult, measure
 from relay.media.format import AudioFormat
 from relay.providers.base import MediaAdapter
 from tests.providers.all_cases import CASES

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.carriers.paths import AUDIOOP, CODEC, PARTS, RELAY, StreamResult
-from benchmarks.measure import Spread
+from relay.dev.bench.measure import Spread
 
 HEAD = (
     f"| carrier | audio | path | frames in a message | {RELAY}, ns a frame | {CODEC}, ns | the rest, ns |"

@@ -18,7 +18,8 @@ BASELINE: Final = pathlib.Path(__file__).parents[1] / "BASELINE"
 DRIVER: Final = (
     "benchmarks/__init__.py",
     "benchmarks/instruction_driver.py",
-    "benchmarks/messages.py",
+    "relay/dev/bench/__init__.py",
+    "relay/dev/bench/messages.py",
     "benchmarks/gate/__init__.py",
     "benchmarks/gate/delays.py",
     "benchmarks/gate/frame_path.py",

@@ -22,7 +22,7 @@ import structlog
 
 import relay
 from benchmarks.gate.frame_path import FramePath
-from benchmarks.messages import TWILIO_IN, TWILIO_OUT, twilio_message
+from relay.dev.bench.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 from relay._codec import Decoder, Encoder
 
 CODEC_FRAMES: Final = 3000

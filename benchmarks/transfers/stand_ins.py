@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 import uvloop
 
-from benchmarks.bridge.server import freeze, obey
+from relay.dev.bench.server import freeze, obey
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_outcomes import BUSY, Answers, Outcome
 from relay.dev.room_server import RoomServer

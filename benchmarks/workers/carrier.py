@@ -13,10 +13,10 @@ import numpy as np
 import orjson
 import uvloop
 
-from benchmarks.bridge.server import freeze, obey
 from benchmarks.workers.front import quiet
 from relay._codec import Decoder
 from relay.dev import phone
+from relay.dev.bench.server import freeze, obey
 from relay.dev.carrier import SimulatedCarrier
 from relay.dev.carrier_outcomes import Answers, Outcome
 from relay.dev.phone_websocket import Closed, WebSocket

@@ -19,12 +19,12 @@ import numpy as np
 import structlog
 import uvloop
 
-from benchmarks.bridge.server import freeze, obey
 from relay.app.bridging import WORKER
 from relay.bridge.events import Ended
 from relay.bridge.messages import Configure, RoomSpec
 from relay.bridge.pool import WorkerPool
 from relay.bridge.stats import BridgeStats
+from relay.dev.bench.server import freeze, obey
 from relay.transfers.ports import BridgeEvent, MediaSocket
 from relay.transfers.record import TransferOrder
 

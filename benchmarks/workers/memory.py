@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.bridge import wire
-from benchmarks.bridge.load import Load
 from benchmarks.transfers.processes import Cores, StandIn
 from benchmarks.workers.front import Worker
-from tests.signals.waves import pcm, speech
+from relay.dev.bench.phones import PhonesProcess
 
 FRONT: Final = "benchmarks.workers.front"
 ROOMS: Final = "benchmarks.workers.rooms"
@@ -36,14 +34,13 @@ def measure_idle(worker: Worker, *, cores: Cores) -> Memory:
 
 def measure_in_call(seconds: int, *, cores: Cores) -> Memory:
     """Of workers that have been in a call, in a local room, for so long."""
-    prefixes = wire.media_prefixes(pcm(speech(wire.RATE_HZ, seconds)))
     with StandIn(ROOMS, "--calls", str(WORKERS), core=cores.others) as rooms:
         arguments = ("--spares", str(WORKERS), "--rooms-url", f"http://127.0.0.1:{rooms.port}")
         with (
             StandIn(FRONT, *arguments, core=cores.service) as front,
-            Load(front.port, WORKERS, prefixes) as load,
+            PhonesProcess(front.port, WORKERS) as phones,
         ):
-            load.run(len(prefixes))
+            phones.run(seconds)
             return _memory(front)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.measure import Spread
 from benchmarks.transfers.report import listed, spread, verdict
 from benchmarks.workers.capacity import ANSWERED_MIN, LATE_P99_MAX_MS, SETTLE_S, STEP, Step, held
 from benchmarks.workers.carrier import RING_S
 from benchmarks.workers.handover import PER_SECOND, HandOvers
 from benchmarks.workers.memory import WORKERS, Memory
 from benchmarks.workers.starts import ACQUIRED, BARE, STARTED, Times
+from relay.dev.bench.measure import Spread
 
 READY_MAX_MS: Final = 400.0
 PRIVATE_MAX_MB: Final = 25.0

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from websockets.utils import accept_key
 
-from benchmarks.bridge.load import PTIME_NS, Deadline
+from benchmarks.workers.deadline import PTIME_NS, Deadline
 from relay.rooms.base import Participant
 from relay.rooms.wire import FRAME_BYTES, RATE_HZ, Joined, event_text
 from tests.signals.waves import pcm, tone

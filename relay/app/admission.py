@@ -22,10 +22,10 @@ HOLD_S: Final = 2.0
 """Load that is over sooner is no load; and room that is gone sooner is none."""
 WORKER_MEMORY_BYTES: Final = 64 << 20
 """What one more call may need until it is over: a worker has 25 MB of its own, and what the Daily SDK takes joined."""
-
-
 WORKER_TASKS: Final = 20
 """Threads of a worker's process: 14 with Daily's SDK (docs/rooms.md), and what that starts for a call."""
+CPU_BACK_PERCENT: Final = 10.0
+"""So much less than the limit must be in use for a transfer to be let in again."""
 GROWING_S: Final = 10.0
 """So long what a call takes is not yet seen in what is left: it is set aside."""
 
@@ -84,23 +84,7 @@ def _share(needed: int, left: int | None) -> float | None:
     return None if left is None else needed / max(left, 1)
 
 
-BOUNDS: Final[Sequence[Bound]] = (
-    Bound(
-        Shortage.LOOP,
-        lambda reading: reading.loop_lag_ms,
-        limit=20.0,
-        back=10.0,
-        hold_s=HOLD_S,
-        says=lambda lag_ms: f"expected timers to be 20 ms late at most, and under 10 ms again, got {lag_ms:.0f} ms",
-    ),
-    Bound(
-        Shortage.CPU,
-        lambda reading: reading.cpu_share,
-        limit=0.90,
-        back=0.80,
-        hold_s=0.0,
-        says=lambda share: f"expected 90 % of the CPU in use at most, and under 80 % again, got {share:.0%}",
-    ),
+_FIXED: Final[Sequence[Bound]] = (
     Bound(
         Shortage.MEMORY,
         lambda reading: reading.memory_share,
@@ -141,17 +125,58 @@ BOUNDS: Final[Sequence[Bound]] = (
 )
 
 
+def bounds(*, max_cpu_percent: float = 90.0, max_loop_lag_ms: float = 20.0) -> Sequence[Bound]:
+    """
+    All bounds, of which an operator may set two.
+
+    Args:
+        max_cpu_percent: of the processors, in use; 100: whatever is. There is room again with 10 less.
+        max_loop_lag_ms: how late timers are. There is room again below half of it.
+    """
+    loop = Bound(
+        Shortage.LOOP,
+        lambda reading: reading.loop_lag_ms,
+        limit=max_loop_lag_ms,
+        back=max_loop_lag_ms / 2,
+        hold_s=HOLD_S,
+        says=lambda lag_ms: (
+            f"expected timers to be {max_loop_lag_ms:g} ms late at most, and under {max_loop_lag_ms / 2:g} ms again, "
+            f"got {lag_ms:.0f} ms"
+        ),
+    )
+    if max_cpu_percent >= 100:  # what is read may be a little more than all
+        return loop, *_FIXED
+    back = max_cpu_percent - CPU_BACK_PERCENT
+    cpu = Bound(
+        Shortage.CPU,
+        lambda reading: reading.cpu_share,
+        limit=max_cpu_percent / 100,
+        back=back / 100,
+        hold_s=0.0,
+        says=lambda share: (
+            f"expected {max_cpu_percent:g} % of the CPU in use at most, and under {back:g} % again, got {share:.0%}"
+        ),
+    )
+    return loop, cpu, *_FIXED
+
+
+BOUNDS: Final = bounds()
+
+
 class Admission:
     """
     Says whether transfers are let in, as those readings have it that it is told of. Without any, they are.
 
     Args:
+        within: the bounds.
         on_refused: told of each shortage that a transfer is refused for.
     """
 
-    def __init__(self, *, on_refused: Callable[[Shortage], None] = lambda _: None) -> None:
+    def __init__(
+        self, within: Sequence[Bound] = BOUNDS, *, on_refused: Callable[[Shortage], None] = lambda _: None
+    ) -> None:
         self._on_refused = on_refused
-        self._gauges = [_Gauge(bound) for bound in BOUNDS]
+        self._gauges = [_Gauge(bound) for bound in within]
         self._now_s = 0.0
         self._reading = Reading()
         self._begun_s: deque[float] = deque()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 import structlog
 
-from relay.app.admission import Admission, Reading
+from relay.app.admission import BOUNDS, Admission, Bound, Reading
 from relay.app.loop_lag import LoopLag
 from relay.app.machine import Machine
 from relay.app.metrics import Metrics
@@ -23,9 +23,9 @@ START_S: Final = 5.0
 
 
 @contextmanager
-def watching(metrics: Metrics, machine: Machine) -> Iterator[Admission]:
+def watching(metrics: Metrics, machine: Machine, within: Sequence[Bound] = BOUNDS) -> Iterator[Admission]:
     """An admission that knows the machine within the block; its refusals and what they go by are counted."""
-    admission = Admission(on_refused=metrics.refused)
+    admission = Admission(within, on_refused=metrics.refused)
     watch = MachineWatch(admission, machine, call_later=asyncio.get_running_loop().call_later)
     for name, help_text, value in (
         ("relay_loop_lag_seconds", "p99 of 2 s, how late timers are", lambda: (watch.reading.loop_lag_ms or 0) / 1000),

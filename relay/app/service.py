@@ -18,7 +18,7 @@ import uvicorn
 from relay.app import stop_signals
 from relay.app.acceptor import Acceptor
 from relay.app.accounts import ACCOUNTS
-from relay.app.admission import AdmittingBridges
+from relay.app.admission import AdmittingBridges, bounds
 from relay.app.ari import AriAccount
 from relay.app.bridging import WORKER, Bridging, bridging
 from relay.app.carrier_urls import CarrierUrls
@@ -44,8 +44,12 @@ from relay.transfers.course_settings import CourseSettings
 from relay.transfers.store import TransferStore
 
 BACKLOG: Final = 512
-GC_THRESHOLDS: Final = (3000, 8, 40)
-"""Most of what a transfer needs is gone within a second: collections that come later find less to look at."""
+GC_THRESHOLDS: Final = (1000, 2, 100)
+"""
+The middle collection looks at some 3,000 objects, and takes a millisecond; with fewer and larger ones it was ten, for
+the same time in all. Full ones look at all transfers that go on, and are rare: they hold up requests, but no frame, as
+those are the workers'.
+"""
 HURRY_S: Final = 10
 """What carriers get to hang up when the time of calls is over, or the service is asked to end for the second time."""
 LINGER_S: Final = 3
@@ -248,7 +252,8 @@ async def _assemble(
         else:
             carriers[name] = account
     bridges = await stack.enter_async_context(open_bridging(rooms=rooms, session=session, metrics=metrics))
-    admission = stack.enter_context(watching(metrics, Machine()))
+    within = bounds(max_cpu_percent=settings.max_cpu_percent, max_loop_lag_ms=settings.max_loop_lag_ms)
+    admission = stack.enter_context(watching(metrics, Machine(), within))
     coordinator = Coordinator(
         store,
         AdmittingBridges(bridges.pool, admission),

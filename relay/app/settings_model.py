@@ -136,6 +136,16 @@ class Settings(AccountSettings, BaseSettings):
     max_transfers: Annotated[int, number(1, 10_000, whole=True)] = Field(
         default=50, description="Transfers at the same time."
     )
+    max_cpu_percent: Annotated[float, number(20, 100)] = Field(
+        default=90.0,
+        description="While more of the processors is in use, by whoever, no transfer is begun, until it is 10 less; "
+        "100: whatever is in use, as on a machine that others keep busy.",
+    )
+    max_loop_lag_ms: Annotated[float, number(1, 10_000, "milliseconds")] = Field(
+        default=20.0,
+        description="While relay's timers are later than this (99th percentile of 2 s), no transfer is begun, until "
+        "it is half of it.",
+    )
     worker_spares: Annotated[int, number(0, 100, whole=True)] = Field(
         default=2, description="For so many of the next transfers a process is kept ready."
     )

@@ -63,6 +63,11 @@ class AgentToRoom:
         """Whether any of the agent's audio has been given to the room."""
         return self._playout.played
 
+    def pull(self, now_ns: int) -> bytes:
+        """What the room's microphone gets next."""
+        pcm = self._playout.pull(now_ns)
+        return pcm if self._resampler is None else self._resampler.push(pcm)
+
     def begin_anew(self) -> None:
         """Drop what waits for the room, as if nothing had been given to it."""
         self._playout.clear()
@@ -127,11 +132,9 @@ class AgentToRoom:
     def _play_at(self, rate_hz: int) -> None:
         self._playout_rate_hz = rate_hz
         self._byte_ns = 500_000_000 // rate_hz
-        playout = self._playout = Playout(rate_hz, pull_ms=self._microphone_ptime_ms, wait=self._wait.recent)
-        self.pull = playout.pull
-        if rate_hz != self._room_rate_hz:
-            resampler = Resampler(rate_hz, self._room_rate_hz, profile=self._profile)
-            self.pull = lambda now_ns: resampler.push(playout.pull(now_ns))
+        self._playout = Playout(rate_hz, pull_ms=self._microphone_ptime_ms, wait=self._wait.recent)
+        is_resampled = rate_hz != self._room_rate_hz
+        self._resampler = Resampler(rate_hz, self._room_rate_hz, profile=self._profile) if is_resampled else None
 
     def _took_audio(self, event: Event, received_ns: int) -> bool:
         if isinstance(event, StreamStarted):

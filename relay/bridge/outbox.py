@@ -51,6 +51,8 @@ class Outbox:
         self._socket_max_ms = max(queue_max_ms, 2 * message_ms + PTIME_MS) - held_max_ms
         self._on_written = on_written
         self._held: deque[tuple[bytes, int]] = deque()
+        self._queued_max_bytes = 0
+        """What the socket held when it was last asked, and all that was written since: it holds no more."""
         self.stalled_since_ns: int | None = None
         """Since when the socket takes nothing."""
         self.paused_since_ns: int | None = None
@@ -80,7 +82,9 @@ class Outbox:
         """Write what is held and fits; returns how many ms fit beyond it."""
         if self.paused_since_ns is not None:
             return 0.0
-        room_ms = self._socket_max_ms - self._socket_ms()
+        room_ms = self._socket_max_ms - self._audio_ms(self._queued_max_bytes)
+        if room_ms < self._message_ms or self._held:  # asking costs as much as all else here
+            room_ms = self._socket_max_ms - self._socket_ms()
         while self._held and room_ms >= self._message_ms:
             self._write(*self._held.popleft(), now_ns)
             room_ms -= self._message_ms
@@ -109,13 +113,15 @@ class Outbox:
     def _write(self, message: bytes, read_ns: int, now_ns: int) -> None:
         if self._connection.send_message(message, text=self._text):
             self.stalled_since_ns = None
+            self._queued_max_bytes += self._message_bytes
             self._on_written(read_ns, now_ns)
 
     def _socket_ms(self) -> float:
         """Audio in the socket beyond what a path of this length has in flight."""
-        queued_ms = self._connection.queued_bytes() * self._message_ms / self._message_bytes
-        return max(queued_ms - self._in_flight_ms(), 0.0)
+        self._queued_max_bytes = self._connection.queued_bytes()
+        return self._audio_ms(self._queued_max_bytes)
 
-    def _in_flight_ms(self) -> float:
+    def _audio_ms(self, queued_bytes: int) -> float:
+        queued_ms = queued_bytes * self._message_ms / self._message_bytes
         shortest_ms = self._connection.round_trip_min_ms
-        return shortest_ms if math.isfinite(shortest_ms) else 0.0
+        return max(queued_ms - (shortest_ms if shortest_ms < math.inf else 0.0), 0.0)

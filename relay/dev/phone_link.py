@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from relay.dev.alarm import Alarm
+from relay.rooms.deadlines import Deadline, shared_deadlines
 
 READ_BYTES = 65536
 
@@ -50,8 +50,8 @@ class Link:
         self._segment_bytes = segment_bytes
         self._queue: deque[_Piece] = deque()
         self._last_due_ns = self._stalled_until_ns = 0
-        self._waiting: Alarm | asyncio.Handle | None = None
-        self._resuming: Alarm | None = None
+        self._waiting: Deadline | asyncio.Handle | None = None
+        self._resuming: Deadline | None = None
         self._blocked = self._paused = False
         self.closed = self.mute = False
         self._set_reading()
@@ -117,7 +117,7 @@ class Link:
             piece = self._queue[0]
             due_ns = max(piece.due_ns, self._stalled_until_ns)
             if time.monotonic_ns() < due_ns:
-                self._waiting = Alarm(due_ns, self._pump)
+                self._waiting = shared_deadlines().call_at(due_ns, lambda _: self._pump())
                 return
             if not self._write(piece):
                 return
@@ -161,7 +161,8 @@ class Link:
         if stalled:
             if self._resuming is not None:
                 self._resuming.cancel()
-            self._resuming = Alarm(self._stalled_until_ns, self._set_reading)
+            deadlines = shared_deadlines()
+            self._resuming = deadlines.call_at(self._stalled_until_ns, lambda _: self._set_reading())
         if not stalled and not self._paused:
             self._loop.add_reader(self._socket, self._read)
         else:

@@ -8,13 +8,13 @@ from array import array
 from collections.abc import Callable
 from typing import Protocol
 
-from relay.dev.alarm import Alarm
 from relay.dev.phone_playout import FRAME_BYTES, Arrival, Gap, PhoneClock, Playout
 from relay.dev.phone_source import Source, frames_of
 from relay.dev.phone_websocket import Network
 from relay.dev.phone_wire import Call, Clear, Command, Keys, Mark, PhoneWire, Play, ProtocolViolation
 from relay.dev.recording import Recording
 from relay.dev.until import Changes
+from relay.rooms.deadlines import Deadline, shared_deadlines
 
 
 class Send(Protocol):
@@ -52,7 +52,7 @@ class CarrierStream:
         self._withheld = False
         self._mislabelled = 0
         self._other_sid = ""
-        self._alarm: Alarm | None = None
+        self._alarm: Deadline | None = None
         self._playout: Playout | None = None
         self._send: Send = _unsent
         self._send_audio: Send = _unsent
@@ -195,9 +195,8 @@ class CarrierStream:
         for message in self._wire.cleared(dropped):
             self._send(message)
 
-    def _tick(self) -> None:
+    def _tick(self, now_ns: int) -> None:
         self._alarm = None
-        now_ns = time.monotonic_ns()
         while self._running.clock.tick_ns(self._frame_count + 1) <= now_ns:
             self.send_frame()
         self._set_alarm()
@@ -211,7 +210,7 @@ class CarrierStream:
 
     def _set_alarm(self) -> None:
         due_ns = self._running.clock.tick_ns(self._frame_count + 1)
-        self._alarm = Alarm(due_ns, self._tick)
+        self._alarm = shared_deadlines().call_at(due_ns, self._tick)
 
     def _return(self, marks: list[str]) -> None:
         for name in marks:

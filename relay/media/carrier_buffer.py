@@ -130,7 +130,7 @@ class CarrierBuffer:
         """Audio the carrier has not played yet; ``round_trip_ms`` is the network's part of a mark's way."""
         return max(self._way_now_ms(now_ns) - (round_trip_ms if self._last else 0.0), 0.0)
 
-    def excess_ms(self, now_ns: int, *, round_trip_ms: float, collected_ms: float = 0.0) -> float:
+    def excess_ms(self, now_ns: int, round_trip_ms: float, collected_ms: float = 0.0) -> float:
         """What trimming could take away, 0.0 if nothing; ``collected_ms`` is what waits for its message to be whole."""
         least_ms = min(self._least_ms, self._own_max_ms + round_trip_ms)
         above_ms = self._way_now_ms(now_ns) + collected_ms - least_ms

@@ -1,6 +1,8 @@
 """
 The clock of a sound device: ticks at absolute deadlines, on the running loop or by hand.
 
+Its time is CLOCK_MONOTONIC, which stands still while the machine sleeps: so do devices, and nothing is missed by it.
+
 What happens to late ticks is what a sound card does: its ring holds ``RING_MS``. Ticks that are late by less are all
 delivered, at once; older ones are an xrun: skipped, and counted as ``missed``.
 """
@@ -8,20 +10,20 @@ delivered, at once; older ones are an xrun: skipped, and counted as ``missed``.
 from __future__ import annotations
 
 import asyncio
-import time
 import weakref
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import structlog
+
+from relay.rooms.deadlines import Deadline, Deadlines, Due, shared_deadlines
 
 RING_MS: Final = 40  # two frames of 20 ms; whatever is asked for later than that is a gap in a real device too
 PHASE_MS: Final = 5  # four phases in 20 ms: the rooms of one process do not all wake in the same millisecond
 MS_NS: Final = 1_000_000
 MILLION: Final = 1_000_000
 
-Tick: TypeAlias = Callable[[int], None]
-"""Called with ``now_ns``, the time of the wake-up: what it waited for others of the same wake-up is not in it."""
+Tick = Due
 
 log = structlog.get_logger(__name__)
 
@@ -99,18 +101,19 @@ class DeviceClock(Protocol):
 
 
 class _Metronome:
-    """One schedule on the loop, and everybody who follows it: one timer for all of them."""
+    """One schedule on the loop, and everybody who follows it: one deadline for all of them."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, deadlines: Deadlines) -> None:
         self._schedule = schedule
+        self._deadlines = deadlines
         self.devices: list[Ticks] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Deadline | None = None
 
     def add(self, tick: Tick) -> Ticks:
         device = Ticks(tick, self._remove)
         self.devices = [*self.devices, device]  # a new list: the old one may be under iteration
         if self._timer is None:
-            self._schedule.skip_to(time.monotonic_ns())  # what was due while nobody listened is nobody's
+            self._schedule.skip_to(self._deadlines.now_ns())  # what was due while nobody listened is nobody's
             self._arm()
         return device
 
@@ -121,18 +124,13 @@ class _Metronome:
             self._timer = None
 
     def _arm(self) -> None:
-        # Not call_at: uvloop takes its cached time from that, and is late by what this iteration has taken so far.
-        # Up to the next whole ms: uvloop rounds to the nearest, and would wake up to 1 ms early only to wait again.
-        delay_ms = -((time.monotonic_ns() - self._schedule.next_ns) // MS_NS)
-        self._timer = asyncio.get_running_loop().call_later(max(0, delay_ms) / 1000, self._wake)
+        self._timer = self._deadlines.call_at(self._schedule.next_ns, self._wake)
 
-    def _wake(self) -> None:
+    def _wake(self, now_ns: int) -> None:
         self._timer = None
-        now_ns = time.monotonic_ns()
-        due, missed = self._schedule.take(now_ns)  # none, if the timer was early
-        if due or missed:
-            for device in self.devices:
-                device.deliver(now_ns, due=due, missed=missed)
+        due, missed = self._schedule.take(now_ns)
+        for device in self.devices:
+            device.deliver(now_ns, due=due, missed=missed)
         if self.devices and self._timer is None:  # a device that came after the last had gone has armed it
             self._arm()
 
@@ -141,21 +139,26 @@ class LoopClock:
     """
     The device clock of one running loop.
 
-    Devices without drift share one timer for each period and phase, however many they are; one with drift has its own.
+    Devices without drift share one schedule for each period and phase, however many they are; one with drift has its
+    own. All schedules share the timer of the loop's deadlines, which is there while there are devices.
+
+    Args:
+        deadlines: without them, the running loop's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deadlines: Deadlines | None = None) -> None:
+        self._deadlines = deadlines or shared_deadlines()
         self._shared: dict[int, list[_Metronome]] = {}
 
     def now_ns(self) -> int:
         """``time.monotonic_ns()``."""
-        return time.monotonic_ns()
+        return self._deadlines.now_ns()
 
     def subscribe(self, tick: Tick, period_ms: int, *, drift_ppm: int = 0) -> Ticks:
         """As ``DeviceClock``. On the loop's thread."""
         if drift_ppm:
             own = Schedule(self.now_ns(), period_ms * MS_NS, drift_ppm=drift_ppm)
-            return _Metronome(own).add(tick)
+            return _Metronome(own, self._deadlines).add(tick)
         phases = self._shared.get(period_ms) or self._make_phases(period_ms)
         return min(phases, key=lambda metronome: len(metronome.devices)).add(tick)
 
@@ -165,7 +168,7 @@ class LoopClock:
         schedules = [
             Schedule(zero_ns + phase_ms * MS_NS, period_ms * MS_NS) for phase_ms in range(0, period_ms, PHASE_MS)
         ]
-        self._shared[period_ms] = [_Metronome(schedule) for schedule in schedules]
+        self._shared[period_ms] = [_Metronome(schedule, self._deadlines) for schedule in schedules]
         return self._shared[period_ms]
 
 

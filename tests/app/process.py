@@ -19,6 +19,8 @@ from tests.app.served import BILLING_NUMBER
 
 START_S = 20.0
 SERVE = ("-m", "relay", "serve")
+WHATEVER_THE_LOAD = {"RELAY_MAX_CPU_PERCENT": "100", "RELAY_MAX_LOOP_LAG_MS": "10000"}
+"""Settings with which no transfer is refused for what other tests do to the machine."""
 
 
 class ServiceProcess:
@@ -72,7 +74,7 @@ async def launched(
     folder: Path, environment: Mapping[str, str], *arguments: str, stdout: int, stderr: int
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """
-    A service with these settings and no others, killed afterwards if it has not ended.
+    A service with these settings and ``WHATEVER_THE_LOAD``, killed afterwards if it has not ended.
 
     Args:
         folder: where it is started.
@@ -83,7 +85,12 @@ async def launched(
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=folder, env={**inherited, **environment}, stdout=stdout, stderr=stderr
+        sys.executable,
+        *arguments,
+        cwd=folder,
+        env=inherited | WHATEVER_THE_LOAD | dict(environment),
+        stdout=stdout,
+        stderr=stderr,
     )
     try:
         yield process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from relay.app.admission import (
     WORKER_TASKS,
     Admission,
     AdmittingBridges,
+    Bound,
     Reading,
     Shortage,
+    bounds,
 )
 from relay.errors import Overloaded
 from relay.transfers import ports
@@ -48,9 +51,9 @@ BETWEEN = {
 class Steps:
     """An admission that is told of a reading every ``STEP_S``."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: Sequence[Bound] = BOUNDS) -> None:
         self.refused: list[Shortage] = []
-        self.admission = Admission(on_refused=self.refused.append)
+        self.admission = Admission(within, on_refused=self.refused.append)
         self.now_s = 100.0
 
     def note(self, reading: Reading, *, for_s: float = 0.0) -> None:
@@ -146,6 +149,30 @@ def test_f37_a_call_that_would_not_fit_is_too_much_whatever_the_share() -> None:
     with pytest.raises(Overloaded, match="expected 64 MiB of memory for another call, got 32 MiB"):
         steps.admission.check()
     steps.note(Reading(memory_left_bytes=0))
+    assert steps.short_of == {Shortage.MEMORY}
+
+
+def test_f36_the_operator_says_how_busy_is_too_busy() -> None:
+    steps = Steps(bounds(max_cpu_percent=60, max_loop_lag_ms=50))
+    steps.note(Reading(cpu_share=0.59, loop_lag_ms=49), for_s=HOLD_S)
+    steps.admission.check()
+    steps.note(Reading(cpu_share=0.61, loop_lag_ms=51), for_s=HOLD_S)
+    assert list(steps.admission.short_of.values()) == [
+        "expected timers to be 50 ms late at most, and under 25 ms again, got 51 ms",
+        "expected 60 % of the CPU in use at most, and under 50 % again, got 61%",
+    ]
+    steps.note(Reading(cpu_share=0.51, loop_lag_ms=26), for_s=60)
+    assert steps.short_of == {Shortage.LOOP, Shortage.CPU}
+    steps.note(Reading(cpu_share=0.49, loop_lag_ms=24), for_s=HOLD_S)
+    steps.admission.check()
+
+
+def test_f36_where_all_of_the_processors_may_be_in_use_nobody_is_refused_for_them() -> None:
+    """A share that was read a little late is above 1."""
+    steps = Steps(bounds(max_cpu_percent=100))
+    steps.note(Reading(cpu_share=1.02), for_s=60)
+    steps.admission.check()
+    steps.note(Reading(cpu_share=1.02, memory_share=0.86))
     assert steps.short_of == {Shortage.MEMORY}
 
 

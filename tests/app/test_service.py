@@ -20,6 +20,7 @@ import uvloop
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from relay.app.admission import HOLD_S, Reading, Shortage
 from relay.app.service import LINGER_S, Service, running
 from relay.app.settings import Settings
 from relay.dev.carrier import SimulatedCarrier
@@ -123,6 +124,17 @@ def test_a_service_with_a_redis_keeps_its_transfers_there(store_url: str) -> Non
         async with Redis.from_url(store_url) as redis:
             keys = [key.decode() async for key in redis.scan_iter(match=f"{prefix}:*")]
         assert f"{prefix}:{{{transfer_id}}}" in keys
+
+    run(scenario())
+
+
+def test_f36_a_service_is_too_busy_from_where_its_settings_say(store_url: str) -> None:
+    async def scenario() -> None:
+        settings = settings_for(redis_url=store_url, max_cpu_percent=50, max_loop_lag_ms=500)
+        async with running(settings) as service:
+            for now_s in (0.0, HOLD_S):
+                service.services.admission.note(now_s, Reading(cpu_share=0.51, loop_lag_ms=501))
+            assert set(service.services.admission.short_of) == {Shortage.CPU, Shortage.LOOP}
 
     run(scenario())
 

@@ -22,7 +22,6 @@ from benchmarks.carriers.paths import (
     per_frame,
 )
 from benchmarks.carriers.report import CarriersReport, tables
-from benchmarks.measure import PathResult
 from relay import _codec
 from relay._codec import Resampler
 from relay.bridge.agent_to_room import AgentToRoom
@@ -30,6 +29,7 @@ from relay.bridge.faults import Faults
 from relay.bridge.media_connection import MediaConnection
 from relay.bridge.room_to_agent import RoomToAgent
 from relay.conformance import Case
+from relay.dev.bench.measure import PathResult
 from relay.providers.base import StreamStarted
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs/carrier-benchmarks.md"

@@ -5,9 +5,9 @@ import base64
 import pytest
 
 from benchmarks import paths, rivals
-from benchmarks.measure import OURS, Path
-from benchmarks.messages import TWILIO_IN, twilio_message
 from relay._codec import Decoder, instruction_set
+from relay.dev.bench.measure import OURS, Path
+from relay.dev.bench.messages import TWILIO_IN, twilio_message
 
 EVERY_PATH = list(paths.all_paths())
 

@@ -5,9 +5,9 @@ import pathlib
 
 from benchmarks import paths
 from benchmarks.carriers.paths import StreamResult, all_streams
-from benchmarks.measure import PathResult
 from benchmarks.quality import QualityResult
 from benchmarks.report import Report
+from relay.dev.bench.measure import PathResult
 
 REPORT = Report(
     "python -m benchmarks",

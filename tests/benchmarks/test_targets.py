@@ -3,9 +3,9 @@
 import pytest
 
 from benchmarks import paths, quality
-from benchmarks.measure import PathResult
 from benchmarks.quality import QualityResult
 from benchmarks.targets import TARGETS, YARDSTICKS_NS, Target, Verdict, collect_figures, machine_scale
+from relay.dev.bench.measure import PathResult
 
 AT_MOST = Target("time", "t", 100, "ns")
 AT_LEAST = Target("ratio", "r", 10, "x", at_least=True)

@@ -15,7 +15,7 @@ from benchmarks.workers.rooms import lateness_ms, percentile
 from benchmarks.workers.starts import ACQUIRED, BARE, STARTED, measure_starts
 from relay.rooms.local import LocalRoom
 from tests.rooms.listener import Listener, run
-from tests.signals.waves import pcm, speech
+from tests.signals.waves import pcm
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a process on a core")
 
@@ -58,8 +58,7 @@ def test_a_worker_starts_and_is_acquired() -> None:
 @pytest.mark.long
 def test_a_step_counts_the_frames_of_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "SETTLE_S", 1)
-    prefixes = wire.media_prefixes(pcm(speech(wire.RATE_HZ, 2)))
-    step = capacity._step(2, prefixes, 1, Cores.here())
+    step = capacity._step(2, 1, Cores.here())
     assert (step.calls, step.ended, step.failure) == (2, 0, "")
     assert step.answered > 0.5
     assert 0 < step.core <= 1

@@ -15,10 +15,12 @@ from relay._codec import (
     Decoder,
     Encoder,
     Field,
+    FrameScanner,
     MediaTemplate,
     Resampler,
     crossfade,
     level_dbfs,
+    message_frame,
     mix,
     retime,
     shorten,
@@ -33,6 +35,7 @@ GROWTH_BYTES = 1 << 20  # of a million calls; a leak of one byte a call would be
 
 TEMPLATE = MediaTemplate({"event": "media", "media": {"payload": Field.PAYLOAD}})
 MESSAGE = b'{"event":"media","media":{"payload":"' + b"/" * 40 + b'"}}'
+FRAME_OF_CLIENT = b"\x81\xa8" + bytes(44)
 REORDERED = b'{"media":{"payload":"' + b"/" * 40 + b'"},"event":"media"}'
 
 
@@ -50,7 +53,11 @@ def paths() -> dict[str, Callable[[], object]]:
     decoder, fused, parsed = (Decoder("pcmu", 8000, 16000) for _ in range(3))
     encoder, sender = Encoder("pcma", 8000, 16000), Encoder("pcmu", 8000, 16000)
     concealer, refuser = Concealer(8000), Decoder("l16le", 8000, 16000)
+    scanner = FrameScanner(65535)
+    scanner.follow(b"\r\n\r\n")
     return {
+        "take a frame": lambda: scanner.take(FRAME_OF_CLIENT),
+        "write a frame": lambda: message_frame(MESSAGE, text=True),
         "up": lambda: up.push(FRAME),
         "down": lambda: down.push(FRAME),
         "decode": lambda: decoder.push_base64("/" * 40),

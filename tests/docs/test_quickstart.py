@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.app.process import WHATEVER_THE_LOAD
 from tests.docs.shell_pages import ROOT, Block, free_ports, run_blocks, shell_blocks
 
 PAGE = ROOT / "docs" / "quickstart.md"
@@ -46,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def printed(folder: Path) -> list[str]:
     ports = [str(port) for port in free_ports(len(PORTS))]
-    return run_blocks(STEPS, folder, dict(zip(PORTS, ports, strict=True)))
+    return run_blocks(STEPS, folder, dict(zip(PORTS, ports, strict=True)) | WHATEVER_THE_LOAD)
 
 
 @pytest.mark.parametrize("number", range(len(STEPS)))

@@ -57,9 +57,10 @@ class Held:
 
     async def _more(self, *, only_tcp: bool) -> dict[str, object]:
         """What is held beyond that, once its tasks have had time to end."""
-        tasks = asyncio.all_tasks() - self.tasks - {asyncio.current_task()}
+        tasks = self._more_tasks()
         if tasks:
-            _, tasks = await asyncio.wait(tasks, timeout=LET_GO_S)
+            await asyncio.wait(tasks, timeout=LET_GO_S)
+            tasks = self._more_tasks()
         now = Held.now()
         descriptors = now.descriptors - self.descriptors
         if only_tcp:
@@ -67,6 +68,21 @@ class Held:
         threads = Counter() if only_tcp else now.threads - self.threads
         found = {"tasks": tasks, "threads": threads, "descriptors": descriptors}
         return {name: held for name, held in found.items() if held}
+
+    def _more_tasks(self) -> set[asyncio.Task[object]]:
+        """Those that took no other's place: a line to the store that was broken is made anew."""
+        ended = Counter(_coroutine(task) for task in self.tasks if task.done())
+        more = set[asyncio.Task[object]]()
+        for task in asyncio.all_tasks() - self.tasks - {asyncio.current_task()}:
+            if ended[_coroutine(task)]:
+                ended[_coroutine(task)] -= 1
+            else:
+                more.add(task)
+        return more
+
+
+def _coroutine(task: asyncio.Task[object]) -> str:
+    return getattr(task.get_coro(), "__qualname__", "")
 
 
 def descriptors_of(pid: int) -> Counter[str]:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Mapping, MutableMapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
@@ -30,6 +30,8 @@ from relay.dev.carriers.dialect import Dialect
 from relay.dev.person import Person
 from relay.dev.phone import HangUp, SimulatedPhone
 from relay.dev.room_server import RoomServer
+from relay.errors import StoreUnavailable
+from relay.transfers.door import ANSWER_S
 from relay.transfers.reasons import Reason
 from relay.transfers.states import State
 from relay.transfers.store import TransferStore
@@ -48,6 +50,7 @@ CUSTOMER_SAYS, BOT_SAYS = (
 )
 AGENT_SAYS = pcm(tone(AGENT_HZ, 8000, SPOKEN_S * 8000, amplitude=dbfs(SPOKEN_DBFS)))
 ROOM = "blue"
+IN_ROOM_S = 10.0
 DAILY_WORKER = (sys.executable, str(Path(__file__).with_name("daily_worker.py")))
 """With one more argument: see there."""
 NO_LINE = "no_line"
@@ -123,6 +126,8 @@ class Stage:
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
             )
             self.relay = await stack.enter_async_context(RelayClient(base_url, session=self.http))
+            for store in [self.store] + ([self._service.services.store] if self._service else []):
+                await _read(store)
             self._before = Held.now()
             self.customer = await Person.enter(self.room_url(), "customer", CUSTOMER_SAYS)
             stack.push_async_callback(self.customer.leave)
@@ -157,6 +162,13 @@ class Stage:
         view = await self.relay.wait(transfer_id, until=state, timeout_s=within_s)
         assert view.state is state, view
         return view
+
+    async def until_in_room(self) -> None:
+        """
+        Return when relay is in the room ``ROOM``. It dials and goes there at the same time: a customer who left before
+        it came was never seen, and is waited for.
+        """
+        await self.rooms.changes.until(lambda: "relay" in self.rooms.names(ROOM), "relay's coming", timeout_s=IN_ROOM_S)
 
     async def ended(self, transfer_id: str, state: State, reason: Reason, *, within_s: float = 10.0) -> TransferView:
         """The transfer once it has ended, so and for this reason."""
@@ -227,6 +239,13 @@ class Stage:
             await person.leave()
         await self._before.let_go(only_tcp=True)
         invariants.check_complaints(self)
+
+
+async def _read(store: TransferStore) -> None:
+    """Return when its second line is there, too: on a busy machine the first try may come to nothing."""
+    while not store._door._reader_health.is_good:
+        with suppress(StoreUnavailable):
+            await store._door.ask_as_reader([("PING",)], ANSWER_S)
 
 
 async def black_hole(stage: Stage, on: OnCall) -> None:

@@ -51,7 +51,7 @@ async def test_f9_phone_stops_ringing_when_the_customer_leaves(
         call = await stage.carrier.until_call()
         await stage.until(transfer_id, state)
         await stage.store.wait(transfer_id, lambda transfer: transfer.provider_call_id is not None, timeout_s=5)
-        await stage.bot.until_heard(10)  # by then we are in the room
+        await stage.until_in_room()
         leaving = Stopwatch()
         await stage.customer.leave()
         await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
@@ -63,13 +63,13 @@ async def test_f9_phone_stops_ringing_when_the_customer_leaves(
 
 @pytest.mark.long
 async def test_f9_dial_that_is_on_its_way_is_hung_up_when_the_carrier_says_what_it_made(set_stage: SetStage) -> None:
-    late_s = 0.8
+    late_s = 3.0  # by then we are in the room
     on_its_way = Outcome(reply=Accepts(late_s=late_s), callee=Rings(), delivery=Delivery(copies=0))
     async with set_stage(on_its_way) as stage:
         transfer_id = await stage.ask()
         call = await stage.carrier.until_call()
         placed = Stopwatch()
-        await stage.bot.until_heard(10)
+        await stage.until_in_room()
         await stage.customer.leave()
         await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
         assert call.is_live
@@ -84,7 +84,8 @@ async def test_f9_customer_who_was_gone_before_we_came_is_waited_for_no_longer_t
     async with set_stage(DIALING, customer_grace_s=0.5) as stage:
         await stage.customer.leave()
         transfer_id = await stage.ask()
-        leaving = Stopwatch()  # the grace begins when we are in the room
+        await stage.until_in_room()
+        leaving = Stopwatch()  # the grace begins now
         call = await stage.carrier.until_call()
         await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
         await call.until(lambda call: not call.is_live, "hung up", timeout_s=2)
@@ -97,6 +98,7 @@ async def test_f10_agent_hears_a_notice_when_the_customer_leaves_before_they_are
     async with set_stage() as stage:
         on = await stage.on_call(State.ANSWERED, accept="press_1")
         await on.phone.until_heard(25)
+        await stage.until_in_room()
         leaving = Stopwatch()
         await stage.customer.leave()
         await stage.ended(on.transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
@@ -170,7 +172,7 @@ async def test_without_ids_the_bot_passes_for_a_customer_and_the_phone_rings_on_
     async with set_stage(RINGING, dial_timeout_s=1.0) as stage:
         transfer_id = await stage.ask(bot_id=None)
         await stage.until(transfer_id, State.RINGING)
-        await stage.bot.until_heard(10)  # by then we are in the room
+        await stage.until_in_room()
         await stage.customer.leave()
         await stage.bot.until_heard(50)
         assert (await stage.relay.get(transfer_id)).state is State.RINGING

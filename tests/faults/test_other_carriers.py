@@ -106,6 +106,7 @@ async def test_f9_phone_that_cannot_be_stopped_rings_on_for_its_time_without_an_
         transfer_id = await stage.ask()
         call = await stage.carrier.until_call()
         await call.until(lambda call: call.status == "ringing", "ringing")
+        await stage.until_in_room()
         await stage.customer.leave()
         await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)
         assert call.is_live
@@ -120,6 +121,7 @@ async def test_f9_phone_stops_ringing_though_its_request_is_not_found_and_no_cal
         transfer_id = await stage.ask()
         call = await stage.carrier.until_call()
         await call.until(lambda call: call.status == "ringing", "ringing")
+        await stage.until_in_room()
         await stage.customer.leave()
         cancelled = Stopwatch()
         await stage.ended(transfer_id, State.CANCELED, Reason.CUSTOMER_LEFT)

@@ -77,7 +77,7 @@ def remove(group: Path) -> None:
 @asynccontextmanager
 async def serving_in(groups: Sequence[Path], folder: Path) -> AsyncIterator[str]:
     code = JOIN.format(groups=[str(group) for group in groups]) + SERVE
-    settings = settings_with() | {"WORKER_SPARES": "0"}
+    settings = settings_with() | {"WORKER_SPARES": "0", "MAX_CPU_PERCENT": "90"}
     async with started(folder, settings, ("-c", code, "serve"), TMPDIR=str(folder)) as service:
         yield (await service.until("serving"))["url"]
         service.process.terminate()

@@ -1,8 +1,5 @@
 """A short, repeatable run of the fuzz target, and proof that the target notices what it is there to notice."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,23 +9,14 @@ from relay._codec import Decoder, MediaTemplate
 pytest.importorskip("atheris", reason="atheris has wheels for Linux on x86-64 only")
 
 from tests.fuzz import push_message as target
+from tests.fuzz.runs import check_runs
 
 RUNS = 30_000
 
 
 @pytest.mark.long
 def test_the_fuzzer_finds_no_wrong_answer(tmp_path: Path) -> None:
-    """A seed and a number of runs, not a time: the same inputs every time."""
-    # No limit on memory: under AddressSanitizer, whose quarantine keeps what is freed, libFuzzer's would end the run.
-    options = [f"-runs={RUNS}", "-seed=1", "-rss_limit_mb=0", f"-artifact_prefix={tmp_path}/"]
-    command = [sys.executable, "-m", target.__name__, *options]
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": "scripts"}  # for the twin's filters
-    result = subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert result.returncode == 0, result.stderr[-4000:]
-    assert f"Done {RUNS} runs" in result.stderr
+    check_runs(target.__name__, RUNS, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ class Checkout:
             "scripts/test",
             "relay/_codec.pyx",
             "relay/native/kernels.c",
+            "relay/dev/bench/_phones.pyx",
+            "relay/dev/bench/native/phones.c",
         ):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
@@ -196,7 +198,7 @@ def test_second_run_only_runs_pytest(checkout: Checkout, calls: Path) -> None:
     assert steps_of_test(checkout, calls) == ["pytest"]
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "setup.py", "relay/_codec.pyx", "relay/native/kernels.c"])
+@pytest.mark.parametrize("name", ["pyproject.toml", "setup.py", "relay/_codec.pyx", "relay/dev/bench/native/phones.c"])
 @pytest.mark.long
 def test_changed_source_is_built_again(checkout: Checkout, calls: Path, name: str) -> None:
     steps_of_test(checkout, calls)

@@ -36,7 +36,9 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.is_file():
             shutil.copy(path, copy)
     for name in SOURCES:
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.so", "_codec.c", "__pycache__"))
+        shutil.copytree(
+            ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.so", "_codec.c", "_phones.c", "__pycache__")
+        )
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", copy / "dist", cwd=copy)
     return copy / "dist"
 
@@ -66,6 +68,7 @@ def test_sdist_has_every_source_and_nothing_built(unpacked_sdist: Path) -> None:
         "relay/py.typed",
         "relay/**/*.p*",
         "relay/native/*",
+        "relay/dev/bench/native/*",
         "tests/**/*.py",
         "tests/**/*.json",
         "tests/**/*.txt",
@@ -73,9 +76,17 @@ def test_sdist_has_every_source_and_nothing_built(unpacked_sdist: Path) -> None:
         "scripts/*.py",
     )
     expected = {name for name in names_below(ROOT, *patterns) if "__pycache__" not in name}
-    assert {"relay/_codec.pyx", "relay/_codec.pxd", "relay/_codec.pyi", "relay/py.typed"} <= expected
+    assert {
+        "relay/_codec.pyx",
+        "relay/dev/bench/_phones.pyx",
+        "relay/_codec.pxd",
+        "relay/_codec.pyi",
+        "relay/py.typed",
+    } <= expected
     assert expected - names_below(unpacked_sdist, "**/*") == set()
-    assert names_below(unpacked_sdist, "**/*.so", "**/__pycache__", "relay/_codec.c") == set()
+    assert (
+        names_below(unpacked_sdist, "**/*.so", "**/__pycache__", "relay/_codec.c", "relay/dev/bench/_phones.c") == set()
+    )
 
 
 def test_wheel_has_the_extension_and_its_types_but_no_source(wheel: Path) -> None:

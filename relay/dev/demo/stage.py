@@ -193,6 +193,8 @@ def _settings(carrier: SimulatedCarrier, rooms: RoomServer) -> Settings:
         **carrier.dialect.settings(carrier.api_url, RELAY_NUMBER),
         "RELAY_ACCEPT_TIMEOUT_S": str(ACCEPT_TIMEOUT_S),
         "RELAY_CUSTOMER_GRACE_S": str(CUSTOMER_GRACE_S),
+        "RELAY_MAX_CPU_PERCENT": "100",  # whatever else is done on this machine,
+        "RELAY_MAX_LOOP_LAG_MS": "10000",  # and whatever carrier, room and people do on the service's loop
     }
     with tempfile.TemporaryDirectory() as empty:
         return load_settings(env, cwd=Path(empty))

@@ -1,0 +1,74 @@
+"""The report of mode ``bridge`` from a fixed result: tables, page, JSON, plots."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from relay.dev.bench.bridge import BridgeResult, StallResult
+from relay.dev.bench.direction import Direction, Moment
+from relay.dev.bench.report import as_markdown, bridge_report, for_terminal
+from relay.dev.bench.spread import Spread
+
+SPREAD = Spread(500, 0.25, 1.5, 2.0, 3.0)
+MOMENTS = tuple(Moment(tenth / 10, 30.0, 35.0, 28.0) for tenth in range(30))
+WAY = Direction(10, 510, 10, 0, 1, 4, SPREAD, SPREAD, tuple(each / 100 for each in range(201)), MOMENTS)
+LOAD = {"late_p99_ms": 0.3, "core": 0.2, "bottleneck": None, "ended": 0, "answered": 1.0}
+RESULT = BridgeResult(40, 10.0, WAY, WAY, 0.6, 0.4, 0.2, 0.24, 21.0, 22.0, 28000, {"concealed_ms": 60.0}, LOAD)
+SLOW = replace(RESULT, calls=900, room_to_agent=replace(WAY, beyond=replace(SPREAD, p99=21.0)))
+LIMITED = replace(RESULT, load={**LOAD, "bottleneck": "the load wrote 3 ms late"})
+REPORT = bridge_report(
+    ["bridge", "--calls", "40"],
+    {"processor": "a machine"},
+    busy=0.25,
+    results=[RESULT, LIMITED],
+    stalls=[StallResult("the phone says nothing for 200 ms", 0.4, None, RESULT)],
+    capacity=[RESULT, SLOW],
+    notes=["no second core"],
+)
+
+
+def test_page_has_every_table() -> None:
+    page = as_markdown(REPORT)
+    assert "`relay bench bridge --calls 40`" in page
+    assert "Others took 25 % of the machine" in page
+    assert "| 40 | to room | 500 | 0.25 | 1.50 | 2.00 | 3.00 | 10 | 0 | 4 |" in page
+    assert "| 40 | 0.60 | 0.40 | 0.20 | 24% | 21 | 22 | 28000 | 0.30 | 20% |" in page
+    assert "| the phone says nothing for 200 ms | 0.4 | not in the window | 35 |" in page
+    assert "| 900 | 1.50 | 21.00 | 24% | 1.000 | no |" in page
+    assert page.endswith("- no second core\n- 40 calls: the load wrote 3 ms late\n")
+
+
+def test_terminal_of_80_columns_has_it_whole() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, width=80)
+    for table in for_terminal(REPORT):
+        console.print(table)
+    assert "to room" in screen.getvalue()
+    assert "…" not in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds"),
+    [({}, True), ({"ended": 1}, False), ({"answered": 0.9}, False)],
+)
+def test_calls_hold_when_all_go_on_and_nearly_all_is_answered(changed: dict[str, float], *, holds: bool) -> None:
+    assert replace(RESULT, load={**LOAD, **changed}).holds is holds
+    assert not SLOW.holds
+
+
+def test_json_has_everything() -> None:
+    values = json.loads(json.dumps(REPORT))
+    assert values["results"][0]["agent_to_room"]["beyond"]["p99_9"] == 2.0
+    assert [each["holds"] for each in values["capacity"]] == [True, False]
+
+
+def test_plots_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="comes with the bench extra")
+    plots = pytest.importorskip("relay.dev.bench.plots")
+    written = plots.write_plots(json.loads(json.dumps(REPORT)), tmp_path / "plots")
+    assert [each.name for each in written] == ["distribution.svg", "stall-1.svg", "capacity.svg"]
+    assert "to agent" in written[0].read_text() or written[0].stat().st_size > 10000
