@@ -13,8 +13,8 @@ from itertools import product
 from typing import Final, Literal, TypeAlias, get_args
 
 from benchmarks.gate.frame_path import CARRIER_RATE_HZ, FRAME_MS, ROOM_RATE_HZ, FramePath
-from relay.dev.bench.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 from relay._codec import RATES_HZ, Decoder, Encoder
+from relay.dev.bench.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 
 Profile: TypeAlias = Literal["balanced", "low_delay", "high_quality"]
 Encoding: TypeAlias = Literal["pcmu", "pcma", "l16le"]

@@ -18,7 +18,6 @@ import base64
 import json
 import math
 import random
-import socket
 import statistics
 import struct
 import sys
@@ -34,6 +33,7 @@ from websockets.frames import Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from benchmarks.gate.wire import Listening, Wire
 from relay._codec import Encoder
 from relay.bridge.bridge import Bridge
 from relay.bridge.events import BridgeEvent, Ended, Joined
@@ -70,8 +70,6 @@ _START: Final = {
     },
     "streamSid": STREAM_SID,
 }
-_CONTROL_MAX: Final = 200
-"""Bytes; what is longer is audio."""
 _MASKED: Final = 0x80
 _FIN: Final = 0x80
 
@@ -97,73 +95,6 @@ class Batch:
     def out_us(self) -> float:
         """Per frame, from the room's PCM to the carrier's bytes."""
         return self.out_ns / self.frames / 1000
-
-
-class Wire(asyncio.Transport):
-    """A transport that keeps what was written last. Its socket is connected to nothing: the kernel can be asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._socket = socket.socket()
-        self._protocol: asyncio.Protocol | None = None
-        self.last = b""
-        """Of audio."""
-        self.written: Callable[[bytes], None] | None = None
-        """Given every message of audio."""
-        self.frames = 0
-        self.control: list[bytes] = []
-        """Everything else, until it is answered."""
-
-    def write(self, data: Any) -> None:
-        if len(data) > _CONTROL_MAX:
-            self.frames += 1
-            self.last = data
-            if self.written is not None:
-                self.written(bytes(data))
-        else:
-            self.control.append(bytes(data))
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._protocol = cast("asyncio.Protocol", protocol)
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._socket if name == "socket" else default
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
-
-    def is_closing(self) -> bool:
-        return self._protocol is None
-
-    def can_write_eof(self) -> bool:
-        return False
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
-
-    def close(self) -> None:
-        if self._protocol is not None:
-            asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
-            self._protocol = None
-            self._socket.close()
-
-    abort = close
-
-
-class _Listening:
-    """What a connection needs of its server."""
-
-    def __init__(self) -> None:
-        self.handler_tasks: set[asyncio.Task[None]] = set()
-
-    async def handler(self, connection: MediaConnection) -> None:
-        await connection.handshake()
-
-    def is_serving(self) -> bool:
-        return True
 
 
 class FramePath:
@@ -221,7 +152,7 @@ class FramePath:
             settings=settings or BridgeSettings(tick_s=1000.0),  # of the wall's time, which has no say here
             clock=self.clock.now_ns,
         )
-        listening = cast("Server", _Listening())
+        listening = cast("Server", Listening())
         self.connection = MediaConnection(ServerProtocol(**PROTOCOL_OPTIONS), listening, **CONNECTION_OPTIONS)
 
     @classmethod

@@ -25,6 +25,7 @@ DRIVER: Final = (
     "benchmarks/gate/frame_path.py",
     "benchmarks/gate/instruction_driver.py",
     "benchmarks/gate/steady.py",
+    "benchmarks/gate/wire.py",
     "benchmarks/gate/worker.py",
 )
 _PACKAGE: Final = ("relay", "setup.py", "pyproject.toml", "README.md", "LICENSE")

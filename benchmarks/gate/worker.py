@@ -22,8 +22,8 @@ import structlog
 
 import relay
 from benchmarks.gate.frame_path import FramePath
-from relay.dev.bench.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 from relay._codec import Decoder, Encoder
+from relay.dev.bench.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 
 CODEC_FRAMES: Final = 3000
 FRAMES: Final = 50
