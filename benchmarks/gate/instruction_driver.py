@@ -1,8 +1,13 @@
-"""Lets frames pass through a bridge between calls of getpriority(2), where valgrind writes down what it has counted."""
+"""
+Lets frames pass through a bridge between calls of getpriority(2), where valgrind writes down what it has counted.
+
+    python -m benchmarks.gate.instruction_driver LIBRARY     # benchmarks/gate/counters.c, built
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
 import sys
@@ -25,6 +30,7 @@ async def _run() -> None:
     path = await FramePath.open()
     gc.collect()
     gc.disable()
+    ctypes.PyDLL(sys.argv[1]).instrumentation_begin()
     for segment in SEGMENTS:
         path.room_speaks = segment == "both"
         path.run(FRAMES // 4)
