@@ -1,16 +1,22 @@
-"""Two trees to compare, each a commit's relay with its extension built, and this commit's driver."""
+"""Two trees to compare, each a commit's relay with its extensions built, and this commit's driver."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from typing import Final
 
 ROOT: Final = pathlib.Path(__file__).parents[2]
@@ -29,8 +35,10 @@ DRIVER: Final = (
     "benchmarks/gate/worker.py",
 )
 _PACKAGE: Final = ("relay", "setup.py", "pyproject.toml", "README.md", "LICENSE")
-_BUILT: Final = ("*.so", "__pycache__", "_codec.c")
+_BUILT: Final = ("*.so", "__pycache__", "_codec.c", "_phones.c")
 _NATIVE: Final = ("*.c", "*.h", "*.pxi", "*.pxd", "*.pyx")
+KEPT: Final = 12
+"""Builds; those used last."""
 
 
 class BaseMissing(Exception):
@@ -89,37 +97,61 @@ def copy_here(tree: pathlib.Path) -> None:
 
 def make_ready(trees: Iterable[pathlib.Path]) -> None:
     """
-    Give each tree this commit's driver, and build its extension by this interpreter, as its own setup.py has it.
+    Give each tree this commit's driver, and its extensions, as its own setup.py has them built by this interpreter.
 
-    Trees of the same native sources get the same extension: where a linker puts what makes a difference, too.
+    Trees of the same sources get the same extensions: where a linker puts what makes a difference, too. What was built
+    is kept, see ``_kept``.
 
     Raises:
         TreeUnusable: one cannot be built.
     """
-    alike: dict[tuple[tuple[str, bytes], ...], list[pathlib.Path]] = {}
+    alike: dict[pathlib.Path, list[pathlib.Path]] = {}
     for tree in trees:
-        for name in DRIVER:
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tree / name)
-        alike.setdefault(_sources(tree), []).append(tree)
+        alike.setdefault(_kept(tree), []).append(tree)
     with ThreadPoolExecutor() as threads:
-        list(threads.map(_build, (first for first, *_ in alike.values())))
-    for first, *others in alike.values():
-        for built in first.glob("relay/**/*.so"):
-            for other in others:
-                shutil.copy(built, other / built.relative_to(first))
+        list(threads.map(_build, (first for first, *_ in alike.values()), alike))
+    for kept, all_alike in alike.items():
+        for tree in all_alike:
+            shutil.copytree(kept, tree, dirs_exist_ok=True)
+            for name in DRIVER:
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, tree / name)
 
 
-def _sources(tree: pathlib.Path) -> tuple[tuple[str, bytes], ...]:
-    paths = {path for pattern in _NATIVE for path in tree.glob(f"relay/**/{pattern}")} | {tree / "setup.py"}
-    return tuple((str(path.relative_to(tree)), path.read_bytes()) for path in sorted(paths))
+def _kept(tree: pathlib.Path) -> pathlib.Path:
+    """Where what is built of a tree is kept: a folder named after the sources, the interpreter and the compiler."""
+    typed = {types.with_suffix(".py") for types in tree.glob("relay/**/*.pxd") if types.with_suffix(".py").exists()}
+    paths = {path for pattern in _NATIVE for path in tree.glob(f"relay/**/{pattern}")} | typed | {tree / "setup.py"}
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(tree)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    version = subprocess.run([*command, "--version"], check=False, capture_output=True, text=True).stdout
+    built_by = (sys.version, sys.prefix, os.environ.get("CFLAGS"), command, version, metadata.version("cython"))
+    digest.update(repr(built_by).encode())
+    caches = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    return caches / "relay-gate" / digest.hexdigest()[:24]
 
 
-def _build(tree: pathlib.Path) -> None:
-    command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
-    done = subprocess.run(command, check=False, cwd=tree, capture_output=True, text=True)
+def _build(tree: pathlib.Path, kept: pathlib.Path) -> None:
+    if kept.exists():
+        os.utime(kept)
+        return
+    # A setup.py that builds one extension after the other is told to build several at once.
+    options = ["--quiet", "build_ext", "--inplace", "--parallel", str(os.cpu_count() or 1)]
+    done = subprocess.run([sys.executable, "setup.py", *options], check=False, cwd=tree, capture_output=True, text=True)
     if done.returncode != 0:
-        raise TreeUnusable(tree, f"cannot build the extension:\n{done.stderr[-2000:]}")
+        raise TreeUnusable(tree, f"cannot build the extensions:\n{done.stderr[-2000:]}")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for old in sorted(kept.parent.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)[KEPT - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as unfinished:
+        whole = pathlib.Path(unfinished, "whole")
+        for built in tree.glob("relay/**/*.so"):
+            (whole / built.relative_to(tree)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(built, whole / built.relative_to(tree))
+        with contextlib.suppress(OSError):  # another gate was faster
+            whole.rename(kept)
 
 
 def _git(*arguments: str) -> bytes | None:

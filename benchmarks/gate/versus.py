@@ -17,7 +17,7 @@ from benchmarks.gate.statistic import Slowdown, Turn, log_ratio
 from benchmarks.gate.trees import TreeUnusable
 
 LAUNCHES: Final = 10
-QUADS: Final = 15
+QUADS: Final = 8
 """Of four turns, in a launch."""
 
 
