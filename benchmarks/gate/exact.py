@@ -25,6 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, TypeAlias
 
+from benchmarks import instructions as fused
 from benchmarks.gate.delays import all_delays
 from benchmarks.gate.instruction_driver import FRAMES, SEGMENTS
 from benchmarks.instructions import read_total
@@ -101,15 +102,17 @@ def count_instructions(tree: pathlib.Path = ROOT) -> dict[str, int]:
     return {f"in, {instruction_set()}": inward, f"out, {instruction_set()}": both - inward}
 
 
-def steady_counts(tree: pathlib.Path = ROOT) -> dict[str, Counts]:
+def steady_counts(tree: pathlib.Path = ROOT, frames: int = 1000) -> dict[str, Counts]:
     """
-    Of a thousand frames each way: ``steady``, what is allocated and what stays; ``bridge``, delays in samples.
+    Of ``frames`` frames each way: ``steady``, what is allocated and what stays; ``bridge``, delays in samples.
 
     Raises:
         RuntimeError: it does not run, or there is no C compiler.
     """
     with tempfile.TemporaryDirectory() as directory:
-        said = _run([sys.executable, "-m", "benchmarks.gate.steady", str(_counters(pathlib.Path(directory)))], tree)
+        said = _run(
+            [sys.executable, "-m", "benchmarks.gate.steady", str(_counters(pathlib.Path(directory))), str(frames)], tree
+        )
     counted: dict[str, Counts] = json.loads(said)
     return counted
 
@@ -180,10 +183,22 @@ def look_at_delays(budget: Mapping[str, str], delays: Mapping[str, str]) -> Iter
     yield Finding("delays of the codec, to the sample", f"{len(delays)} looked at", f"{len(budget)}")
 
 
-def findings(tree: pathlib.Path = ROOT) -> list[Finding]:
+def look_at_fused(budget: fused.Budget, now: fused.Budget) -> Iterator[Finding]:
+    """Hold each fused path to what benchmarks.instructions allows it."""
+    problems = {problem.split(":")[0]: problem.split(": ", 1)[1] for problem in fused.broken(budget, now)}
+    for name, count in now.instructions.items():
+        allowed = budget.instructions.get(name)
+        yield Finding(f"instructions a call, {name}", str(count), str(allowed or "none"), problems.get(name, ""))
+
+
+def findings() -> list[Finding]:
     """Count, and compare with the budgets."""
-    instructions, steady, delays = count_now(tree)
+    has_valgrind = shutil.which("valgrind") is not None
+    none = Finding("note: instructions", "not counted, as valgrind is not installed (Debian: valgrind)", "-")
+    calls = look_at_fused(fused.Budget.read(fused.BUDGET), fused.count_now()) if has_valgrind else [none]
+    instructions, steady, delays = count_now()
     return [
+        *calls,
         *look(Budget.of_this_python(), instructions, steady),
         *look_at_delays(json.loads(DELAYS.read_text()), delays),
     ]

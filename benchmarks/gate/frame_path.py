@@ -156,9 +156,9 @@ class FramePath:
         self.connection = MediaConnection(ServerProtocol(**PROTOCOL_OPTIONS), listening, **CONNECTION_OPTIONS)
 
     @classmethod
-    async def open(cls, **options: Any) -> FramePath:
+    async def open(cls, *, warm_up: int = WARM_UP_FRAMES, **options: Any) -> FramePath:
         """
-        Let a call begin, until agent and customer hear each other and nothing is new any more.
+        Let a call begin, until agent and customer hear each other and, by default, nothing is new any more.
 
         Raises:
             FramesMissing: they do not.
@@ -176,7 +176,7 @@ class FramePath:
             await asyncio.sleep(0)
         path.connection.data_received(path.masked(json.dumps(_START, separators=(",", ":")).encode()))
         path.clock.advance(PHASE_MS)
-        for turn in range(WARM_UP_FRAMES):
+        for turn in range(warm_up):
             path.turn(path.frame(path.payloads[turn % len(path.payloads)]))
         if not any(isinstance(event, Joined) for event in path._events):
             raise FramesMissing(f"expected a call that has begun, got {path._events}")

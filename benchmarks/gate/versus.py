@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self, cast
 
+from benchmarks.gate.frame_path import WARM_UP_FRAMES
 from benchmarks.gate.statistic import Slowdown, Turn, log_ratio
 from benchmarks.gate.trees import TreeUnusable
 
@@ -24,11 +25,11 @@ QUADS: Final = 8
 class Side:
     """The process that drives one tree."""
 
-    def __init__(self, tree: pathlib.Path) -> None:
+    def __init__(self, tree: pathlib.Path, warm_up: int) -> None:
         self._tree = tree
         environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.gate.worker", str(tree)],
+            [sys.executable, "-m", "benchmarks.gate.worker", str(tree), str(warm_up)],
             cwd=tree,
             env=environment,
             stdin=subprocess.PIPE,
@@ -74,15 +75,22 @@ class Side:
         return line
 
 
-def compare(base: pathlib.Path, now: pathlib.Path, *, launches: int = LAUNCHES, quads: int = QUADS) -> list[Slowdown]:
+def compare(
+    base: pathlib.Path,
+    now: pathlib.Path,
+    *,
+    launches: int = LAUNCHES,
+    quads: int = QUADS,
+    warm_up: int = WARM_UP_FRAMES,
+) -> list[Slowdown]:
     """
-    How much slower ``now`` is than ``base``, for each path; both are made ready.
+    How much slower ``now`` is than ``base``, for each path; both are made ready. ``warm_up`` is in frames.
 
     Raises:
         TreeUnusable: the driver does not run on one of them.
     """
     with _on_one_core():
-        ran = [_launch(base, now, quads, swapped=bool(number % 2)) for number in range(launches)]
+        ran = [_launch((base, now), quads, warm_up, swapped=bool(number % 2)) for number in range(launches)]
     slowdowns = []
     for path in ran[0][0][0]:
         ratios = [statistics.median(_quad_ratios(pairs, path)) for pairs in ran]
@@ -98,10 +106,13 @@ def _quad_ratios(pairs: Sequence[tuple[Turn, Turn]], path: str) -> Iterator[floa
         yield log_ratio(pairs[at : at + 2], path)
 
 
-def _launch(base: pathlib.Path, now: pathlib.Path, quads: int, *, swapped: bool) -> list[tuple[Turn, Turn]]:
+def _launch(
+    trees: tuple[pathlib.Path, pathlib.Path], quads: int, warm_up: int, *, swapped: bool
+) -> list[tuple[Turn, Turn]]:
     """Fresh processes; which of them starts and begins changes from launch to launch."""
     with contextlib.ExitStack() as stack:
-        first, second = (stack.enter_context(Side(tree)) for tree in ((now, base) if swapped else (base, now)))
+        ordered = reversed(trees) if swapped else trees
+        first, second = (stack.enter_context(Side(tree, warm_up)) for tree in ordered)
         first.wait_ready()
         second.wait_ready()
         pairs = []

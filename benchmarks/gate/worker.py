@@ -1,6 +1,8 @@
 """
 One side of a comparison: the relay that is on its path, driven a turn at a time by ``benchmarks.gate.versus``.
 
+    python -m benchmarks.gate.worker TREE WARM_UP     # frames before the first turn
+
 It reads a line for each turn and writes one of JSON: ns per frame of each path. Its standard output is the parent's
 alone; what is logged goes to standard error.
 """
@@ -78,8 +80,8 @@ def _look_where(tree: pathlib.Path) -> None:
         raise RuntimeError(f"expected the relay of {tree}, got that of {where}")
 
 
-async def _serve() -> None:
-    path = await FramePath.open()
+async def _serve(warm_up: int) -> None:
+    path = await FramePath.open(warm_up=warm_up)
     turns = _turns(path)
     next(turns)
     gc.collect()
@@ -94,4 +96,4 @@ async def _serve() -> None:
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     _look_where(pathlib.Path(sys.argv[1]))
-    asyncio.run(_serve())
+    asyncio.run(_serve(int(sys.argv[2])))

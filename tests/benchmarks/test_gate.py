@@ -79,6 +79,39 @@ def test_a_base_too_old_for_the_driver_is_told_and_a_tree_that_fails_it_is_not_e
             gate.against_base(BASELINE, launches=1, quads=1)
 
 
+SETUP = """
+import pathlib
+pathlib.Path("built").open("a").write("again")
+pathlib.Path("relay/_codec.so").write_bytes(pathlib.Path("relay/native/stream.c").read_bytes())
+"""
+
+
+def test_the_same_sources_are_built_once_and_others_by_themselves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = []
+    for name, source in (("one", "a"), ("two", "a"), ("three", "b")):
+        tree = tmp_path / name
+        (tree / "relay/native").mkdir(parents=True)
+        (tree / "relay/native/stream.c").write_text(source)
+        (tree / "setup.py").write_text(SETUP)
+        trees.make_ready([tree])
+        made.append(((tree / "relay/_codec.so").read_text(), (tree / "built").exists()))
+    assert made == [("a", True), ("a", False), ("b", True)]
+
+
+def test_a_module_that_is_compiled_with_types_is_a_source(tmp_path: pathlib.Path) -> None:
+    for name in ("setup.py", "relay/jitter.pxd", "relay/jitter.py", "relay/other.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    before = trees._kept(tmp_path)
+    (tmp_path / "relay/other.py").write_text("1")
+    assert trees._kept(tmp_path) == before
+    (tmp_path / "relay/jitter.py").write_text("1")
+    assert trees._kept(tmp_path) != before
+
+
 def test_each_path_is_held_to_its_bound() -> None:
     assert (bound_of("frame in"), bound_of("frame in, wall")) == (CPU_BOUND, WALL_BOUND)
     assert Report([], "", [slowdown(CPU_BOUND), slowdown(WALL_BOUND, "frame in, wall")]).problems == []
