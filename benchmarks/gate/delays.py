@@ -46,7 +46,7 @@ def _decoded(encoding: Encoding, rate_hz: int, pcm_rate_hz: int, profile: Profil
     for frames in (_frames(rate_hz, 0), _frames(rate_hz, _HEIGHT)):
         push = Decoder(encoding, rate_hz, pcm_rate_hz, profile=profile).push_message
         heard.append(b"".join(push(twilio_message(encode(pcm)), TWILIO_IN) or b"" for pcm in frames))
-    return _found(*heard, pcm_rate_hz)
+    return _found(heard, pcm_rate_hz)
 
 
 def _encoded(encoding: Encoding, rate_hz: int, pcm_rate_hz: int, profile: Profile) -> str:
@@ -55,7 +55,7 @@ def _encoded(encoding: Encoding, rate_hz: int, pcm_rate_hz: int, profile: Profil
     for frames in (_frames(pcm_rate_hz, 0), _frames(pcm_rate_hz, _HEIGHT)):
         push = Encoder(encoding, rate_hz, pcm_rate_hz, profile=profile).push_message
         heard.append(b"".join(decode(payload_of(push(pcm, TWILIO_OUT))) for pcm in frames))
-    return _found(*heard, rate_hz)
+    return _found(heard, rate_hz)
 
 
 def payload_of(message: bytes) -> bytes:
@@ -71,9 +71,10 @@ def _frames(rate_hz: int, height: int) -> list[bytes]:
     return frames
 
 
-def _found(silent: bytes, heard: bytes, rate_hz: int) -> str:
+def _found(heard: Sequence[bytes], rate_hz: int) -> str:
+    """Of silence, and of the impulse."""
     begin = _AT_FRAME * rate_hz * FRAME_MS // 1000
-    return described(differences(silent, heard), begin)
+    return described(differences(*heard), begin)
 
 
 def differences(silent: bytes, heard: bytes) -> list[int]:

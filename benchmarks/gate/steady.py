@@ -27,7 +27,7 @@ from benchmarks.gate.delays import bridge_delays
 from benchmarks.gate.frame_path import WARM_UP_FRAMES, FramePath
 
 SETTLING: Final = 7
-"""Times as many frames as are counted, a thousand: the estimate of the carrier's drift keeps two minutes of figures, one a second."""
+"""Times a thousand frames, as are counted: the estimate of the carrier's drift keeps two minutes of figures."""
 WINDOWS: Final = 8
 
 

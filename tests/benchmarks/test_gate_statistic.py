@@ -43,7 +43,8 @@ def test_the_default_has_a_bound_that_one_disturbed_launch_does_not_move() -> No
 
 def test_too_few_launches_close_nothing() -> None:
     few = slowdown([9.0] * 5)
-    assert (few.estimate, few.lower, few.upper) == (pytest.approx(8), -1, math.inf)
+    assert few.estimate == pytest.approx(8)
+    assert (few.lower, few.upper) == (-1, math.inf)
     assert not few.is_beyond(0.05)
 
 
