@@ -51,7 +51,7 @@ CARRIER_RATE_HZ: Final = 8000
 PHASE_MS: Final = 5
 """From a tick of the room that takes the speaker's frame to the arrival of the carrier's."""
 WARM_UP_FRAMES: Final = 2500
-"""The jitter buffer's target comes down to its least in 25 s; from then on nothing is re-timed."""
+"""The jitter buffer's target comes down to its least in 28 s, and the delay after it; at 50 s nothing is re-timed."""
 CLOCKS: Final = {"cpu": time.thread_time_ns, "wall": time.perf_counter_ns}
 STREAM_SID: Final = "MZ18ad3ab5a668481ce02b83e7395059f0"
 

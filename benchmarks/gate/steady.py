@@ -3,7 +3,7 @@ What a call that has been going on for a while costs beside time, exactly: run b
 
     PYTHONHASHSEED=0 python -m benchmarks.gate.steady LIBRARY FRAMES     # benchmarks/gate/counters.c, built
 
-prints JSON. The driver's own part is in the allocations (some ten for each frame, most of them the time); what stays,
+prints JSON. The driver's own part is in the allocations, most of it the time; what stays,
 and what brings a collection nearer, must be nothing at all.
 """
 
