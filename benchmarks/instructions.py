@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -74,14 +74,14 @@ def broken(budget: Budget, now: Budget) -> Iterator[str]:
             )
 
 
-def count_now(tree: pathlib.Path = ROOT) -> Budget:
-    """Count every path in every instruction set, of the relay in ``tree``."""
-    jobs = [(chosen, doubled) for chosen in INSTRUCTION_SETS for doubled in (None, *PATHS)]
+def count_now(tree: pathlib.Path = ROOT, *, sets: Sequence[str] = INSTRUCTION_SETS) -> Budget:
+    """Count every path in each of the instruction sets, of the relay in ``tree``."""
+    jobs = [(chosen, doubled) for chosen in sets for doubled in (None, *PATHS)]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         counts = dict(zip(jobs, threads.map(lambda job: _instructions_of_run(tree, *job), jobs), strict=True))
     per_call = {
         f"{path}, {chosen}": round((counts[chosen, path] - counts[chosen, None]) / CALLS)
-        for chosen in INSTRUCTION_SETS
+        for chosen in sets
         for path in PATHS
     }
     return Budget(compiler(), _python_minor(), per_call)
