@@ -56,11 +56,11 @@ def test_beyond_the_bound_is_what_is_surely_beyond_it() -> None:
 
 
 def test_noise_without_a_slowdown_stays_within_and_a_slowdown_in_noise_is_found() -> None:
-    """Launches that differ by 3 percent, as measured on a machine with others on it; the generator's seed is given."""
+    """Launches that differ by 5 percent, a little more than docs/gate.md has; the generator's seed is given."""
     noise = random.Random(3)
 
     def closed(true: float) -> int:
-        runs = [slowdown([true * math.exp(noise.gauss(0, 0.03)) for _ in range(LAUNCHES)]) for _ in range(500)]
+        runs = [slowdown([true * math.exp(noise.gauss(0, 0.05)) for _ in range(LAUNCHES)]) for _ in range(500)]
         return sum(run.is_beyond(0.05) for run in runs)
 
     assert closed(1.0) == 0
