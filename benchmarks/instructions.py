@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -74,30 +74,30 @@ def broken(budget: Budget, now: Budget) -> Iterator[str]:
             )
 
 
-def count_now() -> Budget:
-    """Count every path in every instruction set."""
-    jobs = [(chosen, doubled) for chosen in INSTRUCTION_SETS for doubled in (None, *PATHS)]
+def count_now(tree: pathlib.Path = ROOT, *, sets: Sequence[str] = INSTRUCTION_SETS) -> Budget:
+    """Count every path in each of the instruction sets, of the relay in ``tree``."""
+    jobs = [(chosen, doubled) for chosen in sets for doubled in (None, *PATHS)]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        counts = dict(zip(jobs, threads.map(lambda job: _instructions_of_run(*job), jobs), strict=True))
+        counts = dict(zip(jobs, threads.map(lambda job: _instructions_of_run(tree, *job), jobs), strict=True))
     per_call = {
         f"{path}, {chosen}": round((counts[chosen, path] - counts[chosen, None]) / CALLS)
-        for chosen in INSTRUCTION_SETS
+        for chosen in sets
         for path in PATHS
     }
     return Budget(compiler(), _python_minor(), per_call)
 
 
-def _instructions_of_run(chosen: str, doubled: str | None) -> int:
+def _instructions_of_run(tree: pathlib.Path, chosen: str, doubled: str | None) -> int:
     """Count a whole run of the driver, with twice the calls of the path ``doubled``."""
     calls = [str(CALLS * 2 if path == doubled else CALLS) for path in PATHS]
     with tempfile.TemporaryDirectory() as directory:
         out = pathlib.Path(directory, "callgrind.out")
         valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
         # Hashes of strings decide how often a dictionary is probed: the same in every run.
-        environment = os.environ | {"RELAY_INSTRUCTION_SET": chosen, "PYTHONHASHSEED": "0"}
+        environment = os.environ | {"RELAY_INSTRUCTION_SET": chosen, "PYTHONHASHSEED": "0", "PYTHONPATH": str(tree)}
         driver = [sys.executable, "-m", "benchmarks.instruction_driver", *calls]
         done = subprocess.run(
-            [*valgrind, *driver], check=False, cwd=ROOT, env=environment, capture_output=True, text=True
+            [*valgrind, *driver], check=False, cwd=tree, env=environment, capture_output=True, text=True
         )
         if done.returncode != 0:
             raise RuntimeError(

@@ -1,0 +1,1 @@
+"""The gate on everything a frame costs: exact counts against budgets, and times against another commit's."""
