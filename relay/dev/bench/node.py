@@ -8,6 +8,7 @@ carrier answers each dial and fetches the document, and the phone of its stream 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -23,8 +24,8 @@ from relay.dev.bench.load import LoadPlan
 from relay.dev.bench.node_phones import LoadPhones
 from relay.dev.bench.node_result import Kept, NodeResult, number_of, result_of, room_of
 from relay.dev.bench.phones import PhonesProcess
-from relay.dev.bench.processes import Child, cpu_of, descendants, held_by
-from relay.dev.bench.server import Cpu
+from relay.dev.bench.processes import Child, descendants, held_by
+from relay.dev.bench.server import Cpu, cpu_of
 from relay.dev.bench.service import BUSY_MACHINE, Service, metrics_of, serving
 from relay.dev.bench.soak_samples import STORE, WORKER
 from relay.dev.carrier import SimulatedCarrier
@@ -167,7 +168,7 @@ class _Run:
 
     def _cpu(self) -> dict[str, Cpu]:
         pids = {"front": [self._service.child.pid], "workers": self._pids(WORKER), "store": self._pids(STORE)}
-        return {name: _sum([cpu_of(pid) for pid in each]) for name, each in pids.items()}
+        return {name: _sum(each) for name, each in pids.items()}
 
 
 def _complaints(carrier: SimulatedCarrier) -> str:
@@ -185,7 +186,11 @@ async def _until_ready(session: aiohttp.ClientSession, url: str, calls: int) -> 
             await asyncio.sleep(0.2)
 
 
-def _sum(each: Sequence[Cpu]) -> Cpu:
+def _sum(pids: Sequence[int]) -> Cpu:
+    each: list[Cpu] = []
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            each.append(cpu_of(pid))
     return Cpu(sum(cpu.total_ns for cpu in each), sum(cpu.user_s for cpu in each), sum(cpu.system_s for cpu in each))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay._codec import Decoder, Encoder
-from relay.dev.bench.direction import LATE_MS, Direction
+from relay.dev.bench.direction import TAIL_NS, Direction, carried
 from relay.dev.bench.heard import PHONE_RATE_HZ, Frames, Hearing, frames_of
 from relay.dev.bench.load import Load, PhoneRecord
 from relay.dev.bench.node_rooms import lateness_ms
@@ -18,12 +18,9 @@ from relay.dev.bench.server import Cpu
 from relay.dev.bench.spread import percentile
 from relay.rooms.wire import FRAME_BYTES, RATE_HZ
 
-ANSWERED_MIN: Final = 0.98
 ROOMS_LATE_MAX_MS: Final = 2.0
 """Rooms that speak later than this at p99 are what is measured, and not the service."""
 FAMILY: Final = ("front", "workers", "store")
-_TAIL_NS: Final = 1_000_000_000
-"""What is said in the last second of a window may be heard after it, and is left out."""
 
 
 @dataclass(slots=True)
@@ -107,10 +104,8 @@ class NodeResult:
 
     @property
     def holds(self) -> bool:
-        """Every call went on, nearly every frame came, and 99 of 100 in time."""
-        late_ms = max(self.phone_late_p99_ms, self.room_late_p99_ms)
-        is_whole = not self.ended and self.load["answered"] >= ANSWERED_MIN
-        return is_whole and late_ms <= LATE_MS
+        """As ``BridgeResult.holds``; to the room, late is against the jitter target that each call ended with."""
+        return not self.ended and carried(self.load, self.agent_to_room, self.room_to_agent)
 
     @property
     def bottleneck(self) -> str | None:
@@ -184,7 +179,7 @@ def _frames(
     record: PhoneRecord, folder: Path, room: str, first: Mapping[str, int], load: Load
 ) -> tuple[Frames, Frames]:
     """What became of one call's frames: to the room, to the agent."""
-    window = {"since_ns": load.since_ns, "until_ns": load.until_ns - _TAIL_NS}
+    window = {"since_ns": load.since_ns, "until_ns": load.until_ns - TAIL_NS}
     said_ns, given_ns = (array("q", (folder / f"{room}.{name}").read_bytes()) for name in ("said", "given"))
     samples = FRAME_BYTES // 2
     in_room = Hearing(

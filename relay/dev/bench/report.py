@@ -25,7 +25,7 @@ DELAY_HEAD: Final = ("calls", "", "frames", "p50 ms", "p99", "p99.9", "max", "mi
 COST_HEAD: Final = ("calls", "ms/s", "user", "system", "core", "KB", "PSS KB", "base KB", "load late", "load core")
 STALL_HEAD: Final = ("what happens", "to room, s", "to agent, s", "max ms")
 DRIFT_HEAD: Final = ("calls", "clocks apart, ms", "at first, ms", "at last, ms", "held")
-CAPACITY_HEAD: Final = ("calls", "to room, p99 ms", "to agent, p99 ms", "core", "answered", "holds")
+CAPACITY_HEAD: Final = ("calls", "to room, p99 ms", "late, missing", "to agent", "late, missing", "core", "holds")
 BEHIND: Final = {
     "delay": "ms that the relay adds; the codec's filters and, to the room, the jitter target are not in it",
     "cost": "CPU ms per bridge and second, memory of each beyond the base; load late: p99 ms",
@@ -72,7 +72,7 @@ def tables(report: Report) -> Iterator[TitledTable]:
     if report["stalls"]:
         yield f"After a stall: {BEHIND['stall']}", STALL_HEAD, [_stall(each) for each in report["stalls"]]
     if report["capacity"]:
-        title = f"Capacity: until 1 frame in 100 is more than {LATE_MS:g} ms late"
+        title = f"Capacity: until 1 frame in 100 is missing or more than {LATE_MS:g} ms late"
         yield title, CAPACITY_HEAD, [_capacity(each) for each in report["capacity"]]
 
 
@@ -166,6 +166,10 @@ def _back(back_s: float | None) -> str:
 
 
 def _capacity(result: Report) -> tuple[str, ...]:
-    late = (_ms(result[name]["beyond"]["p99"]) for name in NAMES)
-    answered = f"{result['load']['answered']:.3f}"
-    return str(result["calls"]), *late, f"{result['core']:.0%}", answered, "yes" if result["holds"] else "no"
+    late = (each for name in NAMES for each in (_ms(result[name]["beyond"]["p99"]), late_share(result[name])))
+    return str(result["calls"]), *late, f"{result['core']:.0%}", "yes" if result["holds"] else "no"
+
+
+def late_share(way: Report) -> str:
+    """How much of a direction's frames came late or not at all."""
+    return f"{(way['late'] + way['missing']) / way['said']:.2%}" if way["said"] else "none said"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.dev.bench.direction import Direction
+from relay.dev.bench.heard import FrameDelay, Frames
 from relay.dev.bench.load import Load
 from relay.dev.bench.node_report import as_markdown, node_report
 from relay.dev.bench.node_result import Cost, Kept, NodeResult, result_of
@@ -28,12 +29,13 @@ LOAD = Load(
     late_max_ms=1.0,
     core=0.1,
 )
-NOTHING = Direction.of([], 0)
+WAY = Direction.of([(Frames((FrameDelay(0, 3.0),) * 199, 200, 0, 0), ())], 0)
+LATE = replace(WAY, late=2)
 RESULT = NodeResult(
     calls=2,
     seconds=10.0,
-    agent_to_room=NOTHING,
-    room_to_agent=NOTHING,
+    agent_to_room=WAY,
+    room_to_agent=WAY,
     phone_late_p99_ms=3.0,
     room_late_p99_ms=20.0,
     front=Cost(1.25, 1.0, 0.25),
@@ -59,8 +61,8 @@ def test_cost_is_per_call_and_second() -> None:
 def test_a_step_holds_if_all_calls_went_on_and_their_frames_came_in_time() -> None:
     assert RESULT.holds
     for broken in (
-        replace(RESULT, room_late_p99_ms=20.1),
-        replace(RESULT, phone_late_p99_ms=20.1),
+        replace(RESULT, agent_to_room=LATE),
+        replace(RESULT, room_to_agent=LATE),
         replace(RESULT, ended=1),
         replace(RESULT, load={**RESULT.load, "answered": 0.97}),
     ):

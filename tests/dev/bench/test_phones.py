@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -171,3 +172,13 @@ def opcodes(connection: socket.socket) -> Iterator[int]:
             size = head[1] & 0x7F
             yield head[0]
             data.read((int.from_bytes(data.read(2), "big") if size == 126 else size) + 4)
+
+
+def test_threads_that_ask_at_once_have_their_own_answers() -> None:
+    """Each adds calls: an answer that went to another thread would be an index that is not its own."""
+    with peer() as server, PhonesProcess(server.port, 0) as phones, ThreadPoolExecutor(8) as threads:
+        phones.begin()
+        calls = [Call(f"MZ{number}") for number in range(24)]
+        indices = list(threads.map(lambda call: phones.add(call)[0], calls))
+        assert sorted(indices) == list(range(24))
+        server.until(24, '"start"')
