@@ -93,10 +93,11 @@ def take_turn(
 def _bridge(setup: Setup) -> Turn:
     result = measure(setup)
     load = result.load
-    all_us = 1000 * result.calls * result.seconds  # of 1 ms per bridge and second
     delays = {TO_ROOM: result.agent_to_room, TO_PHONE: result.room_to_agent}
     return Turn(
-        *_per_frame(load["heard_bytes"], result.cpu_ms * all_us, user=result.user_ms, system=result.system_ms),
+        *_per_frame(
+            load["heard_bytes"], 1e6 * result.core * result.seconds, user=result.user_ms, system=result.system_ms
+        ),
         answered=load["answered"],
         memory_kb=result.private_kb,
         base_mb=result.base_kb / 1024,

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from relay.dev.bench.direction import LATE_MS
 from relay.dev.bench.drift import of_moments
+from relay.dev.bench.load import lost
 
 if TYPE_CHECKING:  # its load is built on Linux only
     from relay.dev.bench.bridge import BridgeResult, StallResult
@@ -43,11 +44,17 @@ def bridge_report(
     stalls: Sequence[StallResult] = (),
     capacity: Sequence[BridgeResult] = (),
     notes: Sequence[str] = (),
+    broke: Sequence[str] = (),
     drift_ppm: float = 0.0,
 ) -> dict[str, Any]:
     """Everything that a run of mode ``bridge`` found out, as JSON has it."""
     measured = [*results, *(each.result for each in stalls), *capacity]
-    limits = [f"{each.calls} calls: {each.load['bottleneck']}" for each in measured if each.load["bottleneck"]]
+    limits = [
+        f"{each.calls} calls: {limit}"
+        for each in measured
+        for limit in (each.load["bottleneck"], lost(each.load["ended"], each.calls, each.load["ended_by"]))
+        if limit
+    ]
     drifts = [(each.calls, of_moments(each.agent_to_room.moments, drift_ppm)) for each in results if drift_ppm]
     return {
         "mode": "bridge",
@@ -58,7 +65,8 @@ def bridge_report(
         "drift": [{"calls": calls, **delay.as_dict()} for calls, delay in drifts if delay is not None],
         "stalls": [asdict(each) for each in stalls],
         "capacity": [{**asdict(each), "holds": each.holds} for each in capacity],
-        "notes": [*notes, *limits],
+        "broke": list(broke),
+        "notes": [*notes, *limits, *broke],
     }
 
 
@@ -128,12 +136,12 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def delay_rows(results: Sequence[Report]) -> list[tuple[str, ...]]:
-    """The rows below ``DELAY_HEAD``, two for each result."""
+def delay_rows(results: Sequence[Report], part: str = "beyond") -> list[tuple[str, ...]]:
+    """The rows below ``DELAY_HEAD``, two for each result, of that part of the delay."""
     return [
         (
-            *(str(result["calls"]), title, str(result[name]["beyond"]["count"])),
-            *(_ms(result[name]["beyond"][each]) for each in ("p50", "p99", "p99_9", "most")),
+            *(str(result["calls"]), title, str(result[name][part]["count"])),
+            *(_ms(result[name][part][each]) for each in ("p50", "p99", "p99_9", "most")),
             *(str(result[name][each]) for each in ("missing", "late", "unreadable")),
         )
         for result in results

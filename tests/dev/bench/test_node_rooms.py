@@ -36,7 +36,9 @@ def test_frame_of_a_server_says_its_length_in_one_byte_or_three() -> None:
 
 
 def test_frame_that_cannot_go_out_is_said_all_the_same() -> None:
-    ours, theirs = socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        theirs = socket.create_connection(server.getsockname())
+        ours, _ = server.accept()
     with ours, theirs:
         place, said = Place(ours, keep=False), 0
         while not place.dropped_frames:  # until the kernel takes no more

@@ -16,7 +16,7 @@ from relay.dev.bench.spread import Spread
 SPREAD = Spread(500, 0.25, 1.5, 2.0, 3.0)
 MOMENTS = tuple(Moment(tenth / 10, 30.0, 35.0, 28.0) for tenth in range(30))
 WAY = Direction(10, 505, 3, 2, 1, 4, SPREAD, SPREAD, tuple(each / 100 for each in range(201)), MOMENTS)
-LOAD = {"late_p99_ms": 0.3, "core": 0.2, "bottleneck": None, "ended": 0, "answered": 1.0}
+LOAD = {"late_p99_ms": 0.3, "core": 0.2, "bottleneck": None, "ended": 0, "ended_by": "", "answered": 1.0}
 RESULT = BridgeResult(40, 10.0, WAY, WAY, 0.6, 0.4, 0.2, 0.24, 21.0, 22.0, 28000, {"concealed_ms": 60.0}, LOAD)
 SLOW = replace(RESULT, calls=900, room_to_agent=replace(WAY, late=90, beyond=replace(SPREAD, p99=21.0)))
 WORST = replace(
@@ -81,6 +81,12 @@ def test_calls_hold_when_all_go_on_and_nearly_all_is_answered(changed: dict[str,
 def test_frames_that_never_came_are_late_and_nothing_said_is_nothing_shown(way: str, changed: dict[str, int]) -> None:
     assert RESULT.holds
     assert not replace(RESULT, **{way: replace(WAY, **changed)}).holds  # type: ignore[arg-type]
+
+
+def test_calls_that_ended_and_what_broke_are_told() -> None:
+    fewer = replace(RESULT, load={**LOAD, "ended": 2, "ended_by": "EPIPE"})
+    page = as_markdown(bridge_report([], {}, busy=0.0, results=[fewer], broke=["80 calls broke: why"]))
+    assert page.endswith("- 40 calls: 2 of 40 calls ended (EPIPE)\n- 80 calls broke: why\n")
 
 
 def test_json_has_everything() -> None:
