@@ -72,7 +72,9 @@ async def measure(setup: Setup, plan: LoadPlan | None = None) -> NodeResult:
         kept = Kept(Path(name))
         async with AsyncExitStack() as stack:
             arguments = ("--calls", str(setup.calls), "--folder", name)
-            rooms = await stack.enter_async_context(Child(*ROOMS, *arguments, environment={}, core=others))
+            rooms = await stack.enter_async_context(
+                Child(*ROOMS, *arguments, environment={}, stderr=kept.folder / "rooms.log", core=others)
+            )
             rooms_url = f"http://127.0.0.1:{(await rooms.answer())['port']}"
             makes = _Makes()
             carrier = await stack.enter_async_context(SimulatedCarrier(phone=makes))
