@@ -92,11 +92,22 @@ def ratio(by_name: dict[str, list[Turn]], rival: str) -> Spread | None:
     return Spread.of(measured) if measured else None
 
 
-def verdict(target: Target, calls: int, measured: Spread | None) -> str:
-    """By the median: "met", or by how much it is missed."""
+def verdict(target: Target, calls: int, by_name: dict[str, list[Turn]]) -> str:
+    """
+    By the median of all rounds: "met", or by how much it is missed.
+
+    "not carried": relay collapsed in one of them. "not measured": less than half of them have a ratio, or the load was
+    the limit in one: the rounds that are left are those that had luck.
+    """
     if not target.holds_at(calls):
         return "no target here"
-    if measured is None:
+    ours, theirs = by_name.get(RELAY.name, []), by_name.get(target.rival, [])
+    if any(turn.collapsed for turn in ours):
+        return "**not carried**"
+    by_round = ratios(by_name, target.rival)
+    measured = ratio(by_name, target.rival)
+    is_few = 2 * by_round.count(None) > len(by_round)
+    if measured is None or is_few or any(turn.load_limit for turn in (*ours, *theirs)):
         return "not measured"
     if measured.median <= target.limit:
         return "met"

@@ -56,7 +56,7 @@ class PeersReport:
         }
         ratios = [
             {"calls": calls, "rival": target.rival, "limit": target.limit, **_ratio_json(by, target.rival)}
-            | {"verdict": verdict(target, calls, ratio(by, target.rival)).strip("*")}
+            | {"verdict": verdict(target, calls, by).strip("*")}
             for calls, by in self.comparison.turns.items()
             for target in TARGETS
         ]
@@ -85,7 +85,7 @@ class PeersReport:
                     shown = "-" if measured is None else f"{measured.median:.2f}"
                     rounds = ", ".join("-" if each is None else f"{each:.2f}" for each in ratios(by_name, target.rival))
                     limit = f"<= {target.limit:.2f}" if target.holds_at(calls) else "-"
-                    judged = verdict(target, calls, measured)
+                    judged = verdict(target, calls, by_name)
                     yield f"| {calls} | {target.rival} | {shown} | {rounds} | {limit} | {judged} |"
 
     def _costs(self) -> Iterator[str]:

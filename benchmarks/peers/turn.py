@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from benchmarks.peers.contenders import Command, Contender
 from relay.dev.bench.bridge import Setup, measure
-from relay.dev.bench.direction import Direction
+from relay.dev.bench.direction import ANSWERED_MIN, TAIL_NS, Direction
 from relay.dev.bench.heard import round_trips
 from relay.dev.bench.load import PHONE_FRAME_BYTES, Load, PhoneRecord
 from relay.dev.bench.phones import LoadError, PhonesProcess
@@ -16,11 +16,8 @@ from relay.dev.bench.server import Cpu, Memory, ServerProcess
 
 DELAYS_OF_CALLS: Final = 100
 """The markers of the first so many are looked for in what a server echoes."""
-KEEPS_UP: Final = 0.98
 HEARD: Final = 0.9
 TO_ROOM, TO_PHONE, ROUND_TRIP = "to the room", "to the phone", "round trip"
-_TAIL_NS: Final = 1_000_000_000
-"""What is said in the last second of a window may be heard after it, and is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class Turn:
             return self.broke
         if self.ended:
             return f"{self.ended} calls ended"
-        if self.answered < KEEPS_UP:
+        if self.answered < ANSWERED_MIN:
             return f"answered {self.answered:.0%}"
         for way, delay in self.delays.items():
             if delay.missing > (1 - HEARD) * delay.said:
@@ -96,10 +93,11 @@ def take_turn(
 def _bridge(setup: Setup) -> Turn:
     result = measure(setup)
     load = result.load
-    all_us = 1000 * result.calls * result.seconds  # of 1 ms per bridge and second
     delays = {TO_ROOM: result.agent_to_room, TO_PHONE: result.room_to_agent}
     return Turn(
-        *_per_frame(load["heard_bytes"], result.cpu_ms * all_us, user=result.user_ms, system=result.system_ms),
+        *_per_frame(
+            load["heard_bytes"], 1e6 * result.core * result.seconds, user=result.user_ms, system=result.system_ms
+        ),
         answered=load["answered"],
         memory_kb=result.private_kb,
         base_mb=result.base_kb / 1024,
@@ -130,7 +128,7 @@ def _echoed(
     contender: Contender, load: Load, cpu: Cpu, *, memory: tuple[Memory, Memory], records: Sequence[PhoneRecord]
 ) -> Turn:
     base, full = memory
-    times = {"since_ns": load.since_ns, "until_ns": load.until_ns - _TAIL_NS}
+    times = {"since_ns": load.since_ns, "until_ns": load.until_ns - TAIL_NS}
     trips = round_trips(records[:DELAYS_OF_CALLS], contender.filter_ms, **times)
     return Turn(
         *_per_frame(load.heard_bytes, cpu.total_ns / 1000, user=cpu.user_s, system=cpu.system_s),

@@ -95,8 +95,22 @@ def test_json_has_every_turn_and_every_verdict() -> None:
 
 
 def test_targets_hold_where_they_were_set() -> None:
-    assert verdict(Target("a rival", 1.0), 299, None) == "no target here"
-    assert verdict(Target("a rival", 1.0, at=(40,)), 40, None) == "not measured"
+    assert verdict(Target("a rival", 1.0), 299, {}) == "no target here"
+    assert verdict(Target("a rival", 1.0, at=(40,)), 40, {}) == "not measured"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "judged"),
+    [
+        ([*turns(5, 5), *turns(9, answered=0.5)], turns(10, 10, 10), "**not carried**"),
+        ([*turns(5, 5), *turns(5, load_limit="its core")], turns(10, 10, 10), "not measured"),
+        (turns(5, 5, 5), [*turns(10, 10), *turns(10, load_limit="its core")], "not measured"),
+        (turns(5, 5, 5), [*turns(10), *turns(10, 10, ended=1)], "not measured"),
+        (turns(5, 5, 5), [*turns(10, 10), *turns(10, ended=1)], "met"),
+    ],
+)
+def test_one_good_round_is_no_verdict(ours: list[Turn], theirs: list[Turn], judged: str) -> None:
+    assert verdict(Target("a rival", 1.0), 300, {RELAY.name: ours, "a rival": theirs}) == judged
 
 
 def test_every_contender_has_its_turn_once_a_round_and_a_missing_one_has_none(

@@ -37,7 +37,9 @@ cdef extern from "native/phones.h" nogil:
     ctypedef struct phones_window:
         int64_t since_ns, until_ns
         uint64_t sent, received, heard_bytes, marks, pings, clears, bytes_received, blocked
-        uint32_t ended, open
+        uint32_t ended
+        int ended_error
+        uint32_t open
         int64_t late_max_ns
         uint32_t late_us[PHONES_LATE_BUCKETS]
 
@@ -262,7 +264,7 @@ cdef class Phones:
                 "received": window.received, "heard_bytes": window.heard_bytes, "marks": window.marks,
                 "pings": window.pings, "clears": window.clears,
                 "bytes_received": window.bytes_received, "blocked": window.blocked, "ended": window.ended,
-                "open": window.open, "late_max_ns": window.late_max_ns, "late_us": late_us,
+                "ended_error": window.ended_error, "open": window.open, "late_max_ns": window.late_max_ns, "late_us": late_us,
             }
         finally:
             free(window)

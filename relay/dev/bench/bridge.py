@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay._codec import Decoder, Encoder
-from relay.dev.bench.direction import LATE_MS, Direction, back_s
+from relay.dev.bench.breaks import Breaks
+from relay.dev.bench.direction import TAIL_NS, Direction, back_s, carried
 from relay.dev.bench.heard import PHONE_RATE_HZ, Hearing, frames_of
-from relay.dev.bench.load import Load, LoadPlan, PhoneRecord, Stall
+from relay.dev.bench.load import SETTLE_S, Load, LoadPlan, PhoneRecord, Stall, lived
 from relay.dev.bench.phones import LoadError, PhonesProcess
 from relay.dev.bench.server import Cpu, Memory, ServerProcess
 
@@ -21,9 +22,6 @@ __all__ = ["BridgeResult", "LoadError", "Setup", "StallResult", "measure", "meas
 
 SERVER: Final = "relay.dev.bench.bridge_server"
 SAMPLED_MIN: Final = 10
-ANSWERED_MIN: Final = 0.98
-_TAIL_NS: Final = 1_000_000_000
-"""What is said in the last second of a window may be heard after it, and is left out."""
 _STALL_CALLS: Final = 10
 _STALL_AT_S: Final = 3.0
 _STALL_AFTER_S: Final = 6.0
@@ -35,7 +33,7 @@ class Setup:
 
     calls: int
     seconds: float
-    settle_s: float = 4.0
+    settle_s: float = SETTLE_S
     rate_hz: int = 16000
     microphone_ptime_ms: int = 20
 
@@ -49,7 +47,7 @@ class BridgeResult:
     agent_to_room: Direction
     room_to_agent: Direction
     cpu_ms: float
-    """Per bridge and second."""
+    """Per bridge and second, of those that did not end."""
     user_ms: float
     system_ms: float
     core: float
@@ -65,9 +63,8 @@ class BridgeResult:
 
     @property
     def holds(self) -> bool:
-        """Every call went on, nearly every frame came, and 99 of 100 in time."""
-        late_ms = max(self.agent_to_room.beyond.p99, self.room_to_agent.beyond.p99)
-        return not self.load["ended"] and self.load["answered"] >= ANSWERED_MIN and late_ms <= LATE_MS
+        """Every call went on, nearly all was answered, and 99 of 100 frames came, and in time, both ways."""
+        return carried(self.load, self.agent_to_room, self.room_to_agent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,38 +120,43 @@ def measure(
         return _result(setup, load, cpu, memory=(base, full), kept=kept, records=records)
 
 
-def measure_stalls(setup: Setup) -> list[StallResult]:
+def measure_stalls(setup: Setup, breaks: Breaks) -> list[StallResult]:
     """A phone that sends nothing for 200 ms and for 2 s, and a server whose loop stands still for 200 ms."""
+    results: list[StallResult] = []
     few = replace(setup, calls=min(setup.calls, _STALL_CALLS), seconds=_STALL_AT_S + _STALL_AFTER_S)
     at_s = few.settle_s + _STALL_AT_S
-    results = [
-        _stall(f"phones say nothing for {for_ms} ms", for_ms / 1000, measure(few, LoadPlan(stalls=(stall,))))
-        for for_ms in (200, 2000)
-        for stall in [Stall(at_s, for_ms)]
-    ]
+    for for_ms in (200, 2000):
+        name = f"phones say nothing for {for_ms} ms"
+        with breaks.noted(name):
+            results.append(_stall(name, for_ms / 1000, measure(few, LoadPlan(stalls=(Stall(at_s, for_ms),)))))
 
     def stand_still(server: ServerProcess) -> None:
         time.sleep(_STALL_AT_S)
         server.tell("stall")
         time.sleep(_STALL_AFTER_S)
 
-    results.append(_stall("the server stands still for 200 ms", 0.2, measure(few, during=stand_still)))
+    name = "the server stands still for 200 ms"
+    with breaks.noted(name):
+        results.append(_stall(name, 0.2, measure(few, during=stand_still)))
     return results
 
 
-def measure_capacity(setup: Setup, *, step: int, calls_max: int) -> list[BridgeResult]:
-    """Take steps until one does not hold, or at ``calls_max``."""
+def measure_capacity(setup: Setup, breaks: Breaks, *, step: int, calls_max: int) -> list[BridgeResult]:
+    """Take steps until one does not hold or breaks, or at ``calls_max``."""
     results: list[BridgeResult] = []
     for calls in range(step, calls_max + 1, step):
-        results.append(measure(replace(setup, calls=calls)))
-        if not results[-1].holds:
-            break
+        with breaks.noted(f"{calls} calls"):
+            results.append(measure(replace(setup, calls=calls)))
+            if results[-1].holds:
+                continue
+        break
     return results
 
 
 def _stall(name: str, for_s: float, result: BridgeResult) -> StallResult:
     # The window begins a little after the load's own beginning: a bucket before is no longer of what was before.
-    when = {"begin_s": _STALL_AT_S - 0.2, "end_s": _STALL_AT_S + for_s}
+    until_s = result.seconds - TAIL_NS / 1e9
+    when = {"begin_s": _STALL_AT_S - 0.2, "end_s": _STALL_AT_S + for_s, "until_s": until_s}
     return StallResult(
         name,
         back_s(result.agent_to_room.moments, **when),
@@ -195,7 +197,7 @@ def _result(
     setup: Setup, load: Load, cpu: Cpu, *, memory: tuple[Memory, Memory], kept: _Kept, records: Sequence[PhoneRecord]
 ) -> BridgeResult:
     codec_ms = Encoder("pcmu", PHONE_RATE_HZ, setup.rate_hz).delay_ms
-    until_ns = load.until_ns - _TAIL_NS
+    until_ns = load.until_ns - TAIL_NS
     to_room, to_agent = [], []
     for call, record in enumerate(records):
         taken = kept.taken(call, setup.rate_hz, setup.microphone_ptime_ms)
@@ -206,7 +208,8 @@ def _result(
         said_ns = kept.said_ns(call)
         frames = frames_of(said_ns, heard, first=kept.first(call), since_ns=load.since_ns, until_ns=until_ns)
         to_agent.append((frames, ()))
-    each = 1000 / load.seconds / setup.calls
+    calls = lived(load.ended, setup.calls)
+    each = 1000 / load.seconds / calls
     base, full = memory
     return BridgeResult(
         setup.calls,
@@ -217,8 +220,8 @@ def _result(
         cpu.user_s * each,
         cpu.system_s * each,
         cpu.total_ns / 1e9 / load.seconds,
-        (full.private_kb - base.private_kb) / setup.calls,
-        (full.pss_kb - base.pss_kb) / setup.calls,
+        (full.private_kb - base.private_kb) / calls,
+        (full.pss_kb - base.pss_kb) / calls,
         base.private_kb,
         kept.counts,
         load.as_dict(),

@@ -13,7 +13,9 @@ from rich.console import Console
 
 from relay._codec import RATES_HZ
 from relay.dev.bench import machine
+from relay.dev.bench.breaks import Breaks
 from relay.dev.bench.cores import can_pin
+from relay.dev.bench.load import SETTLE_S, LoadPlan
 
 CANNOT_RUN: Final = 2
 MIN_S: Final = 1.5
@@ -28,7 +30,7 @@ def run(
     *,
     calls: Annotated[int, typer.Option(min=1, metavar="N [N]...", help="Calls at once, one window each.")] = 40,
     seconds: Annotated[float, typer.Option(min=MIN_S, help="Length of each window.")] = 10.0,
-    settle: Annotated[float, typer.Option(min=0.1, help="Seconds before it.")] = 4.0,
+    settle: Annotated[float, typer.Option(min=0.1, help="Seconds before it.")] = SETTLE_S,
     rate_hz: Annotated[int, typer.Option(help=f"Of the rooms: {', '.join(map(str, RATES_HZ))}.")] = 16000,
     microphone_ptime_ms: Annotated[int, typer.Option(help="Of the rooms: 10 or 20.")] = 20,
     jitter_ms: Annotated[float, typer.Option(min=0, help="Each frame of a phone waits for up to this.")] = 0.0,
@@ -46,20 +48,22 @@ def run(
     if rate_hz not in RATES_HZ or microphone_ptime_ms not in {10, 20}:
         fail(f"expected a rate of {RATES_HZ} and 10 or 20 ms, got {rate_hz} Hz and {microphone_ptime_ms} ms")
     from relay.dev.bench import bridge, report  # noqa: PLC0415 - where the load is not built, this help is still there
-    from relay.dev.bench.load import LoadPlan  # noqa: PLC0415
 
     here, busy = machine.describe(PACKAGES), machine.busy()
     notes = () if can_pin() else (NO_SECOND_CORE,)
     plan = LoadPlan(jitter_ms=jitter_ms, drift_ppm=drift_ppm)
     setup = bridge.Setup(calls, seconds, settle, rate_hz, microphone_ptime_ms)
     console = Console(highlight=False, markup=False)
-    try:
-        with console.status("measures"):
-            results = [bridge.measure(replace(setup, calls=each), plan) for each in (calls, *(more or ()))]
-            stalled = bridge.measure_stalls(setup) if stalls else []
-            steps = bridge.measure_capacity(setup, step=capacity_step, calls_max=capacity_max) if capacity_step else []
-    except (bridge.LoadError, OSError) as error:
-        fail(str(error))
+    breaks, last_step = (Breaks(bridge.LoadError, OSError) for _ in range(2))
+    results, stalled, steps = [], [], []
+    with console.status("measures"):
+        for each in (calls, *(more or ())):
+            with breaks.noted(f"{each} calls"):
+                results.append(bridge.measure(replace(setup, calls=each), plan))
+        if stalls:
+            stalled = bridge.measure_stalls(setup, breaks)
+        if capacity_step:
+            steps = bridge.measure_capacity(setup, last_step, step=capacity_step, calls_max=capacity_max)
     values = report.bridge_report(
         sys.argv[2:],
         here,
@@ -68,6 +72,7 @@ def run(
         stalls=stalled,
         capacity=steps,
         notes=notes,
+        broke=(*breaks.found, *last_step.found),
         drift_ppm=drift_ppm,
     )
     for table in report.for_terminal(values):
@@ -77,6 +82,8 @@ def run(
     _write(values, json_file=json_file, plots=plots)
     for note in values["notes"]:
         console.print(f"- {note}")
+    if breaks.found:
+        fail("; ".join(breaks.found))
 
 
 def _write(values: dict[str, Any], *, json_file: Path | None, plots: Path | None) -> None:

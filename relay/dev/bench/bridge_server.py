@@ -12,9 +12,10 @@ import array
 import logging
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 import uvloop
@@ -26,17 +27,28 @@ from relay.bridge.stats import AgentToRoomStats, BridgeStats, RoomToAgentStats
 from relay.dev.bench import marker
 from relay.dev.bench.cores import SERVER_CORE, pin
 from relay.dev.bench.server import freeze, obey
+from relay.media.format import PTIME_MS
 from relay.providers.twilio import TwilioAdapter
 from relay.rooms.base import Participant
 from relay.rooms.loopback import LoopbackRoom
 
-_STALL_S = 0.2
+PTIME_NS: Final = PTIME_MS * 1_000_000
+_STALL_S: Final = 0.2
 
 
 class Seat:
-    """One room's customer, and what is kept of the room."""
+    """
+    One room's customer, and what is kept of the room.
 
-    def __init__(self, frames: tuple[bytes, ...]) -> None:
+    A frame is said when it is due, however late the room's device asks for it, and one whose tick the device has missed
+    is said, too, and never heard: what delays the clock is not to be left out.
+
+    Args:
+        frames: what the customer says, in turn.
+        tick_ns: between two ticks of the device.
+    """
+
+    def __init__(self, frames: tuple[bytes, ...], tick_ns: int) -> None:
         self.stream_id = ""
         self.first = 0
         """The number of the first frame that is kept."""
@@ -45,16 +57,33 @@ class Seat:
         self.taken = bytearray()
         self.targets: list[tuple[int, float]] = []
         self.keeps = False
+        self.missed_ticks: Callable[[], int] = lambda: 0
+        """How many the device has missed so far."""
         self._frames = frames
+        self._tick_ns = tick_ns
         self._said = 0
+        self._due_ns = 1 << 62
+        self._missed = 0
+        self._owed_ns = 0
+        """Of ticks that were missed and are no whole frame."""
 
     def speak(self, now_ns: int) -> bytes:
         """The next frame."""
+        before, self._missed = self._missed, self.missed_ticks()
+        owed_ns = self._owed_ns + (self._missed - before) * self._tick_ns
+        frames, self._owed_ns = divmod(owed_ns, PTIME_NS)
+        for _ in range(frames):
+            self._say()
+        self._due_ns = min(self._due_ns, now_ns - self._owed_ns)  # a tick never comes early: the first was late, too
+        return self._frames[self._say()]
+
+    def _say(self) -> int:
         number = self._said
         self._said = (number + 1) % len(self._frames)
         if self.keeps:
-            self.said_ns.append(now_ns)
-        return self._frames[number]
+            self.said_ns.append(self._due_ns + self._owed_ns)
+        self._due_ns += PTIME_NS
+        return number
 
     def take(self, pcm: bytes, _: int) -> None:
         """Keep what the microphone got, and when it really got it: later than the wake-up that it belongs to."""
@@ -103,13 +132,14 @@ class BridgeServer:
 
     async def handle(self, connection: MediaConnection) -> None:
         """Serve one call."""
-        seat = Seat(self._frames)
+        seat = Seat(self._frames, self._microphone_ptime_ms * 1_000_000)
         room = LoopbackRoom(
             rate_hz=self._rate_hz,
             microphone_ptime_ms=self._microphone_ptime_ms,
             speaker=seat.speak,
             microphone=seat.take if len(self._seats) % self._sample == 0 else None,
         )
+        seat.missed_ticks = lambda: room.counts["missed_ticks"]
         room.enter(Participant("customer", "customer"))
         bridge = Bridge(room, transfer_id="bench", on_event=seat.note)
         self._bridges.append(bridge)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from relay.dev.bench.heard import Frames
 from relay.dev.bench.spread import Spread, percentile
@@ -16,7 +17,17 @@ LATE_MS: Final = 20.0
 BUCKET_S: Final = 0.1
 NEAR_MS: Final = 5.0
 """Within this of what it was before, delay is back to normal."""
+LATE_SHARE: Final = 0.01
+"""A direction holds with no more than this of its frames late or missing: a missing one is later than any."""
+ANSWERED_MIN: Final = 0.98
+"""Of the audio that phones say, as much must come back."""
+TAIL_NS: Final = 1_000_000_000
+"""What is said in the last second of a window may be heard after it, and is left out."""
+_LONE: Final = 1
+"""So many buckets in a row that are not as before are noise, and no part of a stall."""
 _POINTS: Final = 200
+_EXACT: Final = 1e-6
+"""Of a bucket: seconds are no whole multiples of it as floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,11 @@ class Direction:
     """Of ``beyond``, evenly from the least to the most."""
     moments: tuple[Moment, ...]
 
+    @property
+    def holds(self) -> bool:
+        """Whether frames were said, and 99 of 100 of them were heard, and in time."""
+        return self.said > 0 and self.late + self.missing <= LATE_SHARE * self.said
+
     @classmethod
     def of(cls, calls: Sequence[tuple[Frames, Sequence[tuple[int, float]]]], since_ns: int) -> Self:
         """
@@ -86,6 +102,11 @@ class Direction:
         )
 
 
+def carried(load: Mapping[str, Any], *ways: Direction) -> bool:
+    """Whether every call of a window went on, nearly all was answered, and each direction holds; ``Load.as_dict``."""
+    return not load["ended"] and load["answered"] >= ANSWERED_MIN and all(way.holds for way in ways)
+
+
 def target_at(targets: Sequence[tuple[int, float]], now_ns: int) -> float:
     """The jitter target that was reported last before a moment, ms; the first one before that, 0 if there is none."""
     if not targets:
@@ -98,22 +119,33 @@ def _moment(bucket: int, frames: Iterable[tuple[float, float]]) -> Moment:
     return Moment(bucket * BUCKET_S, statistics.median(delays), max(delays), statistics.fmean(targets))
 
 
-def back_s(moments: Sequence[Moment], *, begin_s: float, end_s: float) -> float | None:
+def back_s(moments: Sequence[Moment], *, begin_s: float, end_s: float, until_s: float) -> float | None:
     """
     When delay was back to what it was, after something that lasted from ``begin_s`` to ``end_s``.
 
+    A time in which nothing was heard is not as before; one bucket alone that differs is noise.
+
+    Args:
+        moments: of one direction, in order.
+        begin_s: of what happened.
+        end_s: of it.
+        until_s: where the moments should reach to.
+
     Returns:
-        seconds after the end; None: not within these moments, or there are none before it to compare with.
+        seconds after the end; None: not until then, or there are none before it to compare with.
     """
-    before = [each.p50_ms - each.target_ms for each in moments if each.at_s + BUCKET_S <= begin_s]
+    by_bucket = {round(each.at_s / BUCKET_S): each.p50_ms - each.target_ms for each in moments}
+    first, until = math.ceil(begin_s / BUCKET_S - _EXACT), math.floor(until_s / BUCKET_S + _EXACT)
+    before = [beyond_ms for bucket, beyond_ms in by_bucket.items() if bucket < first]
     if not before:
         return None
     normal_ms = statistics.median(before)
-    disturbed = [
-        each.at_s + BUCKET_S
-        for each in moments
-        if each.at_s + BUCKET_S > begin_s and abs(each.p50_ms - each.target_ms - normal_ms) > NEAR_MS
-    ]
-    if disturbed and disturbed[-1] >= moments[-1].at_s:
+    back, run = first, 0
+    for bucket in range(first, until):
+        beyond_ms = by_bucket.get(bucket)
+        run = run + 1 if beyond_ms is None or abs(beyond_ms - normal_ms) > NEAR_MS else 0
+        if run > _LONE:
+            back = bucket + 1
+    if back == until:
         return None
-    return max(0.0, disturbed[-1] - end_s) if disturbed else 0.0
+    return max(0.0, back * BUCKET_S - end_s)

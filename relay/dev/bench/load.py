@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import pathlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +17,8 @@ LATE_MAX_MS: Final = 2.0
 """The load is the bottleneck when it writes later than this at p99."""
 CORE_MAX: Final = 0.85
 """The load is the bottleneck when it needs more of its core."""
+SETTLE_S: Final = 16.0
+"""Before a window: a jitter buffer begins at 40 ms, and takes so long to come down."""
 _MS_NS: Final = 1_000_000
 
 
@@ -97,6 +100,8 @@ class Load:
     late_max_ms: float
     core: float
     """The share of its core that the load took."""
+    ended_by: str = ""
+    """How the last of ``ended`` did: an errno's name, ECONNRESET when the server closed; "" when none has."""
 
     @classmethod
     def of(cls, window: Mapping[str, Any], cpu_ns: int) -> Self:
@@ -121,6 +126,7 @@ class Load:
             late_p99_ms=_percentile(late_us, 99) / 1000,
             late_max_ms=window["late_max_ns"] / _MS_NS,
             core=cpu_ns / max(1, window["until_ns"] - window["since_ns"]),
+            ended_by=errno.errorcode.get(window["ended_error"], str(window["ended_error"])) if window["ended"] else "",
         )
 
     @property
@@ -145,6 +151,16 @@ class Load:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {**asdict(self), "seconds": self.seconds, "answered": self.answered, "bottleneck": self.bottleneck}
+
+
+def lost(ended: int, calls: int, ended_by: str = "") -> str | None:
+    """How many calls of a window ended by themselves; None: all went on."""
+    return f"{ended} of {calls} calls ended{f' ({ended_by})' if ended_by else ''}" if ended else None
+
+
+def lived(ended: int, calls: int) -> int:
+    """By how many calls a window's costs are divided: those that ended do not make the others look cheap."""
+    return max(1, calls - ended)
 
 
 def _percentile(times: Mapping[int, int], percent: float) -> float:

@@ -8,8 +8,9 @@ carrier answers each dial and fetches the document, and the phone of its stream 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +18,20 @@ from typing import Any, Final
 
 import aiohttp
 
-from relay.client import Overloaded, RelayClient, State
+from relay.client import RelayClient, State
+from relay.dev.bench.breaks import Breaks
 from relay.dev.bench.cores import LOAD_CORE, SERVER_CORE, can_pin
-from relay.dev.bench.load import LoadPlan
+from relay.dev.bench.load import SETTLE_S, LoadPlan
 from relay.dev.bench.node_phones import LoadPhones
 from relay.dev.bench.node_result import Kept, NodeResult, number_of, result_of, room_of
 from relay.dev.bench.phones import PhonesProcess
-from relay.dev.bench.processes import Child, cpu_of, descendants, held_by
-from relay.dev.bench.server import Cpu
-from relay.dev.bench.service import BUSY_MACHINE, Service, metrics_of, serving
+from relay.dev.bench.processes import Child, descendants, held_by
+from relay.dev.bench.server import Cpu, cpu_of
+from relay.dev.bench.service import BUSY_MACHINE, CALLS_MAX, Service, metrics_of, serving, taken
 from relay.dev.bench.soak_samples import STORE, WORKER
 from relay.dev.carrier import SimulatedCarrier
 
 ROOMS: Final = ("-m", "relay.dev.bench.node_rooms")
-CALLS_MAX: Final = 100
-"""As many spares as a service may have: each call finds its worker ready."""
 READY_S: Final = 180.0
 JOIN_S: Final = 60.0
 END_S: Final = 30.0
@@ -51,7 +51,7 @@ class Setup:
 
     calls: int
     seconds: float
-    settle_s: float = 4.0
+    settle_s: float = SETTLE_S
     command: Sequence[str] = BUSY_MACHINE
 
 
@@ -72,7 +72,9 @@ async def measure(setup: Setup, plan: LoadPlan | None = None) -> NodeResult:
         kept = Kept(Path(name))
         async with AsyncExitStack() as stack:
             arguments = ("--calls", str(setup.calls), "--folder", name)
-            rooms = await stack.enter_async_context(Child(*ROOMS, *arguments, environment={}, core=others))
+            rooms = await stack.enter_async_context(
+                Child(*ROOMS, *arguments, environment={}, stderr=kept.folder / "rooms.log", core=others)
+            )
             rooms_url = f"http://127.0.0.1:{(await rooms.answer())['port']}"
             makes = _Makes()
             carrier = await stack.enter_async_context(SimulatedCarrier(phone=makes))
@@ -147,27 +149,25 @@ class _Run:
         await asyncio.to_thread(self._phones.begin)
         await asyncio.sleep(self._setup.seconds)
         self._kept.load = await asyncio.to_thread(self._phones.end)
-        self._kept.cpu = {name: cpu - before[name] for name, cpu in self._cpu().items()}
+        self._kept.cpu = {name: _spent(before[name], now) for name, now in self._cpu().items()}
         self._kept.rooms = await self._rooms.ask("end")
 
     async def _ask(self, relay: RelayClient, room_url: str, to: str) -> None:
-        while True:
-            try:
-                view = await relay.transfer(room_url=room_url, to=to, customer_id="customer", accept="none")
-            except Overloaded as error:
-                self._kept.overloads += 1
-                await asyncio.sleep(error.retry_after_s or 1.0)
-            else:
-                self._kept.transfer_ids.append(view.transfer_id)
-                return
+        def refused() -> None:
+            self._kept.overloads += 1
+
+        view = await taken(
+            lambda: relay.transfer(room_url=room_url, to=to, customer_id="customer", accept="none"), refused
+        )
+        self._kept.transfer_ids.append(view.transfer_id)
 
     def _pids(self, word: str) -> list[int]:
         family = descendants(self._service.child.pid)
         return [pid for pid, (_, *command) in family.items() if any(word in each for each in command)]
 
-    def _cpu(self) -> dict[str, Cpu]:
+    def _cpu(self) -> dict[str, dict[int, Cpu]]:
         pids = {"front": [self._service.child.pid], "workers": self._pids(WORKER), "store": self._pids(STORE)}
-        return {name: _sum([cpu_of(pid) for pid in each]) for name, each in pids.items()}
+        return {name: _each(each) for name, each in pids.items()}
 
 
 def _complaints(carrier: SimulatedCarrier) -> str:
@@ -185,7 +185,17 @@ async def _until_ready(session: aiohttp.ClientSession, url: str, calls: int) -> 
             await asyncio.sleep(0.2)
 
 
-def _sum(each: Sequence[Cpu]) -> Cpu:
+def _each(pids: Sequence[int]) -> dict[int, Cpu]:
+    found = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found[pid] = cpu_of(pid)
+    return found
+
+
+def _spent(before: Mapping[int, Cpu], now: Mapping[int, Cpu]) -> Cpu:
+    """Of those that are there now; what one that has ended had taken before must not be taken off the others."""
+    each = [cpu - before.get(pid, Cpu(0, 0.0, 0.0)) for pid, cpu in now.items()]
     return Cpu(sum(cpu.total_ns for cpu in each), sum(cpu.user_s for cpu in each), sum(cpu.system_s for cpu in each))
 
 
@@ -202,11 +212,13 @@ def _settings(setup: Setup, carrier: SimulatedCarrier, rooms_url: str) -> dict[s
     }
 
 
-async def measure_capacity(setups: Sequence[Setup]) -> list[NodeResult]:
-    """Take these steps until one does not hold; raises as ``measure``."""
+async def measure_capacity(setups: Sequence[Setup], breaks: Breaks) -> list[NodeResult]:
+    """Take these steps until one does not hold or breaks."""
     results: list[NodeResult] = []
     for setup in setups:
-        results.append(await measure(setup))
-        if not results[-1].holds:
-            break
+        with breaks.noted(f"{setup.calls} calls"):
+            results.append(await measure(setup))
+            if results[-1].holds:
+                continue
+        break
     return results

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import structlog
 import typer
@@ -16,11 +16,11 @@ from rich.console import Console
 
 from relay.client import ClientError
 from relay.dev.bench import machine
+from relay.dev.bench.breaks import Breaks
 from relay.dev.bench.bridge_command import MIN_S, NO_SECOND_CORE, PACKAGES, fail
 from relay.dev.bench.cores import can_pin
-from relay.dev.bench.service import BUSY_MACHINE, SERVE
-
-CALLS_MAX: Final = 100
+from relay.dev.bench.load import SETTLE_S, LoadPlan
+from relay.dev.bench.service import BUSY_MACHINE, CALLS_MAX, SERVE
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
         int, typer.Option(min=1, max=CALLS_MAX, metavar="N [N]...", help="Calls at once, one window each.")
     ] = 10,
     seconds: Annotated[float, typer.Option(min=MIN_S, help="Length of each window.")] = 10.0,
-    settle: Annotated[float, typer.Option(min=0.1, help="Seconds before it.")] = 4.0,
+    settle: Annotated[float, typer.Option(min=0.1, help="Seconds before it.")] = SETTLE_S,
     jitter_ms: Annotated[float, typer.Option(min=0, help="Each frame of a phone waits for up to this.")] = 0.0,
     drift_ppm: Annotated[float, typer.Option(help="How much too fast the phones' clocks run.")] = 0.0,
     capacity_step: Annotated[int, typer.Option(min=0, help="More and more calls, by so many; 0: not.")] = 0,
@@ -45,7 +45,6 @@ def run(
     if not sys.platform.startswith("linux"):
         fail(f"expected Linux, whose epoll and timerfd the load stands on, got {sys.platform}")
     from relay.dev.bench import node, node_report  # noqa: PLC0415 - where the load is not built, help is still there
-    from relay.dev.bench.load import LoadPlan  # noqa: PLC0415
     from relay.dev.bench.phones import LoadError  # noqa: PLC0415
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -58,14 +57,23 @@ def run(
 
     steps = range(capacity_step, capacity_max + 1, capacity_step) if capacity_step else ()
     console = Console(highlight=False)
-    try:
-        with console.status("measures"), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            results = [runner.run(node.measure(setup(count), plan)) for count in (calls, *(more or ()))]
-            capacity = runner.run(node.measure_capacity([setup(count) for count in steps]))
-    except (LoadError, ClientError, OSError) as error:
-        fail(str(error) or repr(error))
+    breaks, last_step = (Breaks(LoadError, ClientError, OSError) for _ in range(2))
+    results = []
+    with console.status("measures"), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        for count in (calls, *(more or ())):
+            with breaks.noted(f"{count} calls"):
+                results.append(runner.run(node.measure(setup(count), plan)))
+        capacity = runner.run(node.measure_capacity([setup(count) for count in steps], last_step))
     notes = () if can_pin() else (NO_SECOND_CORE,)
-    values = node_report.node_report(sys.argv[2:], here, busy=busy, results=results, capacity=capacity, notes=notes)
+    values = node_report.node_report(
+        sys.argv[2:],
+        here,
+        busy=busy,
+        results=results,
+        capacity=capacity,
+        notes=notes,
+        broke=(*breaks.found, *last_step.found),
+    )
     for table in node_report.for_terminal(values):
         console.print(table)
     for note in values["notes"]:
@@ -74,3 +82,5 @@ def run(
         page.write_text(node_report.as_markdown(values))
     if json_file is not None:
         json_file.write_text(json.dumps(values, indent=1) + "\n")
+    if breaks.found:
+        fail("; ".join(breaks.found))

@@ -25,7 +25,6 @@ class LoadPhones:
         self.indices: dict[str, int] = {}
         """Of each number that was dialled, its phone in the load."""
         self._phones = phones
-        self._turn = asyncio.Lock()
 
     def __call__(self, url: str, *arguments: Any, **options: Any) -> SimulatedPhone:
         """A phone, as ``SimulatedPhone``; what it would say is not asked."""
@@ -38,16 +37,14 @@ class LoadPhones:
         Raises:
             OSError: the service does not let it.
         """
-        async with self._turn:  # the load is asked one thing at a time
-            try:
-                (self.indices[to],) = await asyncio.to_thread(self._phones.add, call)
-            except LoadError as error:
-                raise ConnectionRefusedError(str(error)) from error
+        try:
+            (self.indices[to],) = await asyncio.to_thread(self._phones.add, call)
+        except LoadError as error:
+            raise ConnectionRefusedError(str(error)) from error
 
     async def hang_up(self, to: str) -> None:
         """Let it say ``stop``, if it is still connected."""
-        async with self._turn:
-            await asyncio.to_thread(self._phones.hang_up, self.indices[to])
+        await asyncio.to_thread(self._phones.hang_up, self.indices[to])
 
 
 class _LoadPhone(SimulatedPhone):

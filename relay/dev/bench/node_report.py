@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 
 from relay.dev.bench.direction import LATE_MS
-from relay.dev.bench.report import BEHIND, DELAY_HEAD, Report, TitledTable, as_page, delay_rows, drawn
-from relay.media.format import PTIME_MS
+from relay.dev.bench.load import lost
+from relay.dev.bench.report import DELAY_HEAD, NAMES, Report, TitledTable, as_page, delay_rows, drawn, late_share
 
 if TYPE_CHECKING:  # its load is built on Linux only
     from relay.dev.bench.node_result import NodeResult
@@ -22,12 +22,13 @@ COST_HEAD: Final = (
 )
 MEMORY_HEAD: Final = ("calls", "worker, private KB", "PSS", "front per call, KB", "front before, KB")
 FRAMES_HEAD: Final = ("calls", "lost", "late", "underruns", "concealed ms", "dropped to agent", "trimmed ms", "ended")
-CAPACITY_HEAD: Final = ("calls", "late p99 ms, phones", "late p99 ms, rooms", "answered", "core", "holds")
+CAPACITY_HEAD: Final = ("calls", "to room, late or missing", "to agent", "answered", "core", "holds")
+DELAY: Final = "ms that the relay adds, to the room with the jitter target; the codec's filters are not in it"
 COST: Final = "CPU time per call and second, of the front, its workers and its store apart"
 MEMORY: Final = "what no other process has of each worker in a call, and what the front has more than before the calls"
 FRAMES: Final = "what the bridges said of themselves, of all their time"
 CAPACITY: Final = (
-    f"until 1 frame in 100 comes more than {PTIME_MS + LATE_MS:g} ms after the one before it, to phones or rooms"
+    f"until 1 frame in 100 is missing or more than {LATE_MS:g} ms late (to the room: of the target at the end)"
 )
 
 
@@ -39,10 +40,16 @@ def node_report(
     results: Sequence[NodeResult] = (),
     capacity: Sequence[NodeResult] = (),
     notes: Sequence[str] = (),
+    broke: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything that a run found out, as JSON has it."""
     measured = [*results, *capacity]
-    limits = [f"{each.calls} calls: {each.bottleneck}" for each in measured if each.bottleneck]
+    limits = [
+        f"{each.calls} calls: {limit}"
+        for each in measured
+        for limit in (each.bottleneck, lost(each.ended, each.calls, each.load["ended_by"]))
+        if limit
+    ]
     refused = [f"{each.calls} calls: refused {each.overloads} times" for each in measured if each.overloads]
     return {
         "mode": "node",
@@ -51,7 +58,8 @@ def node_report(
         "busy": busy,
         "results": [asdict(each) for each in results],
         "capacity": [{**asdict(each), "holds": each.holds} for each in capacity],
-        "notes": [*notes, *limits, *refused],
+        "broke": list(broke),
+        "notes": [*notes, *limits, *refused, *broke],
     }
 
 
@@ -59,7 +67,7 @@ def tables(report: Report) -> Iterator[TitledTable]:
     """Each table of a report."""
     results = report["results"]
     if results:
-        yield f"Delay: {BEHIND['delay']}", DELAY_HEAD, delay_rows(results)
+        yield f"Delay: {DELAY}", DELAY_HEAD, delay_rows(results, "added")
         yield f"Cost: {COST}", COST_HEAD, [_cost(each) for each in results]
         yield f"Memory: {MEMORY}", MEMORY_HEAD, [_memory(each) for each in results]
         yield f"Frames: {FRAMES}", FRAMES_HEAD, [_frames(each) for each in results]
@@ -99,6 +107,6 @@ def _frames(result: Report) -> tuple[str, ...]:
 
 
 def _capacity(result: Report) -> tuple[str, ...]:
-    late = (f"{result[name]:.2f}" for name in ("phone_late_p99_ms", "room_late_p99_ms"))
+    late = (late_share(result[name]) for name in NAMES)
     answered = f"{result['load']['answered']:.3f}"
     return str(result["calls"]), *late, answered, f"{result['core']:.0%}", "yes" if result["holds"] else "no"

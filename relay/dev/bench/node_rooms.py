@@ -85,14 +85,14 @@ class Place:
         self.dropped_frames = 0
 
     def say(self, customer: Sequence[bytes]) -> None:
-        """Say the next frame, unless one before it has not gone out."""
+        """Say the next frame; it is dropped, and so never heard, when one before it has not gone out."""
         if self._unsent:
             self._write(b"")
+        self.said_ns.append(time.monotonic_ns())
         if self._unsent:
             self.dropped_frames += 1
-            return
-        self.said_ns.append(time.monotonic_ns())
-        self._write(customer[self._said % MARKERS])
+        else:
+            self._write(customer[self._said % MARKERS])
         self._said += 1
 
     def readable(self) -> None:

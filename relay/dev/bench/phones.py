@@ -18,6 +18,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -33,6 +34,8 @@ from relay.dev.bench.phone_call import Call
 class PhonesProcess:
     """
     Phones that call one server; use as ``with``: it connects at once, and talks from the first window on.
+
+    Any thread may ask; each waits for the answers to those before it.
 
     Args:
         port: of the server.
@@ -64,11 +67,12 @@ class PhonesProcess:
             text=True,
         )
         self._commands, self._answers = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
+        self._turn = threading.Lock()
         self._count = 0
         self._started = False
         self._records: list[PhoneRecord] | None = None
         try:
-            self.pinned = bool(self._ask(_order(port, host, plan or LoadPlan(), payloads, keep=keep))["pinned"])
+            self._ask(_order(port, host, plan or LoadPlan(), payloads, keep=keep))
             which = [Call.numbered(index) for index in range(calls)] if isinstance(calls, int) else calls
             if which:
                 self._add(which, spread=len(which))
@@ -140,10 +144,11 @@ class PhonesProcess:
         return indices
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
-        with contextlib.suppress(BrokenPipeError):  # its end is told below
-            self._commands.write(json.dumps(command) + "\n")
-            self._commands.flush()
-        line = self._answers.readline()
+        with self._turn:
+            with contextlib.suppress(BrokenPipeError):  # its end is told below
+                self._commands.write(json.dumps(command) + "\n")
+                self._commands.flush()
+            line = self._answers.readline()
         if not line:
             raise LoadError(f"expected an answer of the load, got its end: {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)

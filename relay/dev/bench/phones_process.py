@@ -110,9 +110,10 @@ def raise_limit(calls: int) -> None:
 def main() -> None:
     """Obey until the standard input ends; each answer is a line, ``{"error": ...}`` when it cannot be done."""
     order = json.loads(sys.stdin.readline())
-    pinned = order["core"] is not None and pin(order["core"])
+    if order["core"] is not None:
+        pin(order["core"])
     talk = Talk(order)
-    print(json.dumps({"pinned": pinned}), flush=True)
+    print(json.dumps({}), flush=True)
     for line in sys.stdin:
         command = json.loads(line)
         try:

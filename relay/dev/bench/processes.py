@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from relay.dev.bench.server import Cpu
-
 _PROC: Final = Path("/proc")
 _KERNELS_OWN: Final = "iou-"
 """Threads of io_uring: they come and go with what the loop happens to do."""
@@ -223,13 +221,3 @@ def _command(pid: int) -> list[str]:
     with contextlib.suppress(OSError):
         return (_PROC / str(pid) / "cmdline").read_text().split("\0")[:-1]
     return []
-
-
-def cpu_of(pid: int) -> Cpu:
-    """CPU time of a process so far, of all its threads; none of one that has ended."""
-    folder, ticks_per_s = _PROC / str(pid), os.sysconf("SC_CLK_TCK")
-    with contextlib.suppress(OSError):
-        total_ns = sum(int(each.read_text().split()[0]) for each in folder.glob("task/*/schedstat"))
-        user, system = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
-        return Cpu(total_ns, int(user) / ticks_per_s, int(system) / ticks_per_s)
-    return Cpu(0, 0.0, 0.0)

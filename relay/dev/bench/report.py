@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from relay.dev.bench.direction import LATE_MS
 from relay.dev.bench.drift import of_moments
+from relay.dev.bench.load import lost
 
 if TYPE_CHECKING:  # its load is built on Linux only
     from relay.dev.bench.bridge import BridgeResult, StallResult
@@ -25,7 +26,7 @@ DELAY_HEAD: Final = ("calls", "", "frames", "p50 ms", "p99", "p99.9", "max", "mi
 COST_HEAD: Final = ("calls", "ms/s", "user", "system", "core", "KB", "PSS KB", "base KB", "load late", "load core")
 STALL_HEAD: Final = ("what happens", "to room, s", "to agent, s", "max ms")
 DRIFT_HEAD: Final = ("calls", "clocks apart, ms", "at first, ms", "at last, ms", "held")
-CAPACITY_HEAD: Final = ("calls", "to room, p99 ms", "to agent, p99 ms", "core", "answered", "holds")
+CAPACITY_HEAD: Final = ("calls", "to room, p99 ms", "late, missing", "to agent", "late, missing", "core", "holds")
 BEHIND: Final = {
     "delay": "ms that the relay adds; the codec's filters and, to the room, the jitter target are not in it",
     "cost": "CPU ms per bridge and second, memory of each beyond the base; load late: p99 ms",
@@ -43,11 +44,17 @@ def bridge_report(
     stalls: Sequence[StallResult] = (),
     capacity: Sequence[BridgeResult] = (),
     notes: Sequence[str] = (),
+    broke: Sequence[str] = (),
     drift_ppm: float = 0.0,
 ) -> dict[str, Any]:
     """Everything that a run of mode ``bridge`` found out, as JSON has it."""
     measured = [*results, *(each.result for each in stalls), *capacity]
-    limits = [f"{each.calls} calls: {each.load['bottleneck']}" for each in measured if each.load["bottleneck"]]
+    limits = [
+        f"{each.calls} calls: {limit}"
+        for each in measured
+        for limit in (each.load["bottleneck"], lost(each.load["ended"], each.calls, each.load["ended_by"]))
+        if limit
+    ]
     drifts = [(each.calls, of_moments(each.agent_to_room.moments, drift_ppm)) for each in results if drift_ppm]
     return {
         "mode": "bridge",
@@ -58,7 +65,8 @@ def bridge_report(
         "drift": [{"calls": calls, **delay.as_dict()} for calls, delay in drifts if delay is not None],
         "stalls": [asdict(each) for each in stalls],
         "capacity": [{**asdict(each), "holds": each.holds} for each in capacity],
-        "notes": [*notes, *limits],
+        "broke": list(broke),
+        "notes": [*notes, *limits, *broke],
     }
 
 
@@ -72,7 +80,7 @@ def tables(report: Report) -> Iterator[TitledTable]:
     if report["stalls"]:
         yield f"After a stall: {BEHIND['stall']}", STALL_HEAD, [_stall(each) for each in report["stalls"]]
     if report["capacity"]:
-        title = f"Capacity: until 1 frame in 100 is more than {LATE_MS:g} ms late"
+        title = f"Capacity: until 1 frame in 100 is missing or more than {LATE_MS:g} ms late"
         yield title, CAPACITY_HEAD, [_capacity(each) for each in report["capacity"]]
 
 
@@ -128,12 +136,12 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def delay_rows(results: Sequence[Report]) -> list[tuple[str, ...]]:
-    """The rows below ``DELAY_HEAD``, two for each result."""
+def delay_rows(results: Sequence[Report], part: str = "beyond") -> list[tuple[str, ...]]:
+    """The rows below ``DELAY_HEAD``, two for each result, of that part of the delay."""
     return [
         (
-            *(str(result["calls"]), title, str(result[name]["beyond"]["count"])),
-            *(_ms(result[name]["beyond"][each]) for each in ("p50", "p99", "p99_9", "most")),
+            *(str(result["calls"]), title, str(result[name][part]["count"])),
+            *(_ms(result[name][part][each]) for each in ("p50", "p99", "p99_9", "most")),
             *(str(result[name][each]) for each in ("missing", "late", "unreadable")),
         )
         for result in results
@@ -166,6 +174,10 @@ def _back(back_s: float | None) -> str:
 
 
 def _capacity(result: Report) -> tuple[str, ...]:
-    late = (_ms(result[name]["beyond"]["p99"]) for name in NAMES)
-    answered = f"{result['load']['answered']:.3f}"
-    return str(result["calls"]), *late, f"{result['core']:.0%}", answered, "yes" if result["holds"] else "no"
+    late = (each for name in NAMES for each in (_ms(result[name]["beyond"]["p99"]), late_share(result[name])))
+    return str(result["calls"]), *late, f"{result['core']:.0%}", "yes" if result["holds"] else "no"
+
+
+def late_share(way: Report) -> str:
+    """How much of a direction's frames came late or not at all."""
+    return f"{(way['late'] + way['missing']) / way['said']:.2%}" if way["said"] else "none said"

@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from types import TracebackType
 from typing import IO, Any, Final, Self, cast
 
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_OF_A_PROCESS: Final = 2
+"""The clock whose id is made of a process's, as ``clock_getcpuclockid`` does: CPUCLOCK_SCHED."""
 _ROLLUP: Final = re.compile(r"^(Pss|Private_Clean|Private_Dirty):\s+(\d+) kB$", re.MULTILINE)
 
 
@@ -53,6 +56,18 @@ class Cpu:
 
     def __sub__(self, before: Cpu) -> Cpu:
         return Cpu(self.total_ns - before.total_ns, self.user_s - before.user_s, self.system_s - before.system_s)
+
+
+def cpu_of(pid: int) -> Cpu:
+    """
+    CPU time of a process so far, of all its threads, those that have ended too.
+
+    Raises:
+        OSError: it has ended.
+    """
+    total_ns = time.clock_gettime_ns((~pid << 3) | _OF_A_PROCESS)
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return Cpu(total_ns, int(user) / _TICKS_PER_S, int(system) / _TICKS_PER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +129,8 @@ class ServerProcess:
         return self._process.pid
 
     def cpu(self) -> Cpu:
-        """CPU time so far, of all threads."""
-        process = Path(f"/proc/{self._process.pid}")
-        total_ns = sum(int(each.read_text().split()[0]) for each in process.glob("task/*/schedstat"))
-        user, system = (process / "stat").read_text().rpartition(") ")[2].split()[11:13]
-        return Cpu(total_ns, int(user) / _TICKS_PER_S, int(system) / _TICKS_PER_S)
-
-    def cpu_ns(self) -> int:
-        """CPU time so far, user and system."""
-        return self.cpu().total_ns
+        """CPU time so far; raises ``OSError`` when it has ended."""
+        return cpu_of(self._process.pid)
 
     def memory(self) -> Memory:
         """What it has now."""

@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from relay.client import Overloaded, TransferView
 from relay.dev.bench.processes import Child
 
 SERVE: Final = ("-m", "relay", "serve")
 BUSY_MACHINE: Final = ("-m", "relay.dev.bench.busy_service")
 """As ``SERVE``, but that it takes calls however busy the machine is."""
+CALLS_MAX: Final = 100
+"""As many spares as a service may have: so many calls find their worker ready."""
 START_S: Final = 60.0
+REFUSED_S: Final = 60.0
+"""For how long a service is asked again that takes no call for want of machine."""
+PATIENCE_S: Final = 1.0
+"""Between two tries, if it does not say how long to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,28 @@ async def serving(
             async with asyncio.timeout(START_S):
                 base_url = await url
             yield Service(child, base_url)
+
+
+async def taken(
+    ask: Callable[[], Awaitable[TransferView]], on_refusal: Callable[[], object], *, within_s: float = REFUSED_S
+) -> TransferView:
+    """
+    Ask until the service takes a call; ``on_refusal`` is told each time that it does not for want of machine.
+
+    Raises:
+        TimeoutError: it takes none, for ``within_s``.
+        ClientError: it refuses it otherwise.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                try:
+                    return await ask()
+                except Overloaded as error:
+                    on_refusal()
+                    await asyncio.sleep(error.retry_after_s or PATIENCE_S)
+    except TimeoutError:
+        raise TimeoutError(f"expected a service that takes a call within {within_s:g} s, got refusals") from None
 
 
 _OWN: Final = {"LISTEN": "127.0.0.1:0", "LOG_FORMAT": "json"}

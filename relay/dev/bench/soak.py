@@ -34,6 +34,7 @@ SPARES: Final = 2
 FIRST: Final = 0.02
 """Of the set-ups, before the baseline is taken: code is loaded, connections are made."""
 FIRST_MIN: Final = 20
+SAMPLES: Final = "samples.jsonl"
 QUIET_S: Final = 60.0
 """How long the service may take to let go of what is over: connections are kept for 15 s, for another request."""
 
@@ -74,6 +75,10 @@ class Course:
     """With all bridges, behind the last."""
     quiet: Sample | None = None
     """Without any."""
+    unsteady: list[str] = field(default_factory=list)
+    """Readings that others are compared with, and that did not become steady."""
+    unread: list[str] = field(default_factory=list)
+    """When the service could not be read, and why."""
     took_s: float = 0.0
     """The set-ups, the first ones too."""
     ends: Mapping[str, int] = field(default_factory=dict)
@@ -110,6 +115,7 @@ async def soak(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Cours
     """
     course = Course(plan)
     plan.out.mkdir(parents=True, exist_ok=True)
+    (plan.out / SAMPLES).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="relay-soak-") as temporary:
         async with _set_up(plan, Path(temporary), course) as run:
             await run.bridge_all()
@@ -172,8 +178,10 @@ class _Run:
             course.bridges = _shares(heard, await self._frames())
         finally:
             sampling.cancel()
-            await asyncio.gather(sampling, return_exceptions=True)
+            await asyncio.wait([sampling])
             course.samples = list(self._sampler.samples)
+        if not sampling.cancelled():
+            sampling.result()  # it has ended by itself: that it failed is not to be lost
 
     async def end(self) -> None:
         """End the bridges and the service, and look for what is left."""
@@ -192,8 +200,11 @@ class _Run:
     async def _sample(self, say: Callable[[str], None]) -> None:
         plan, callers = self._course.plan, self._callers
         while True:
-            sample = await self._sampler.take(self._at_s, callers.done)
-            with (plan.out / "samples.jsonl").open("a") as file:
+            sample = await self._read()
+            if sample is None:
+                await asyncio.sleep(plan.sample_s)
+                continue
+            with (plan.out / SAMPLES).open("a") as file:
                 file.write(f"{json.dumps(asdict(sample), default=sorted)}\n")
             say(
                 f"{sample.at_s:6.0f} s  {sample.done} of {plan.set_ups} done  {sample.live} live  "
@@ -202,6 +213,14 @@ class _Run:
                 f"{len(callers.unexpected)} unexpected {callers.unexpected[-1:]}"
             )
             await asyncio.sleep(plan.sample_s)
+
+    async def _read(self) -> Sample | None:
+        """None: the service did not answer this once, which is noted."""
+        try:
+            return await self._sampler.take(self._at_s, self._callers.done)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self._course.unread.append(f"at {self._at_s:.0f} s: {error!r}")
+            return None
 
     async def _settled(self, before: Sample | None, *, live: int | None = None) -> Sample:
         """
@@ -220,6 +239,9 @@ class _Run:
             is_back = before is None or all(a <= b for a, b in zip(_held(sample), _held(before), strict=True))
             if (steady >= 20 if before is None else is_back) and sample.live == live:
                 break
+        else:
+            if before is None:
+                self._course.unsteady.append(f"at {sample.at_s:.0f} s: {_held(sample)}, {sample.live} live")
         return sample
 
     async def _frames(self) -> Mapping[str, Any]:

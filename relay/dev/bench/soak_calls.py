@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from relay.client import ClientError, Overloaded, RelayClient, State, TransferView
+from relay.client import ClientError, RelayClient, State, TransferView
+from relay.dev.bench.service import taken
 from relay.dev.bench.soak_kinds import BRIDGE, MIX, RING_TIMEOUT_S, Act, Kind
 from relay.errors import RoomError
 from relay.rooms.base import Participant
@@ -18,8 +19,6 @@ from relay.rooms.wire import FRAME_BYTES
 
 CUSTOMER: Final = "customer"
 END_S: Final = 60.0
-PATIENCE_S: Final = 1.0
-"""Between two tries, if the service does not say how long to wait."""
 SILENCE: Final = bytes(FRAME_BYTES)
 
 
@@ -95,7 +94,7 @@ class Callers:
             transfer_id = (await self._ask(kind, guest)).transfer_id
             await self._act(kind, transfer_id, guest)
             self._note(kind, await self._relay.wait(transfer_id, until=State.DISCONNECTED, timeout_s=END_S))
-        except (ClientError, RoomError) as error:
+        except (ClientError, RoomError, TimeoutError) as error:
             self.unexpected.append(f"{kind.name}: {error!r}")
             if transfer_id is not None:
                 with contextlib.suppress(ClientError):
@@ -126,7 +125,7 @@ class Callers:
         A call that stays.
 
         Raises:
-            ClientError: it has not come to be.
+            ClientError, TimeoutError: it has not come to be.
         """
         guest = Guest(f"{self._rooms_url}/rooms/room-{next(self._numbers)}", self._voice)
         await guest.room.join(guest)
@@ -148,21 +147,21 @@ class Callers:
             await guest.room.leave()
 
     async def _ask(self, kind: Kind, guest: Guest) -> TransferView:
-        while True:
-            try:
-                view = await self._relay.transfer(
-                    room_url=guest.room_url,
-                    to=kind.number,
-                    customer_id=CUSTOMER,
-                    accept="none",
-                    ring_timeout_s=RING_TIMEOUT_S,
-                )
-            except Overloaded as error:
-                self.overloads += 1
-                await asyncio.sleep(error.retry_after_s or PATIENCE_S)
-            else:
-                self.transfer_ids.append(view.transfer_id)
-                return view
+        def refused() -> None:
+            self.overloads += 1
+
+        view = await taken(
+            lambda: self._relay.transfer(
+                room_url=guest.room_url,
+                to=kind.number,
+                customer_id=CUSTOMER,
+                accept="none",
+                ring_timeout_s=RING_TIMEOUT_S,
+            ),
+            refused,
+        )
+        self.transfer_ids.append(view.transfer_id)
+        return view
 
     async def _act(self, kind: Kind, transfer_id: str, guest: Guest) -> None:
         if kind.at is not None:

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Annotated, Final
 
+import aiohttp
 import structlog
 import typer
 import uvloop
@@ -44,7 +45,7 @@ def run(  # noqa: PLR0917 - typer's options are keywords
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             course = runner.run(soak(plan, lambda text: print(text, flush=True)))
-    except (ClientError, ConnectionError, TimeoutError) as error:
+    except (ClientError, aiohttp.ClientError, ConnectionError, TimeoutError, ExceptionGroup) as error:
         print(f"The soak came to nothing: {error!r}; see the logs in {out}")
         raise typer.Exit(FAILED) from error
     found = verdicts(course, growth_max=growth_max)

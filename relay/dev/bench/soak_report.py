@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,8 @@ AS_MEANT_MIN: Final = 0.99
 """Who is starved of processors runs into time-outs of his own; what such calls leave behind counts all the same."""
 HEARD_MIN: Final = 0.5
 """That a bridge carries audio; how well is what the other modes measure, on a machine that does nothing else."""
+UNREAD_MAX_S: Final = 60.0
+"""What is not looked at for longer may have been anything meanwhile."""
 _MB: Final = 1 << 20
 
 
@@ -32,7 +35,7 @@ class Verdict:
 
 def verdicts(course: Course, *, growth_max: float = GROWTH_MAX) -> Sequence[Verdict]:
     """All of them."""
-    return [*_calls(course), *_memory(course, growth_max), *_held(course), *_left(course)]
+    return [*_calls(course), *_read(course), *_memory(course, growth_max), *_held(course), *_left(course)]
 
 
 def _calls(course: Course) -> Iterator[Verdict]:
@@ -53,6 +56,20 @@ def _calls(course: Course) -> Iterator[Verdict]:
             f"{len(heard)} bridges, {least:.2%}",
             len(heard) == plan.bridges and least >= HEARD_MIN,
         )
+
+
+def _read(course: Course) -> Iterator[Verdict]:
+    times = [sample.at_s for sample in course.samples]
+    times.append((times[0] if times else 0.0) + course.took_s)
+    longest_s = max((now - before for before, now in itertools.pairwise(times)), default=course.took_s)
+    expected = f"less than {UNREAD_MAX_S:g} s"
+    yield Verdict(
+        "longest time without a reading",
+        expected,
+        f"{longest_s:.0f} s" + _listed(course.unread),
+        longest_s < UNREAD_MAX_S,
+    )
+    yield _none("readings to compare with that did not become steady", course.unsteady)
 
 
 def _memory(course: Course, growth_max: float) -> Iterator[Verdict]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import cast
@@ -11,7 +12,9 @@ import pytest
 import typer
 
 from relay._codec import instruction_sets
-from relay.dev.bench import bridge_command, cores, frame_path_command
+from relay.dev.bench import bridge, bridge_command, cores, frame_path_command
+from relay.dev.bench.bridge import BridgeResult
+from tests.dev.bench.test_report import RESULT
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -44,6 +47,25 @@ def test_what_cannot_be_is_said(arguments: tuple[str, ...], says: str) -> None:
     done = bench(*arguments)
     assert done.returncode == 2
     assert says in done.stderr
+
+
+def test_window_that_breaks_does_not_take_the_others_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(setup: bridge.Setup, plan: object = None) -> BridgeResult:
+        if setup.calls in {7, 60}:
+            raise bridge.LoadError("refused")
+        return replace(RESULT, calls=setup.calls)
+
+    monkeypatch.setattr(bridge, "measure", measure)
+    file = tmp_path / "out.json"
+    with pytest.raises(typer.Exit):
+        bridge_command.run([7, 8], calls=5, capacity_step=30, json_file=file)
+    values = json.loads(file.read_text())
+    assert [each["calls"] for each in values["results"]] == [5, 8]
+    assert [each["calls"] for each in values["capacity"]] == [30]
+    assert values["broke"] == ["7 calls broke: LoadError: refused", "60 calls broke: LoadError: refused"]
+    assert "relay bench: 7 calls broke" in capsys.readouterr().err
 
 
 def test_one_core_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

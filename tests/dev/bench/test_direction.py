@@ -1,5 +1,7 @@
 """Delays of frames, summed up by direction, and when a stall is over."""
 
+from collections.abc import Callable
+
 import pytest
 
 from relay.dev.bench.direction import Direction, Moment, back_s, target_at
@@ -37,18 +39,34 @@ def test_percentiles_are_values_that_were_there() -> None:
     assert Spread.of([]) == Spread(0, 0.0, 0.0, 0.0, 0.0)
 
 
+def moments(differs: Callable[[int], bool] = lambda _: False, *, tenths: range = range(30)) -> list[Moment]:
+    return [Moment(each / 10, 35.0 + 50 * differs(each), 90.0, 30.0) for each in tenths]
+
+
 @pytest.mark.parametrize(
     ("late_until_s", "expected"),
     [(0.0, 0.0), (1.5, 0.3), (3.0, None)],
 )
 def test_stall_is_over_when_delay_less_its_target_is_as_before(late_until_s: float, expected: float | None) -> None:
-    moments = [
-        Moment(tenth / 10, 35.0 + (50 if 10 <= tenth < round(late_until_s * 10) else 0), 90.0, 30.0)
-        for tenth in range(30)
-    ]
-    back = back_s(moments, begin_s=1.0, end_s=1.2)
+    seen = moments(lambda tenth: 10 <= tenth < round(late_until_s * 10))
+    back = back_s(seen, begin_s=1.0, end_s=1.2, until_s=3.0)
     assert back == (None if expected is None else pytest.approx(expected))
 
 
+def test_direction_that_dies_at_a_stall_is_not_back() -> None:
+    assert back_s(moments(tenths=range(10)), begin_s=1.0, end_s=1.2, until_s=3.0) is None
+
+
+def test_time_without_frames_is_not_as_before() -> None:
+    seen = [*moments(tenths=range(10)), *moments(tenths=range(17, 30))]
+    assert back_s(seen, begin_s=1.0, end_s=1.2, until_s=3.0) == pytest.approx(0.5)
+
+
+def test_one_noisy_moment_is_no_part_of_a_stall() -> None:
+    assert back_s(
+        moments(lambda tenth: tenth in {10, 11, 25, 29}), begin_s=1.0, end_s=1.2, until_s=3.0
+    ) == pytest.approx(0.0)
+
+
 def test_nothing_before_a_stall_is_nothing_to_compare_with() -> None:
-    assert back_s([Moment(2.0, 35.0, 90.0, 30.0)], begin_s=1.0, end_s=1.2) is None
+    assert back_s([Moment(2.0, 35.0, 90.0, 30.0)], begin_s=1.0, end_s=1.2, until_s=3.0) is None

@@ -7,6 +7,7 @@ import pytest
 import uvloop
 
 from relay.dev.bench import node
+from relay.dev.bench.service import CALLS_MAX
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the load stands on epoll and timerfd")
 
@@ -26,7 +27,7 @@ def test_frames_of_two_calls_are_followed_both_ways_and_costs_are_told_apart() -
     assert result.worker_private_kb > 1000
 
 
-@pytest.mark.parametrize("calls", [0, node.CALLS_MAX + 1])
+@pytest.mark.parametrize("calls", [0, CALLS_MAX + 1])
 def test_more_calls_than_there_can_be_spares_are_refused(calls: int) -> None:
     with pytest.raises(ValueError, match="expected 1 to 100 calls"):
         asyncio.run(node.measure(node.Setup(calls=calls, seconds=1.0)))

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from relay.dev.bench.direction import Direction
+from relay.dev.bench.heard import FrameDelay, Frames
 from relay.dev.bench.load import Load
 from relay.dev.bench.node_report import as_markdown, node_report
 from relay.dev.bench.node_result import Cost, Kept, NodeResult, result_of
+from relay.dev.bench.processes import Held
 from relay.dev.bench.server import Cpu
 
 LOAD = Load(
@@ -28,12 +30,13 @@ LOAD = Load(
     late_max_ms=1.0,
     core=0.1,
 )
-NOTHING = Direction.of([], 0)
+WAY = Direction.of([(Frames((FrameDelay(0, 3.0),) * 199, 200, 0, 0), ())], 0)
+LATE = replace(WAY, late=2)
 RESULT = NodeResult(
     calls=2,
     seconds=10.0,
-    agent_to_room=NOTHING,
-    room_to_agent=NOTHING,
+    agent_to_room=WAY,
+    room_to_agent=WAY,
     phone_late_p99_ms=3.0,
     room_late_p99_ms=20.0,
     front=Cost(1.25, 1.0, 0.25),
@@ -59,8 +62,8 @@ def test_cost_is_per_call_and_second() -> None:
 def test_a_step_holds_if_all_calls_went_on_and_their_frames_came_in_time() -> None:
     assert RESULT.holds
     for broken in (
-        replace(RESULT, room_late_p99_ms=20.1),
-        replace(RESULT, phone_late_p99_ms=20.1),
+        replace(RESULT, agent_to_room=LATE),
+        replace(RESULT, room_to_agent=LATE),
         replace(RESULT, ended=1),
         replace(RESULT, load={**RESULT.load, "answered": 0.97}),
     ):
@@ -77,18 +80,36 @@ def test_what_stands_in_is_blamed_when_it_was_late() -> None:
 
 def test_page_has_a_row_for_each_result_and_says_what_is_to_be_doubted() -> None:
     doubtful = replace(RESULT, calls=40, room_own_late_p99_ms=2.1, overloads=3)
+    fewer = replace(RESULT, calls=40, ended=1)
     report = node_report(
-        ["node", "--calls", "2"], {"processor": "a machine"}, busy=0.25, results=[RESULT], capacity=[doubtful]
+        ["node", "--calls", "2"],
+        {"processor": "a machine"},
+        busy=0.25,
+        results=[RESULT],
+        capacity=[doubtful, fewer],
+        broke=["50 calls broke: why"],
     )
     page = as_markdown(report)
     assert "`relay bench node --calls 2`" in page
     assert "| 2 | 1.25 | 1.00 | 0.25 | 20.00 | 15.00 | 5.00 | 0.50 | 25% | 0.50 | 0.50 | 10% |" in page
     assert "| 2 | 21000 | 22000 | 260 | 65000 |" in page
     assert "| 2 | 1 | 0 | 0 | 20 | 0 | 0 | 0 |" in page
-    assert "| 40 | 3.00 | 20.00 | 1.000 | 25% | yes |" in page
+    assert "| 40 | 0.50% | 0.50% | 1.000 | 25% | yes |" in page
     assert "- 40 calls: the rooms spoke 2.1 ms late at p99, expected 2 ms" in page
     assert "- 40 calls: refused 3 times" in page
+    assert "- 40 calls: 1 of 40 calls ended" in page
+    assert page.endswith("- 50 calls broke: why\n")
     assert report["results"] == [asdict(RESULT)]
+
+
+def test_call_that_has_left_its_room_is_left_out_and_costs_are_of_the_others() -> None:
+    held = Held(0, 0, 0, 0, 0)
+    kept = Kept(Path(), load=LOAD, base=held, front=held, transfer_ids=["a", "b"], ended=1)
+    kept.rooms = {"first": {}, "late_p99_ms": 0.0, "own_late_p99_ms": 0.0}
+    kept.cpu = dict.fromkeys(("front", "workers", "store"), Cpu(1_000_000_000, 1.0, 0.0))
+    result = result_of(kept)
+    assert result.front == Cost(100.0, 100.0, 0.0)
+    assert not result.holds
 
 
 def test_a_window_that_broke_off_has_no_result() -> None:

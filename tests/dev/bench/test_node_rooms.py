@@ -1,6 +1,7 @@
 """The rooms of a run: a customer who says markers, and what a place has said and heard, with times."""
 
 import asyncio
+import socket
 import sys
 from array import array
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from relay.dev.bench.marker import MARKERS, frames
-from relay.dev.bench.node_rooms import lateness_ms, server_frame, unmasked
+from relay.dev.bench.node_rooms import Place, lateness_ms, server_frame, unmasked
 from relay.dev.bench.processes import Child
 from relay.rooms.local import LocalRoom
 from relay.rooms.wire import FRAME_BYTES, RATE_HZ
@@ -32,6 +33,20 @@ def test_mask_is_taken_off(size_bytes: int) -> None:
 def test_frame_of_a_server_says_its_length_in_one_byte_or_three() -> None:
     assert server_frame(2, bytes(125))[:2] == bytes((0x82, 125))
     assert server_frame(2, bytes(640))[:4] == bytes((0x82, 126, 2, 128))
+
+
+def test_frame_that_cannot_go_out_is_said_all_the_same() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        theirs = socket.create_connection(server.getsockname())
+        ours, _ = server.accept()
+    with ours, theirs:
+        place, said = Place(ours, keep=False), 0
+        while not place.dropped_frames:  # until the kernel takes no more
+            place.say([bytes(100_000)] * MARKERS)
+            said += 1
+        assert len(place.said_ns) == said
+        place.begin()
+        assert place.first == said
 
 
 def test_place_hears_markers_one_after_the_other_and_what_it_says_is_kept(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """The load's phones against a real server: what they say, when, and what they answer."""
 
+import contextlib
 import itertools
 import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -136,7 +138,8 @@ def test_call_that_the_server_ends_is_counted() -> None:
         server.until(2)
         server.connections[0].close()
         load = phones.end()
-        assert (load.ended, load.open) == (1, 1)
+        assert (load.ended, load.ended_by, load.open) == (1, "ECONNRESET", 1)
+        assert phones.end().ended_by == "ECONNRESET", "the next window knows it, too"
 
 
 def test_server_that_is_not_there_is_said() -> None:
@@ -171,3 +174,29 @@ def opcodes(connection: socket.socket) -> Iterator[int]:
             size = head[1] & 0x7F
             yield head[0]
             data.read((int.from_bytes(data.read(2), "big") if size == 126 else size) + 4)
+
+
+class Answering:
+    """A load's two pipes, which lets one thread in before it answers another, if it is let."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self._both = threading.Barrier(2)
+
+    def write(self, line: str) -> None:
+        self.said.append(line)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self._both.wait(0.1)
+
+    def flush(self) -> None: ...
+
+    def readline(self) -> str:
+        return json.dumps({"was_there": json.loads(self.said[-1])["index"]})
+
+
+def test_threads_that_ask_at_once_have_their_own_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with peer() as server, PhonesProcess(server.port, 0) as phones, ThreadPoolExecutor(2) as threads:
+        pipes = Answering()
+        monkeypatch.setattr(phones, "_commands", pipes)
+        monkeypatch.setattr(phones, "_answers", pipes)
+        assert list(threads.map(phones.hang_up, (0, 1))) == [False, True]

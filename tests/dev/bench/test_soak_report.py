@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,3 +129,15 @@ def test_table_and_json_have_each_verdict() -> None:
     table = as_table(course(), found)
     assert all(f"| {each.what} | {each.expected} | {each.found} | holds |" in table for each in found)
     assert len(json.loads(as_json(course(), found))["verdicts"]) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"took_s": 1100.0}, "longest time without a reading"),
+        ({"samples": course().samples[:30] + course().samples[40:]}, "longest time without a reading"),
+        ({"unsteady": ["at 3 s"]}, "readings to compare with that did not become steady"),
+    ],
+)
+def test_what_was_not_looked_at_or_not_steady_does_not_hold(changes: dict[str, Any], what: str) -> None:
+    assert failed(replace(course(), **changes)) == [what]

@@ -147,8 +147,10 @@ static void outcome(phones *self, phone *each, int error)
     if (error) {
         if (error == ENOMEM)
             self->error = error;
-        if (!each->has_ended)
+        if (!each->has_ended) {
             self->load.window.ended++;
+            self->load.window.ended_error = error;
+        }
         end(self, each);
     } else if ((each->unsent_bytes != 0) != each->waits_to_write) {
         each->waits_to_write = !each->waits_to_write;
@@ -309,7 +311,12 @@ void phones_take_window(phones *self, phones_window *window)
     self->load.window.until_ns = now_ns();
     *window = self->load.window;
     self->load.window = (phones_window){
-        .since_ns = window->until_ns, .until_ns = window->until_ns, .ended = window->ended, .open = window->open};
+        .since_ns = window->until_ns,
+        .until_ns = window->until_ns,
+        .ended = window->ended,
+        .ended_error = window->ended_error,
+        .open = window->open,
+    };
     pthread_mutex_unlock(&self->lock);
 }
 

@@ -38,6 +38,7 @@ typedef struct {
     uint64_t sent, received, heard_bytes, marks, pings, clears, bytes_received;
     uint64_t blocked; /* frames that the kernel did not take at once: the server reads too slowly */
     uint32_t ended;   /* phones whose stream the server has ended, ever */
+    int ended_error;  /* how the last of them did: an errno; ECONNRESET, when it closed */
     uint32_t open;    /* phones that talk now */
     int64_t late_max_ns;
     uint32_t late_us[PHONES_LATE_BUCKETS]; /* how often a frame was written so long after it was due to be */
