@@ -10,12 +10,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.bridge import wire
 from benchmarks.peers import build
 from benchmarks.peers.build import build_floor
 from benchmarks.rivals import Missing
 from relay._codec import Decoder, Encoder
 from relay.dev.bench.server import ServerProcess
+from tests.benchmarks import wire
 from tests.signals.waves import pcm, speech
 
 SECONDS = 1.0

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.bridge import wire
 from benchmarks.peers.contenders import (
     CODEC,
     ECHO,
@@ -25,6 +24,7 @@ from benchmarks.rivals import Missing
 from relay._codec import Decoder, Encoder
 from relay.dev.bench.phone_call import Call, twilio_opening
 from relay.dev.bench.server import ServerProcess
+from tests.benchmarks import wire
 from tests.signals.waves import pcm, speech
 
 WAIT_S = 30.0

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from benchmarks.bridge import wire
 from benchmarks.transfers.processes import Cores
 from benchmarks.workers.carrier import is_audible
 from benchmarks.workers.handover import measure_hand_overs
 from benchmarks.workers.starts import ACQUIRED, BARE, STARTED, measure_starts
+from tests.benchmarks import wire
 from tests.signals.waves import pcm
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a process on a core")

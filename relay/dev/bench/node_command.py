@@ -19,6 +19,7 @@ from relay.dev.bench import machine
 from relay.dev.bench.breaks import Breaks
 from relay.dev.bench.bridge_command import MIN_S, NO_SECOND_CORE, PACKAGES, fail
 from relay.dev.bench.cores import can_pin
+from relay.dev.bench.ending import end_as_by_ctrl_c
 from relay.dev.bench.load import SETTLE_S, LoadPlan
 from relay.dev.bench.service import BUSY_MACHINE, CALLS_MAX, SERVE
 
@@ -47,6 +48,7 @@ def run(
     from relay.dev.bench import node, node_report  # noqa: PLC0415 - where the load is not built, help is still there
     from relay.dev.bench.phones import LoadError  # noqa: PLC0415
 
+    end_as_by_ctrl_c()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     here, busy = machine.describe(PACKAGES), machine.busy()
     plan = LoadPlan(jitter_ms=jitter_ms, drift_ppm=drift_ppm)

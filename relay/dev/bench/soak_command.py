@@ -14,6 +14,7 @@ import uvloop
 
 from relay.client import ClientError
 from relay.dev.bench.bridge_command import NO_MATPLOTLIB
+from relay.dev.bench.ending import end_as_by_ctrl_c
 from relay.dev.bench.service import BUSY_MACHINE, SERVE
 from relay.dev.bench.soak import Plan, soak
 from relay.dev.bench.soak_report import GROWTH_MAX, as_json, as_table, memory_series, verdicts
@@ -33,6 +34,7 @@ def run(  # noqa: PLR0917 - typer's options are keywords
     out: Annotated[Path, typer.Option(help="A folder for what is found.")] = Path("soak-output"),
 ) -> None:
     """Carry calls for an hour while thousands come and go, and see that everything is as it was before."""
+    end_as_by_ctrl_c()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     plan = Plan(
         minutes=minutes,

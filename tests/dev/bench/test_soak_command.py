@@ -21,6 +21,7 @@ def test_what_ends_a_soak_is_told(
         raise error
 
     monkeypatch.setattr(soak_command, "soak", soak)
+    monkeypatch.setattr(soak_command, "end_as_by_ctrl_c", lambda: None)
     monkeypatch.setattr("structlog.configure", lambda **_: None)
     with pytest.raises(typer.Exit):
         soak_command.run(out=tmp_path)

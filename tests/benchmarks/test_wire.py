@@ -3,9 +3,9 @@
 from websockets.frames import Frame
 from websockets.streams import StreamReader
 
-from benchmarks.bridge import wire
 from relay.providers.base import AudioReceived, StreamStarted
 from relay.providers.twilio import TwilioAdapter
+from tests.benchmarks import wire
 from tests.signals.waves import pcm, tone
 
 

@@ -1,0 +1,10 @@
+"""Owns how a run is ended from outside: what it has started goes with it."""
+
+from __future__ import annotations
+
+import signal
+
+
+def end_as_by_ctrl_c() -> None:
+    """From now on SIGTERM ends this process as SIGINT does: what is open is closed, and what was started is ended."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
