@@ -264,7 +264,8 @@ cdef class Phones:
                 "received": window.received, "heard_bytes": window.heard_bytes, "marks": window.marks,
                 "pings": window.pings, "clears": window.clears,
                 "bytes_received": window.bytes_received, "blocked": window.blocked, "ended": window.ended,
-                "ended_error": window.ended_error, "open": window.open, "late_max_ns": window.late_max_ns, "late_us": late_us,
+                "ended_error": window.ended_error, "open": window.open,
+                "late_max_ns": window.late_max_ns, "late_us": late_us,
             }
         finally:
             free(window)
