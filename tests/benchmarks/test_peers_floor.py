@@ -132,6 +132,7 @@ def test_pongs_and_closes(phone: ClientConnection) -> None:
         (Frame(Opcode.TEXT, bytes(1 << 14)).serialize(mask=True), 1009),
         (Frame(Opcode.TEXT, bytes(1 << 16)).serialize(mask=True)[:16], 1009),
     ],
+    ids=["part", "binary", "bare", "RSV", "long", "too long"],  # keys are random
 )
 def test_ends_what_it_was_not_made_for(phone: ClientConnection, odd: bytes, code: int) -> None:
     phone.socket.sendall(odd)
