@@ -17,12 +17,9 @@ from relay._codec import (
     Decoder,
     Encoder,
     Resampler,
-    instruction_set,
-    instruction_sets,
     retime,
-    use_instruction_set,
 )
-from relay.dev.bench.measure import OURS, Contender, Path
+from relay.dev.bench.measure import OURS, Contender, Path, each_instruction_set
 from relay.dev.bench.messages import TWILIO_IN, TWILIO_OUT, twilio_message
 
 MESSAGE_IN = "Twilio media message -> PCM16k"
@@ -76,7 +73,7 @@ def _path(
     name: str, ours: Callable[[], Callable[..., object]], args: tuple[object, ...], makers: dict[str, RivalMaker]
 ) -> Path:
     """Build ours once per instruction set, and the rivals whose packages are here."""
-    contenders = [Contender(OURS + chosen, ours(), args) for chosen in _each_instruction_set()]
+    contenders = [Contender(OURS + chosen, ours(), args) for chosen in each_instruction_set()]
     missing = []
     for rival, make in makers.items():
         try:
@@ -84,16 +81,6 @@ def _path(
         except rivals.Missing as reason:
             missing.append(f"{rival}: {reason}")
     return Path(name, tuple(contenders), tuple(missing))
-
-
-def _each_instruction_set() -> Iterator[str]:
-    before = instruction_set()
-    try:
-        for name in instruction_sets():
-            use_instruction_set(name)
-            yield name
-    finally:
-        use_instruction_set(before)
 
 
 def _message_in() -> Path:

@@ -1,7 +1,7 @@
 """
 What one writes first: `websockets`, json, base64 and audioop, whose ``ratecv`` interpolates and filters nothing.
 
-Needs `websockets` and `uvloop`, and audioop where Python has none; no part of relay's.
+Of relay it has nothing but what starts and ends it. Needs audioop where Python has none.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ import contextlib
 import json
 import warnings
 
-import uvloop
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from relay.dev.bench.cores import SERVER_CORE, pin
-from relay.dev.bench.server import freeze, obey
+from benchmarks.peers.serving import run
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # that Python 3.13 has none any longer
@@ -40,12 +38,5 @@ async def serve_call(connection: ServerConnection) -> None:
             await connection.send(json.dumps(answer))
 
 
-async def main() -> None:
-    async with serve(serve_call, "127.0.0.1", 0) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        await obey(port, {"freeze": freeze, "begin": int, "end": dict})
-
-
 if __name__ == "__main__":
-    pin(SERVER_CORE)
-    uvloop.run(main())
+    run(serve_call)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 
-import uvloop
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from benchmarks.peers.serving import run
 from relay._codec import Decoder, Encoder, Field, MediaTemplate
-from relay.dev.bench.cores import SERVER_CORE, pin
-from relay.dev.bench.server import freeze, obey
 
 ROOM_HZ = 16000
 
@@ -38,12 +36,5 @@ def templates(stream_sid: str) -> tuple[MediaTemplate, MediaTemplate]:
     return MediaTemplate(media_in), MediaTemplate(media_out)
 
 
-async def main() -> None:
-    async with serve(serve_call, "127.0.0.1", 0) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        await obey(port, {"freeze": freeze, "begin": int, "end": dict})
-
-
 if __name__ == "__main__":
-    pin(SERVER_CORE)
-    uvloop.run(main())
+    run(serve_call)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
-import uvloop
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from relay.dev.bench.cores import SERVER_CORE, pin
-from relay.dev.bench.server import freeze, obey
+from benchmarks.peers.serving import run
 
 
 async def echo(connection: ServerConnection) -> None:
@@ -18,12 +16,5 @@ async def echo(connection: ServerConnection) -> None:
             await connection.send(message)
 
 
-async def main() -> None:
-    async with serve(echo, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        await obey(port, {"freeze": freeze, "begin": int, "end": dict})
-
-
 if __name__ == "__main__":
-    pin(SERVER_CORE)
-    uvloop.run(main())
+    run(echo, compression=None, ping_interval=None)

@@ -6,13 +6,13 @@ import base64
 import importlib
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
-from relay._codec import Decoder, Encoder, instruction_set, instruction_sets, use_instruction_set
+from relay._codec import Decoder, Encoder
 from relay.dev.bench import marker
-from relay.dev.bench.measure import OURS, Contender, Path
+from relay.dev.bench.measure import OURS, Contender, Path, each_instruction_set
 from relay.dev.bench.messages import STREAM_SID, TWILIO_IN, TWILIO_OUT, twilio_message
 
 STDLIB: Final = "json, base64, audioop"
@@ -29,22 +29,12 @@ def codec_paths() -> list[Path]:
 
 
 def _path(name: str, ours: Callable[[], Callable[..., object]], args: tuple[bytes, object]) -> Path:
-    contenders = [Contender(OURS + chosen, ours(), args) for chosen in _each_instruction_set()]
+    contenders = [Contender(OURS + chosen, ours(), args) for chosen in each_instruction_set()]
     audioop = _audioop()
     if audioop is None:
         return Path(name, tuple(contenders), (MISSING,))
     theirs = _message_in(audioop) if args[1] is TWILIO_IN else _message_out(audioop)
     return Path(name, (*contenders, Contender(STDLIB, theirs, args[:1])))
-
-
-def _each_instruction_set() -> Iterator[str]:
-    before = instruction_set()
-    try:
-        for name in instruction_sets():
-            use_instruction_set(name)
-            yield name
-    finally:
-        use_instruction_set(before)
 
 
 def _audioop() -> ModuleType | None:

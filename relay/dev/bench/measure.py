@@ -10,8 +10,10 @@ from __future__ import annotations
 import statistics
 import time
 import timeit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+from relay._codec import instruction_set, instruction_sets, use_instruction_set
 
 ROUNDS = 40
 TURN_S = 0.004  # some 50 frames of the slowest contender (soxr's bursts average out), some 20,000 of the fastest
@@ -93,6 +95,17 @@ def measure(
         for path in turns:
             path.take()
     return [path.result() for path in turns]
+
+
+def each_instruction_set() -> Iterator[str]:
+    """Yield the name of each in turn; objects of the codec that are made meanwhile use it."""
+    before = instruction_set()
+    try:
+        for name in instruction_sets():
+            use_instruction_set(name)
+            yield name
+    finally:
+        use_instruction_set(before)
 
 
 class _Turns:
