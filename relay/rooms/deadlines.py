@@ -14,6 +14,7 @@ import structlog
 from relay.rooms.timerfd import Timerfd
 
 _MS_NS: Final = 1_000_000
+_CANCELED_MAX: Final = 64
 
 Due: TypeAlias = Callable[[int], None]
 """Called with ``now_ns``, the time of the wake-up: what it waited for others of the same wake-up is not in it."""
@@ -81,7 +82,7 @@ class LoopWaker:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: weakref.ref[asyncio.TimerHandle] | None = None  # it has its loop, which must not be kept
 
     def set(self, at_ns: int) -> None:
         """As ``Waker.set``, and up to 1 ms earlier."""
@@ -89,13 +90,14 @@ class LoopWaker:
         # Not call_at: uvloop takes its cached time from that, and is late by what this iteration has taken so far.
         # Up to the next whole ms: uvloop rounds to the nearest, and would wake up to 1 ms early only to wait again.
         delay_ms = -((time.monotonic_ns() - at_ns) // _MS_NS)
-        self._timer = asyncio.get_running_loop().call_later(max(0, delay_ms) / 1000, self._wake)
+        self._timer = weakref.ref(asyncio.get_running_loop().call_later(max(0, delay_ms) / 1000, self._wake))
 
     def close(self) -> None:
         """As ``Waker.close``."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        timer = None if self._timer is None else self._timer()
+        if timer is not None:
+            timer.cancel()
+        self._timer = None
 
 
 class Deadlines:
@@ -153,6 +155,11 @@ class Deadlines:
                 self._waker.close()
                 self._waker = None
             return
+        if len(self._heap) > 2 * self._waiting + _CANCELED_MAX:
+            self._heap = [entry for entry in self._heap if entry[2].due is not None]
+            heapq.heapify(self._heap)
+        while self._heap[0][2].due is None:  # it would be a waking for nothing
+            heapq.heappop(self._heap)
         at_ns = self._heap[0][0]
         if self._waker is None:
             self._waker = self._open()

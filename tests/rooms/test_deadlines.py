@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,20 @@ def test_a_canceled_one_is_not_called_nor_one_canceled_within_the_waking() -> No
     assert not waker.is_open
 
 
+def test_canceled_ones_neither_pile_up_nor_wake() -> None:
+    waker, called = MovedWaker(), list[int]()
+    for wait_ms in range(1, 1000):
+        waker.deadlines.call_at(waker.now_ns + wait_ms * MS_NS, called.append).cancel()
+        waker.deadlines.call_at(waker.now_ns + 2000 * MS_NS, called.append).cancel()
+        if wait_ms == 1:
+            waker.deadlines.call_at(waker.now_ns + 1000 * MS_NS, called.append)
+    assert len(waker.deadlines._heap) < 100
+    while waker.is_open:
+        waker.wake()
+    assert len(called) == 1
+    assert len(waker.wakings_ns) <= 2  # it may have been set for the first that was canceled
+
+
 def test_the_waker_is_set_once_a_waking_and_closed_when_nobody_waits() -> None:
     waker = MovedWaker()
     begin_ns = waker.now_ns
@@ -121,6 +136,22 @@ def test_without_a_descriptor_it_goes_on_with_timers_of_the_loop_and_says_so_onc
     before = timerfds()
     run(scenario())
     assert timerfds() == before
+
+
+@pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop])
+def test_a_timer_of_a_loop_that_is_closed_does_not_keep_it(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scenario() -> "weakref.ref[asyncio.AbstractEventLoop]":
+        deadlines.call_at(deadlines.now_ns() + 1_000_000 * MS_NS, lambda _: None)
+        return weakref.ref(asyncio.get_running_loop())
+
+    deadlines = Deadlines(wakers=(LoopWaker,))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        loop = runner.run(scenario())
+    del runner
+    gc.collect()
+    assert loop() is None
 
 
 @on_linux
