@@ -167,9 +167,7 @@ async def test_f14_so_does_one_that_was_asked_for_where_no_other_may_follow(stor
         case.carrier.reopens_stream = False
         transfer_id = await case.reach(State.JOINED)
         case.bridge(transfer_id).emit(MediaLost("reset"))
-        await turn_until(lambda: case.latest[transfer_id].reconnecting or case.latest[transfer_id].is_terminal)
-        await turn(40)
-        assert came_to(case.latest[transfer_id]) == (State.DISCONNECTED, Reason.MEDIA_LOST)
+        assert came_to(await case.ended(transfer_id)) == (State.DISCONNECTED, Reason.MEDIA_LOST)
         await case.carrier.until(lambda carrier: carrier.hang_ups == ["CA1"])
         assert case.clock.now_s == 0
 
