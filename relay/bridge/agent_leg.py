@@ -11,7 +11,8 @@ from websockets.frames import CloseCode
 
 from relay.bridge.agent_to_room import AgentToRoom
 from relay.bridge.faults import BadMessageLimit, Faults
-from relay.bridge.media_connection import ROUND_TRIPS, Ending, MediaConnection
+from relay.bridge.media_connection import Ending, MediaConnection
+from relay.bridge.media_writer import ROUND_TRIPS
 from relay.bridge.room_to_agent import LAST_MARK, RoomToAgent
 from relay.bridge.settings import BridgeSettings
 from relay.bridge.stats import Tally

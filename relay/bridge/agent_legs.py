@@ -145,4 +145,4 @@ class AgentLegs:
     @property
     def round_trip_ms(self) -> float:
         """The network's, 0 before it is known."""
-        return self.latest.connection.round_trip_ms if self.latest is not None else 0.0
+        return self.latest.connection.writer.round_trip_ms if self.latest is not None else 0.0

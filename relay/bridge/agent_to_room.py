@@ -48,7 +48,7 @@ class AgentToRoom:
         self._template: MediaTemplate | None = None
         self._clock = clock
         self._tally = tally or Tally()
-        self._lateness, self._own_time, self._wait = self._tally.lateness, self._tally.received, self._tally.wait
+        self._lateness, self._own_time = self._tally.lateness.recent, self._tally.received.recent
         self._play_at(room_rate_hz)
         self.last_audio_ns: int | None = None
         self.frames = 0
@@ -105,9 +105,9 @@ class AgentToRoom:
         """Where things stand, with the waits since the last call of this, or of the whole call."""
         return replace(
             self.counts(),
-            lateness=self._lateness.take(whole_call=whole_call),
-            own_time=self._own_time.take(whole_call=whole_call),
-            wait=self._wait.take(whole_call=whole_call),
+            lateness=self._tally.lateness.take(whole_call=whole_call),
+            own_time=self._tally.received.take(whole_call=whole_call),
+            wait=self._tally.wait.take(whole_call=whole_call),
         )
 
     def counts(self) -> AgentToRoomStats:
@@ -132,7 +132,7 @@ class AgentToRoom:
     def _play_at(self, rate_hz: int) -> None:
         self._playout_rate_hz = rate_hz
         self._byte_ns = 500_000_000 // rate_hz
-        self._playout = Playout(rate_hz, pull_ms=self._microphone_ptime_ms, wait=self._wait.recent)
+        self._playout = Playout(rate_hz, pull_ms=self._microphone_ptime_ms, wait=self._tally.wait.recent)
         is_resampled = rate_hz != self._room_rate_hz
         self._resampler = Resampler(rate_hz, self._room_rate_hz, profile=self._profile) if is_resampled else None
 
@@ -155,7 +155,7 @@ class AgentToRoom:
     def _push(self, decoded: bytes, received_ns: int, sequence: int) -> None:
         self.frames += 1
         if self.last_audio_ns is not None:
-            self._lateness.recent.record(received_ns - self.last_audio_ns - len(decoded) * self._byte_ns)
+            self._lateness.record(received_ns - self.last_audio_ns - len(decoded) * self._byte_ns)
         self.last_audio_ns = received_ns
-        self._playout.push(decoded, received_ns, sequence=sequence if sequence >= 0 else None)
-        self._own_time.recent.record(self._clock() - received_ns)
+        self._playout.push(decoded, received_ns, sequence if sequence >= 0 else None)
+        self._own_time.record(self._clock() - received_ns)

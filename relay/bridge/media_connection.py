@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final, Protocol, cast
@@ -17,7 +15,8 @@ from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 from websockets.typing import Subprotocol
 
-from relay._codec import FrameScanner, message_frame
+from relay._codec import FrameScanner
+from relay.bridge.media_writer import MediaWriter
 from relay.bridge.socket_queue import prepare, unacknowledged_bytes
 from relay.providers.fields import MESSAGE_MAX_BYTES
 
@@ -32,7 +31,6 @@ CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
     "ping_interval": None,  # the bridge pings: a carrier that never answers one must not lose its call by it
 }
 HANDSHAKE_OPTIONS: Final[Mapping[str, Any]] = {"server_header": None}
-ROUND_TRIPS: Final = 3
 _OPEN: Final = State.OPEN  # a member of an enum is 0.1 us away
 _CLOSING: Final = State.CLOSING
 
@@ -75,15 +73,10 @@ class MediaConnection(ServerConnection):
         # The library's log of every frame is the library's to write.
         self._scanner = None if self.protocol.debug else FrameScanner(MESSAGE_MAX_BYTES)
         self.received_ns = 0
-        self.written_bytes = 0
-        """In messages; what the library writes by itself is not in it."""
         self._clock: Callable[[], int] = time.monotonic_ns
-        self.round_trip_min_ms = math.inf
-        """The shortest ever: what the path takes with nothing waiting on it."""
-        self.round_trip_ms = 0.0
-        """The shortest of the last few: a pong that waited for somebody says nothing of the path."""
-        self._round_trips_ms: deque[float] = deque(maxlen=ROUND_TRIPS)
         self.pongs = 0
+        self.writer: MediaWriter
+        """From when there is a socket."""
         self._descriptor = -1
         self._ping_sent_ns = 0
         self._early: list[tuple[Opcode, bytes, int]] = []
@@ -113,17 +106,18 @@ class MediaConnection(ServerConnection):
         connected = cast("socket.socket", transport.get_extra_info("socket"))
         self._descriptor = connected.fileno()
         prepare(connected, user_timeout_ms=USER_TIMEOUT_MS)
+        self.writer = MediaWriter(self.protocol, self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the socket."""
         self.received_ns = self._clock()
         if self._scanner is None:
             super().data_received(data)
-        elif (
-            self.receiver is None
-            or self.protocol.state is not _OPEN
-            or not self._scanner.deliver(data, self.receiver, self.received_ns)
-        ):
+        elif self.receiver is None or self.protocol.state is not _OPEN:
+            self._divide(data, self._scanner)
+        elif self._scanner.deliver(data, self.receiver, self.received_ns):
+            return  # and the library has seen nothing that it could close for
+        else:
             self._divide(data, self._scanner)
         if self.protocol.state is _CLOSING:
             self._bound_closing()
@@ -215,12 +209,7 @@ class MediaConnection(ServerConnection):
 
     def send_message(self, message: bytes, *, text: bool = True) -> bool:
         """Write one message; False if the connection is not open any longer."""
-        if self.protocol.state is not _OPEN:
-            return False
-        frame = message_frame(message, text=text)
-        self.written_bytes += len(frame)
-        self.transport.write(frame)
-        return True
+        return self.writer.send(message, text)
 
     def queued_bytes(self) -> int:
         """Bytes written that the peer has not acknowledged: in this process and in the kernel."""
@@ -235,7 +224,7 @@ class MediaConnection(ServerConnection):
     # Round trip
 
     def measure_round_trip(self, now_ns: int) -> None:
-        """Send a ping; the pong updates ``round_trip_ms`` and counts in ``pongs``."""
+        """Send a ping; the pong updates the writer's round trip and counts in ``pongs``."""
         if self.protocol.state is _OPEN:
             self._ping_sent_ns = now_ns
             self.protocol.send_ping(now_ns.to_bytes(8, "big"))
@@ -244,9 +233,7 @@ class MediaConnection(ServerConnection):
     def _take_pong(self, data: bytes) -> None:
         if data != self._ping_sent_ns.to_bytes(8, "big"):
             return  # unasked, which the protocol allows, or late
-        self._round_trips_ms.append((self.received_ns - self._ping_sent_ns) / 1e6)
-        self.round_trip_ms = min(self._round_trips_ms)
-        self.round_trip_min_ms = min(self.round_trip_min_ms, self.round_trip_ms)
+        self.writer.note_round_trip((self.received_ns - self._ping_sent_ns) / 1e6)
         self.pongs += 1
 
 

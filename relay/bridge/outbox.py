@@ -44,6 +44,7 @@ class Outbox:
     ) -> None:
         held_max_ms = max(_HELD_MAX_MS, message_ms)
         self._connection = connection
+        self._writer = connection.writer
         self._text = text
         self._message_ms = message_ms
         self._message_bytes = message_bytes
@@ -82,12 +83,13 @@ class Outbox:
         """Write what is held and fits; returns how many ms fit beyond it."""
         if self.paused_since_ns is not None:
             return 0.0
-        held_most_bytes = self._asked_bytes + self._connection.written_bytes - self._written_then_bytes
+        held_most_bytes = self._asked_bytes + self._writer.written_bytes - self._written_then_bytes
         room_ms = self._socket_max_ms - self._audio_ms(held_most_bytes)
         if room_ms < self._message_ms or self._held:  # asking costs as much as all else here
             room_ms = self._socket_max_ms - self._socket_ms()
         while self._held and room_ms >= self._message_ms:
-            self._write(*self._held.popleft(), now_ns)
+            message, read_ns = self._held.popleft()
+            self._write(message, read_ns, now_ns)
             room_ms -= self._message_ms
         return room_ms
 
@@ -112,17 +114,17 @@ class Outbox:
         return self._socket_ms() + len(self._held) * self._message_ms
 
     def _write(self, message: bytes, read_ns: int, now_ns: int) -> None:
-        if self._connection.send_message(message, text=self._text):
+        if self._writer.send(message, self._text):
             self.stalled_since_ns = None
             self._on_written(read_ns, now_ns)
 
     def _socket_ms(self) -> float:
         """Audio in the socket beyond what a path of this length has in flight."""
-        self._written_then_bytes = self._connection.written_bytes
+        self._written_then_bytes = self._writer.written_bytes
         self._asked_bytes = self._connection.queued_bytes()
         return self._audio_ms(self._asked_bytes)
 
     def _audio_ms(self, queued_bytes: int) -> float:
         queued_ms = queued_bytes * self._message_ms / self._message_bytes
-        shortest_ms = self._connection.round_trip_min_ms
+        shortest_ms = self._writer.round_trip_min_ms
         return max(queued_ms - (shortest_ms if shortest_ms < math.inf else 0.0), 0.0)

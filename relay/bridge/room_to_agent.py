@@ -58,6 +58,7 @@ class RoomToAgent:
         tally: Tally | None = None,
     ) -> None:
         self._connection = connection
+        self._writer = connection.writer
         self._adapter = adapter
         self._audio = audio
         self._room_rate_hz = room_rate_hz
@@ -74,7 +75,7 @@ class RoomToAgent:
         self._drain = Drain(room_rate_hz)
         self._buffer = CarrierBuffer(marks=adapter.capabilities.marks, message_ms=self._message_ms)
         self._tally = tally or Tally()
-        self._own_time = self._tally.sent
+        self._own_time = self._tally.sent.recent
         self.outbox = Outbox(
             connection,
             text=self._text,
@@ -90,10 +91,9 @@ class RoomToAgent:
 
     def send(self, frame: bytes, read_ns: int) -> None:
         """Send 20 ms of the room's PCM, or what is left of it when the carrier has too much already."""
-        collected, part_bytes = divmod(len(self._pending), self._frame_bytes)
-        excess_ms = self._buffer.excess_ms(
-            read_ns, round_trip_ms=self._connection.round_trip_ms, collected_ms=collected * PTIME_MS
-        )
+        collected = len(self._pending) // self._frame_bytes
+        part_bytes = len(self._pending) - collected * self._frame_bytes
+        excess_ms = self._buffer.excess_ms(read_ns, self._writer.round_trip_ms, collected * PTIME_MS)
         if excess_ms > 0 or part_bytes:
             frame = self._trimmed(frame, excess_ms, part_bytes)
         if not self._pending and len(frame) == self._whole_bytes:
@@ -155,7 +155,7 @@ class RoomToAgent:
 
     def stats(self, now_ns: int, *, whole_call: bool) -> RoomToAgentStats:
         """Where things stand, with our own time since the last call of this, or of the whole call."""
-        return replace(self.counts(now_ns), own_time=self._own_time.take(whole_call=whole_call))
+        return replace(self.counts(now_ns), own_time=self._tally.sent.take(whole_call=whole_call))
 
     def counts(self, now_ns: int) -> RoomToAgentStats:
         """Where things stand, of all streams so far, without durations."""
@@ -167,7 +167,7 @@ class RoomToAgent:
             pauses=self.outbox.pauses,
             own_time=NO_SPREAD,
             queued_ms=self.queued_ms(),
-            carrier_buffer_ms=self._buffer.depth_ms(now_ns, round_trip_ms=self._connection.round_trip_ms),
+            carrier_buffer_ms=self._buffer.depth_ms(now_ns, round_trip_ms=self._writer.round_trip_ms),
         )
         return counted_on(counts, self._tally.room_to_agent)
 
@@ -215,7 +215,7 @@ class RoomToAgent:
         mark = self._buffer.sent(self._message_ms, now_ns)
         if mark is not None and not self._mark(mark):
             self._buffer.not_sent(mark)
-        self._own_time.recent.record(self._clock() - read_ns)
+        self._own_time.record(self._clock() - read_ns)
 
     def _mark(self, name: str) -> bool:
         message = self._adapter.encode_mark(name)  # empty: the adapter knows that the carrier would drop it

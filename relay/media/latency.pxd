@@ -9,8 +9,8 @@ cdef long long _upper_ns(long long bucket) except -1
 
 
 cdef class LatencyHistogram:
-    cdef long long[::1] _counts
-    cdef public long long max_ns
+    cdef long long[256] _counts  # _BUCKETS
+    cdef public long long count, max_ns
 
     @cython.locals(units=cython.longlong, shift=cython.int, bucket=cython.longlong)
     cpdef record(self, long long duration_ns)

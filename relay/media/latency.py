@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import Final
 
 # Durations are counted in units of 2**14 ns (16.4 us), exactly up to 32 units and then in 16 steps for each doubling:
@@ -28,15 +27,18 @@ class LatencyHistogram:
     by at most a bucket.
     """
 
-    __slots__ = ("_counts", "max_ns")
+    __slots__ = ("_counts", "count", "max_ns")
 
     def __init__(self) -> None:
-        self._counts = array("q", bytes(8 * _BUCKETS))
+        self._counts = list(bytes(_BUCKETS))
+        self.count = 0
+        """How many durations have been counted."""
         self.max_ns = 0
 
     def record(self, duration_ns: int) -> None:
         """Count one duration. A negative one (clocks read out of order) counts as none."""
         units = duration_ns >> _UNIT_BITS
+        self.count += 1
         # Branches, not max() and min(): a call costs as much as all the rest.
         if duration_ns > self.max_ns:  # noqa: PLR1730 - as above
             self.max_ns = duration_ns
@@ -46,14 +48,6 @@ class LatencyHistogram:
             shift = units.bit_length() - _EXACT_BITS
             bucket = shift * _STEPS + (units >> shift)
             self._counts[bucket if bucket < _LAST else _LAST] += 1  # noqa: FURB136 - as above
-
-    @property
-    def count(self) -> int:
-        """How many durations have been counted."""
-        count = 0
-        for bucket in range(_BUCKETS):
-            count += self._counts[bucket]
-        return count
 
     def percentile_ms(self, percent: float) -> float:
         """
@@ -76,10 +70,12 @@ class LatencyHistogram:
         """Count all that ``other`` has counted."""
         for bucket in range(_BUCKETS):
             self._counts[bucket] += other._counts[bucket]
+        self.count += other.count
         self.max_ns = max(self.max_ns, other.max_ns)
 
     def clear(self) -> None:
         """Forget everything."""
         for bucket in range(_BUCKETS):
             self._counts[bucket] = 0
+        self.count = 0
         self.max_ns = 0

@@ -21,6 +21,7 @@ cdef class Playout:
     cdef bint _heard, _running
     cdef public bint played, started
 
+    cpdef push(self, bytes pcm, long long now_ns, sequence=*)
     cpdef bytes pull(self, long long now_ns)
     cdef bint _start(self, long long now_ns) except -1
     cdef bytes _take(self, long long now_ns, Py_ssize_t wanted_bytes)

@@ -126,7 +126,7 @@ class Playout:
         self._drain_above_ms = _DRAIN_ABOVE_MS
         self._begin(0)
 
-    def push(self, pcm: bytes, now_ns: int, *, sequence: int | None = None) -> None:
+    def push(self, pcm: bytes, now_ns: int, sequence: int | None = None) -> None:
         """
         Take a frame that has just arrived.
 

@@ -78,7 +78,7 @@ class Ticks:
             self._running = False
             self._stopped(self)
 
-    def deliver(self, now_ns: int, *, due: int, missed: int) -> None:
+    def deliver(self, now_ns: int, due: int, missed: int) -> None:
         """Tick ``due`` times. A tick that raises is logged, and disturbs no other device."""
         self.missed += missed
         for _ in range(due):
@@ -130,7 +130,7 @@ class _Metronome:
         self._timer = None
         due, missed = self._schedule.take(now_ns)
         for device in self.devices:
-            device.deliver(now_ns, due=due, missed=missed)
+            device.deliver(now_ns, due, missed)
         if self.devices and self._timer is None:  # a device that came after the last had gone has armed it
             self._arm()
 
@@ -213,4 +213,4 @@ class ManualClock:
     def _deliver(self) -> None:
         for device, schedule in list(self._devices.items()):
             due, missed = schedule.take(self._now_ns)
-            device.deliver(self._now_ns, due=due, missed=missed)
+            device.deliver(self._now_ns, due, missed)

@@ -51,8 +51,12 @@ class ListenerGate:
 
     def speaker_frame(self, pcm: bytes, now_ns: int) -> None:
         """As the listener's."""
-        if self._listener is not None:
-            self._pass(self._listener.speaker_frame, pcm, now_ns)
+        if self._listener is None:
+            return
+        try:
+            self._listener.speaker_frame(pcm, now_ns)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed("speaker_frame", error)
 
     def participant_joined(self, participant: Participant) -> None:
         """As the listener's."""

@@ -141,7 +141,7 @@ def test_t17_what_was_held_goes_out_when_the_peer_reads_again(run: Run) -> None:
 def test_path_as_long_as_200_ms_is_no_queue(run: Run) -> None:
     async def test() -> None:
         async with sending(TwilioAdapter(), receive_buffer_bytes=4096, queue_max_ms=200) as case:
-            case.connection.round_trip_min_ms = 250.0
+            case.connection.writer.round_trip_min_ms = 250.0
             case.carrier.writer.transport.pause_reading()  # type: ignore[attr-defined] # as above
             case.send(*SPEECH[:20])
             assert case.agent.frames_dropped == 0

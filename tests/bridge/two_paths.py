@@ -157,7 +157,7 @@ class Run:
     def take(self, read: bytes) -> None:
         connection, protocol = self.connection, self.connection.protocol
         connection.data_received(read)
-        round_trips = (connection.pongs, connection.round_trip_ms, connection.round_trip_min_ms)
+        round_trips = (connection.pongs, connection.writer.round_trip_ms, connection.writer.round_trip_min_ms)
         self.log.append((protocol.state, connection.received_ns, round_trips, connection._closing is not None))
 
     def end(self) -> None:

@@ -30,9 +30,11 @@ from relay.dev.bench.server import freeze, obey
 from relay.media.format import PTIME_MS
 from relay.providers.twilio import TwilioAdapter
 from relay.rooms.base import Participant
+from relay.rooms.device_clock import MS_NS, RING_MS
 from relay.rooms.loopback import LoopbackRoom
 
-PTIME_NS: Final = PTIME_MS * 1_000_000
+PTIME_NS: Final = PTIME_MS * MS_NS
+RING_NS: Final = RING_MS * MS_NS
 _STALL_S: Final = 0.2
 
 
@@ -64,18 +66,24 @@ class Seat:
         self._said = 0
         self._due_ns = 1 << 62
         self._missed = 0
+        self._asked_ns = 0
         self._owed_ns = 0
         """Of ticks that were missed and are no whole frame."""
 
     def speak(self, now_ns: int) -> bytes:
         """The next frame."""
+        if now_ns - self._asked_ns > RING_NS:  # in less than that none is missed
+            self._say_missed()
+        self._asked_ns = now_ns
+        self._due_ns = min(self._due_ns, now_ns - self._owed_ns)  # a tick never comes early: the first was late, too
+        return self._frames[self._say()]
+
+    def _say_missed(self) -> None:
         before, self._missed = self._missed, self.missed_ticks()
         owed_ns = self._owed_ns + (self._missed - before) * self._tick_ns
         frames, self._owed_ns = divmod(owed_ns, PTIME_NS)
         for _ in range(frames):
             self._say()
-        self._due_ns = min(self._due_ns, now_ns - self._owed_ns)  # a tick never comes early: the first was late, too
-        return self._frames[self._say()]
 
     def _say(self) -> int:
         number = self._said

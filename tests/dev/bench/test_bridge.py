@@ -61,7 +61,7 @@ def test_half_a_frame_that_was_missed_puts_the_others_off() -> None:
     seat.begin()
     seat.speak(0)
     missed = 1
-    seat.speak(35 * MS)
+    seat.speak(55 * MS)
     missed = 2
-    assert seat.speak(100 * MS) == b"d"
+    assert seat.speak(120 * MS) == b"d"
     assert seat.said_ns.tolist() == [0, 30 * MS, 40 * MS, 60 * MS]

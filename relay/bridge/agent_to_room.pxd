@@ -1,0 +1,17 @@
+# The C types of agent_to_room.py, which is compiled with them (setup.py) and also runs without.
+from relay.media.latency cimport LatencyHistogram
+from relay.media.playout cimport Playout
+
+
+cdef class AgentToRoom:
+    cdef object _adapter, _profile, _decoder, _template, _clock, _tally, _resampler
+    cdef LatencyHistogram _lateness, _own_time
+    cdef Playout _playout
+    cdef Py_ssize_t _room_rate_hz, _microphone_ptime_ms, _playout_rate_hz
+    cdef long long _byte_ns
+    cdef public object last_audio_ns
+    cdef public Py_ssize_t frames
+
+    cpdef bytes pull(self, long long now_ns)
+    cpdef take(self, bytes message, long long received_ns)
+    cdef _push(self, bytes decoded, long long received_ns, long long sequence)
