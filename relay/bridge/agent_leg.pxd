@@ -4,6 +4,7 @@ from relay.bridge.room_to_agent cimport RoomToAgent
 
 
 cdef class AgentLeg:
+    cdef object __weakref__
     cdef object _adapter, _room_rate_hz, _listener, _settings, _faults, _clock, _tally, _bad_messages
     cdef object _said_last, _closed, _pinged_ns, _pongs_seen
     cdef bint _over

@@ -177,7 +177,7 @@ class AgentLeg:
         owes = self.connection.pongs > 0 and self.connection.pongs == self._pongs_seen
         if not owes or self._pinged_ns is None:
             return None
-        return max(self._pinged_ns, self.agent_to_room.last_audio_ns or 0)  # while it talks it is there
+        return max(self._pinged_ns, self.agent_to_room.last_audio_ns)  # while it talks it is there
 
     def send_digits(self, digits: str) -> bool:
         """Let the phone hear keys, if there is a stream whose carrier can; else False, and which is noted nowhere."""

@@ -4,12 +4,14 @@ from relay.media.playout cimport Playout
 
 
 cdef class AgentToRoom:
+    cdef object __weakref__
     cdef object _adapter, _profile, _decoder, _template, _clock, _tally, _resampler
     cdef LatencyHistogram _lateness, _own_time
     cdef Playout _playout
-    cdef Py_ssize_t _room_rate_hz, _microphone_ptime_ms, _playout_rate_hz
+    cdef Py_ssize_t _room_rate_hz, _microphone_ptime_ms
+    cdef readonly Py_ssize_t _playout_rate_hz
     cdef long long _byte_ns
-    cdef public object last_audio_ns
+    cdef public long long last_audio_ns
     cdef public Py_ssize_t frames
 
     cpdef bytes pull(self, long long now_ns)

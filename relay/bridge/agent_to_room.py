@@ -50,7 +50,8 @@ class AgentToRoom:
         self._tally = tally or Tally()
         self._lateness, self._own_time = self._tally.lateness.recent, self._tally.received.recent
         self._play_at(room_rate_hz)
-        self.last_audio_ns: int | None = None
+        self.last_audio_ns = 0
+        """When audio came last; 0: there was none."""
         self.frames = 0
 
     @property
@@ -153,9 +154,9 @@ class AgentToRoom:
         self._push(decoded, received_ns, sequence)
 
     def _push(self, decoded: bytes, received_ns: int, sequence: int) -> None:
-        self.frames += 1
-        if self.last_audio_ns is not None:
+        if self.frames:
             self._lateness.record(received_ns - self.last_audio_ns - len(decoded) * self._byte_ns)
+        self.frames += 1
         self.last_audio_ns = received_ns
         self._playout.push(decoded, received_ns, sequence if sequence >= 0 else None)
         self._own_time.record(self._clock() - received_ns)

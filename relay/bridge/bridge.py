@@ -88,6 +88,7 @@ class Bridge:
         self._hearing = Hearing(room, settings=self._settings, held=held)
         self._created_ns = self._checked_ns = clock()
         self._microphone = MicrophoneWatch()
+        self._asked_ns = 0  # when the room's microphone asked last
         self._tick = self._loop.call_later(self._settings.tick_s, self._on_tick)
         self._teardown: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[events.Ended] = self._loop.create_future()
@@ -195,7 +196,7 @@ class Bridge:
 
     def microphone_due(self, now_ns: int) -> bytes:
         """Give the room its next frame: the agent's, or what stands in for it."""
-        self._microphone.seen_ns = now_ns
+        self._asked_ns = now_ns
         leg = self._legs.current if self._teardown is None else None
         try:
             frame = self._hearing.in_room(leg, now_ns)
@@ -315,7 +316,7 @@ class Bridge:
             self._faults.note("late_tick", f"{elapsed_s:.1f} s after the last")
             return  # this process stood still: what it did not do, nobody else failed to do
         is_needed = self._legs.has_audio and self._customer.count > 0
-        silent_since_ns = self._microphone.silent_since_ns(now_ns, is_needed=is_needed)
+        silent_since_ns = self._microphone.silent_since_ns(now_ns, asked_ns=self._asked_ns, is_needed=is_needed)
         verdict = look(self._legs.signs(microphone_silent_since_ns=silent_since_ns), self._settings, now_ns)
         if verdict is not None and verdict.is_of_leg:
             self.leg_over(verdict.reason, verdict.detail)

@@ -115,10 +115,10 @@ class MediaConnection(ServerConnection):
             super().data_received(data)
         elif self.receiver is None or self.protocol.state is not _OPEN:
             self._divide(data, self._scanner)
-        elif self._scanner.deliver(data, self.receiver, self.received_ns):
-            return  # and the library has seen nothing that it could close for
-        else:
+        elif not self._scanner.deliver(data, self.receiver, self.received_ns):
             self._divide(data, self._scanner)
+        elif self.protocol.close_sent is None:
+            return  # what the library has not seen, nor the receiver closed for, leaves it as it is
         if self.protocol.state is _CLOSING:
             self._bound_closing()
 

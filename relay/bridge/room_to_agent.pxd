@@ -6,18 +6,20 @@ from relay.media.latency cimport LatencyHistogram
 
 
 cdef class RoomToAgent:
-    cdef object _connection, _adapter, _audio, _encoder, _template, _faults, _clock, _drain, _tally
-    cdef LatencyHistogram _own_time
+    cdef public object _encoder
+    cdef object _connection, _adapter, _audio, _template, _faults, _clock, _drain, _tally
     cdef MediaWriter _writer
-    cdef CarrierBuffer _buffer
     cdef readonly Outbox outbox
-    cdef bytes _pending
+    cdef readonly CarrierBuffer _buffer
+    cdef LatencyHistogram _own_time
+    cdef readonly bytes _pending
     cdef bint _text
-    cdef Py_ssize_t _room_rate_hz, _message_frames, _message_ms, _frame_bytes, _whole_bytes
+    cdef Py_ssize_t _room_rate_hz, _message_frames, _message_ms, _frame_bytes
+    cdef readonly Py_ssize_t _whole_bytes
     cdef readonly Py_ssize_t frames_sent, frames_dropped, clears
     cdef readonly double trimmed_ms
 
     cpdef send(self, bytes frame, long long read_ns)
-    cdef bytes _message(self, bytes whole)
+    cpdef bytes _message(self, bytes whole)
     cdef _encode(self, bytes whole, long long now_ns)
     cdef bint _mark(self, name) except -1

@@ -44,17 +44,22 @@ class MicrophoneWatch:
     """
 
     def __init__(self) -> None:
-        self.seen_ns: int | None = None
-        """When it asked last."""
         self._needed_since_ns: int | None = None
 
-    def silent_since_ns(self, now_ns: int, *, is_needed: bool) -> int | None:
-        """None: nothing is expected of it yet. ``is_needed``: the agent's audio is there, and somebody in the room."""
+    def silent_since_ns(self, now_ns: int, *, asked_ns: int, is_needed: bool) -> int | None:
+        """
+        None: nothing is expected of it yet.
+
+        Args:
+            now_ns: as all times.
+            asked_ns: when it asked last; 0: never.
+            is_needed: the agent's audio is there, and somebody in the room.
+        """
         if not is_needed:
             self._needed_since_ns = None
         elif self._needed_since_ns is None:
             self._needed_since_ns = now_ns
-        return self.seen_ns if self.seen_ns is not None else self._needed_since_ns
+        return asked_ns or self._needed_since_ns
 
 
 class _Rule(NamedTuple):

@@ -208,9 +208,10 @@ class LoopbackRoom:
         taken = gate.microphone_due(now_ns)
         if self._microphone is not None:
             self._microphone(taken, now_ns)
-        self._ticks_to_frame -= 1
-        if self._ticks_to_frame == 0:
-            self._ticks_to_frame = self._ticks_per_frame
-            said = self._speaker(now_ns)
-            if said is not None:
-                gate.speaker_frame(said, now_ns)
+        if self._ticks_to_frame > 1:
+            self._ticks_to_frame -= 1
+            return
+        self._ticks_to_frame = self._ticks_per_frame
+        said = self._speaker(now_ns)
+        if said is not None:
+            gate.speaker_frame(said, now_ns)

@@ -4,6 +4,7 @@ import functools
 import json
 import pathlib
 import re
+from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -78,7 +79,7 @@ def bridge_pcm(stream: Stream) -> bytes:
 
 def bridge_message(case: Case, said: bytes) -> bytes:
     direction = RoomToAgent(
-        cast("MediaConnection", None),
+        cast("MediaConnection", SimpleNamespace(writer=None)),
         case.opened(),
         case.format,
         room_rate_hz=16000,

@@ -95,7 +95,7 @@ def test_everything_else_is_returned() -> None:
     agent = direction(TwilioAdapter())
     agent.take(messages.start(), 0)
     assert list(agent.take(messages.dtmf("5"), 0)) == [DtmfReceived("5")]
-    assert (agent.frames, agent.decoded, agent.last_audio_ns) == (0, False, None)
+    assert (agent.frames, agent.decoded, agent.last_audio_ns) == (0, False, 0)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_binary_message_that_holds_no_audio_is_no_news() -> None:
     agent = direction(BinaryAdapter())
     agent.take(START, 0)
     agent.take_binary(b"", 0)
-    assert (agent.frames, agent.last_audio_ns) == (0, None)
+    assert (agent.frames, agent.last_audio_ns) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_bad_binary_message_says_what_is_wrong_and_changes_nothing(
         agent.take(first, 0)
     with pytest.raises(RemoteProtocolError, match=what):
         agent.take_binary(message, 0)
-    assert (agent.frames, agent.last_audio_ns) == (0, None)
+    assert (agent.frames, agent.last_audio_ns) == (0, 0)
 
 
 class Numbered(BinaryAdapter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import cast
 from unittest.mock import patch
 
@@ -37,7 +38,7 @@ def of_case(case: Case) -> tuple[MediaAdapter, AgentToRoom]:
 def to_carrier(case: Case, adapter: MediaAdapter) -> RoomToAgent:
     """Of which nothing is written."""
     return RoomToAgent(
-        cast("MediaConnection", None),
+        cast("MediaConnection", SimpleNamespace(writer=None)),
         adapter,
         case.format,
         room_rate_hz=16000,

@@ -61,10 +61,9 @@ def test_only_signs_of_the_carriers_stream_are_of_the_leg() -> None:
 def test_f21_microphone_must_begin_when_it_is_needed_and_ask_on_when_it_has() -> None:
     microphone = MicrophoneWatch()
     needed = [(1, False), (2, True), (3, True), (4, False), (5, True)]
-    since = [microphone.silent_since_ns(now_ns, is_needed=is_needed) for now_ns, is_needed in needed]
+    since = [microphone.silent_since_ns(now_ns, asked_ns=0, is_needed=is_needed) for now_ns, is_needed in needed]
     assert since == [None, 2, 2, None, 5]
-    microphone.seen_ns = 6
-    assert [microphone.silent_since_ns(7, is_needed=is_needed) for is_needed in (False, True)] == [6, 6]
+    assert [microphone.silent_since_ns(7, asked_ns=6, is_needed=is_needed) for is_needed in (False, True)] == [6, 6]
 
 
 def test_queue_that_no_frame_fits_in_is_refused() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.packaging.uncompiled import SOURCES
+
 ROOT = Path(__file__).parents[2]
 SOURCES = ("relay", "scripts", "tests", "benchmarks")
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
@@ -93,8 +95,9 @@ def test_sdist_has_every_source_and_nothing_built(unpacked_sdist: Path) -> None:
 def test_wheel_has_the_extension_and_its_types_but_no_source(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"relay/__init__.py", "relay/_codec.pyi", "relay/py.typed", f"relay/_codec{SUFFIX}"} <= names
-    for types in (ROOT / "relay/media").glob("*.pxd"):  # compiled, and there as Python
-        assert {f"relay/media/{types.stem}.py", f"relay/media/{types.stem}{SUFFIX}"} <= names
+    for source in SOURCES.values():  # compiled, and there as Python
+        module = str(source.relative_to(ROOT).with_suffix(""))
+        assert {f"{module}.py", f"{module}{SUFFIX}"} <= names
     assert {name for name in names if Path(name).suffix in {".c", ".h", ".pyx", ".pxd", ".pxi"}} == set()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"relay"}
 

@@ -75,7 +75,9 @@ class Seat:
         if now_ns - self._asked_ns > RING_NS:  # in less than that none is missed
             self._say_missed()
         self._asked_ns = now_ns
-        self._due_ns = min(self._due_ns, now_ns - self._owed_ns)  # a tick never comes early: the first was late, too
+        due_ns = now_ns - self._owed_ns
+        if due_ns < self._due_ns:  # a tick never comes early: the first was late, too
+            self._due_ns = due_ns
         return self._frames[self._say()]
 
     def _say_missed(self) -> None:

@@ -1,4 +1,4 @@
-"""A plugin of pytest: relay.media as the Python that it is, also where it has been compiled."""
+"""A plugin of pytest: the modules that are compiled with C types as the Python that they are."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-FOLDER: Final = Path(__file__).parents[2] / "relay" / "media"
-TYPED: Final = tuple(sorted(types.stem for types in FOLDER.glob("*.pxd")))
-"""The modules that are compiled."""
+ROOT: Final = Path(__file__).parents[2]
+SOURCES: Final = {
+    ".".join(types.relative_to(ROOT).with_suffix("").parts): types.with_suffix(".py")
+    for types in sorted(ROOT.glob("relay/*/*.pxd"))
+}
+"""Those of the modules that are compiled."""
 
 
 class SourceFinder:
-    """Finds the sources of ``TYPED``."""
+    """Finds ``SOURCES``."""
 
     @staticmethod
     def find_spec(name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        package, _, module = name.rpartition(".")
-        if package != "relay.media" or module not in TYPED:
-            return None
-        return spec_from_file_location(name, FOLDER / f"{module}.py")
+        source = SOURCES.get(name)
+        return None if source is None else spec_from_file_location(name, source)
 
 
 def pytest_load_initial_conftests() -> None:
