@@ -7,7 +7,7 @@ cdef class AgentToRoom:
     cdef object __weakref__
     cdef object _adapter, _profile, _decoder, _template, _clock, _tally, _resampler
     cdef LatencyHistogram _lateness, _own_time
-    cdef Playout _playout
+    cdef readonly Playout _playout
     cdef Py_ssize_t _room_rate_hz, _microphone_ptime_ms
     cdef readonly Py_ssize_t _playout_rate_hz
     cdef long long _byte_ns

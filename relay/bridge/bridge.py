@@ -87,8 +87,7 @@ class Bridge:
         self._joining = Joining()
         self._hearing = Hearing(room, settings=self._settings, held=held)
         self._created_ns = self._checked_ns = clock()
-        self._microphone = MicrophoneWatch()
-        self._asked_ns = 0  # when the room's microphone asked last
+        self._microphone, self._asked_ns = MicrophoneWatch(), 0  # when it asked last
         self._tick = self._loop.call_later(self._settings.tick_s, self._on_tick)
         self._teardown: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[events.Ended] = self._loop.create_future()

@@ -62,16 +62,16 @@ def message(stream: Stream) -> bytes:
 
 def bridge_pcm(stream: Stream) -> bytes:
     """What a bridge's room gets of the message, but for the jitter buffer."""
-    adapter, pushed = stream.case.new_adapter(), list[bytes]()
+    adapter = stream.case.new_adapter()
     agent = AgentToRoom(adapter, room_rate_hz=16000, microphone_ptime_ms=20, profile="balanced")
     for each in stream.case.received[: stream.case.received.index(stream.case.of(StreamStarted)[0]) + 1]:
         agent.take(each.data, 0)
-    with patch.object(agent, "_push", lambda decoded, *_: pushed.append(decoded)):
-        if adapter.capabilities.audio == "text":
-            agent.take(message(stream), 0)
-        else:
-            agent.take_binary(message(stream), 0)
-    [decoded] = pushed
+    if adapter.capabilities.audio == "text":
+        agent.take(message(stream), 0)
+    else:
+        agent.take_binary(message(stream), 0)
+    [(decoded, _)] = agent._playout._queue.entries
+    assert isinstance(decoded, bytes)
     if agent._playout_rate_hz != 16000:
         decoded = Resampler(agent._playout_rate_hz, 16000).push(decoded)
     return decoded

@@ -46,7 +46,9 @@ def test_modules_with_types_can_be_had_without() -> None:
 @pytest.mark.parametrize("package", sorted({name.split(".")[1] for name in SOURCES}))
 def test_the_same_tests_pass_without_being_compiled(package: str) -> None:
     names = [source.stem for source in SOURCES.values() if source.parent.name == package]
-    tests = [str(path) for name in (*names, "arrivals", "cut") for path in ROOT.glob(f"tests/{package}/test_{name}*.py")]
+    tests = [
+        str(path) for name in (*names, "arrivals", "cut") for path in ROOT.glob(f"tests/{package}/test_{name}*.py")
+    ]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.packaging.uncompiled", "-m", "", *tests]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout

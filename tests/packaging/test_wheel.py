@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.uncompiled import SOURCES
+from tests.packaging import uncompiled
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("relay", "scripts", "tests", "benchmarks")
@@ -95,7 +95,7 @@ def test_sdist_has_every_source_and_nothing_built(unpacked_sdist: Path) -> None:
 def test_wheel_has_the_extension_and_its_types_but_no_source(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"relay/__init__.py", "relay/_codec.pyi", "relay/py.typed", f"relay/_codec{SUFFIX}"} <= names
-    for source in SOURCES.values():  # compiled, and there as Python
+    for source in uncompiled.SOURCES.values():  # compiled, and there as Python
         module = str(source.relative_to(ROOT).with_suffix(""))
         assert {f"{module}.py", f"{module}{SUFFIX}"} <= names
     assert {name for name in names if Path(name).suffix in {".c", ".h", ".pyx", ".pxd", ".pxi"}} == set()

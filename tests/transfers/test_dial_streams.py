@@ -19,7 +19,7 @@ from relay.transfers.ports import (
 from relay.transfers.reasons import Reason
 from relay.transfers.record import Accept
 from relay.transfers.states import Event, State
-from tests.transfers.coordinated import Case, came_to, coordinated, turn, turn_until
+from tests.transfers.coordinated import Case, came_to, coordinated, turn
 
 
 async def dialled(case: Case, **order: object) -> tuple[str, str]:

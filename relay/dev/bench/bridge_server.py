@@ -76,9 +76,11 @@ class Seat:
             self._say_missed()
         self._asked_ns = now_ns
         due_ns = now_ns - self._owed_ns
-        if due_ns < self._due_ns:  # a tick never comes early: the first was late, too
+        if due_ns < self._due_ns:  # noqa: PLR1730 - a tick never comes early: the first was late, too
             self._due_ns = due_ns
-        return self._frames[self._say()]
+        number = self._said
+        self._say()
+        return self._frames[number]
 
     def _say_missed(self) -> None:
         before, self._missed = self._missed, self.missed_ticks()
@@ -87,13 +89,11 @@ class Seat:
         for _ in range(frames):
             self._say()
 
-    def _say(self) -> int:
-        number = self._said
-        self._said = (number + 1) % len(self._frames)
+    def _say(self) -> None:
+        self._said = (self._said + 1) % len(self._frames)
         if self.keeps:
             self.said_ns.append(self._due_ns + self._owed_ns)
         self._due_ns += PTIME_NS
-        return number
 
     def take(self, pcm: bytes, _: int) -> None:
         """Keep what the microphone got, and when it really got it: later than the wake-up that it belongs to."""
