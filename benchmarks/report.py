@@ -13,7 +13,7 @@ from benchmarks.carriers.report import tables
 from benchmarks.quality import QualityResult
 from benchmarks.targets import TARGETS, YARDSTICKS_NS, collect_figures, machine_scale
 from relay._codec import instruction_set
-from relay.dev.bench.measure import PathResult, Spread
+from relay.dev.bench.measure import PathResult, Rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,5 +148,5 @@ def _path_table(result: PathResult) -> Iterator[str]:
         yield f"| {who} | {_spread(result.time_ns(who), '.0f')} | {ratio} |"
 
 
-def _spread(spread: Spread, form: str) -> str:
+def _spread(spread: Rounds, form: str) -> str:
     return f"{spread.median:{form}} ({spread.least:{form}} to {spread.most:{form}})"

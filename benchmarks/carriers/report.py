@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.carriers.paths import AUDIOOP, CODEC, PARTS, RELAY, StreamResult
-from relay.dev.bench.measure import Spread
+from relay.dev.bench.measure import Rounds
 
 HEAD = (
     f"| carrier | audio | path | frames in a message | {RELAY}, ns a frame | {CODEC}, ns | the rest, ns |"
@@ -68,7 +68,7 @@ def _row(result: StreamResult) -> str:
     stream, measured = result.stream, result.per_frame
     own, codec = (measured.time_ns(who) for who in (RELAY, CODEC))
     pairs = zip(measured.rounds_ns[RELAY], measured.rounds_ns[CODEC], strict=True)
-    rest = Spread.of([relay_ns - codec_ns for relay_ns, codec_ns in pairs])
+    rest = Rounds.of([relay_ns - codec_ns for relay_ns, codec_ns in pairs])
     ratios = (_spread(measured.ratio(who), ".1f") if who in measured.rounds_ns else "" for who in (PARTS, AUDIOOP))
     cells = (
         *(stream.carrier, stream.audio, stream.way, str(stream.frames)),
@@ -78,5 +78,5 @@ def _row(result: StreamResult) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _spread(spread: Spread, form: str) -> str:
+def _spread(spread: Rounds, form: str) -> str:
     return f"{spread.median:{form}} ({spread.least:{form}} to {spread.most:{form}})"

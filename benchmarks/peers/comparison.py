@@ -19,7 +19,7 @@ from benchmarks.peers.contenders import (
     rotated,
 )
 from benchmarks.peers.turn import Turn, take_turn
-from relay.dev.bench.measure import Spread
+from relay.dev.bench.measure import Rounds
 
 MANY_CALLS: Final = 300
 """From here on a wake-up serves several frames, and what a frame costs is what the program does."""
@@ -86,10 +86,10 @@ def ratios(by_name: dict[str, list[Turn]], rival: str) -> list[float | None]:
     return [None if ours.collapsed or theirs.collapsed else ours.cpu_us / theirs.cpu_us for ours, theirs in pairs]
 
 
-def ratio(by_name: dict[str, list[Turn]], rival: str) -> Spread | None:
+def ratio(by_name: dict[str, list[Turn]], rival: str) -> Rounds | None:
     """Of the rounds that have a ratio; None: there is none."""
     measured = [each for each in ratios(by_name, rival) if each is not None]
-    return Spread.of(measured) if measured else None
+    return Rounds.of(measured) if measured else None
 
 
 def verdict(target: Target, calls: int, by_name: dict[str, list[Turn]]) -> str:

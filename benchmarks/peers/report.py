@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.peers.comparison import MANY_CALLS, TARGETS, Comparison, ratio, ratios, verdict
 from benchmarks.peers.contenders import BUFFER_SETTLE_S, PIPECAT_CALLS, SETTLE_S
 from benchmarks.peers.turn import DELAYS_OF_CALLS, Turn
-from relay.dev.bench.measure import Spread
+from relay.dev.bench.measure import Rounds
 
 _RATIOS = f"""\
 CPU time per frame, each of the same round; a round in which one of the two did not carry the load has none. Judged by
@@ -137,7 +137,7 @@ def _cost_row(calls: int, name: str, turns: Sequence[Turn]) -> str:
     answered = f"{min(turn.answered for turn in turns):.3f}"
     if not carried:
         return f"| {calls} | {name} | - | - | {answered} | - | - | {_remarks(turns)} |"
-    cpu_us = Spread.of([turn.cpu_us for turn in carried])
+    cpu_us = Rounds.of([turn.cpu_us for turn in carried])
     shown = f"{cpu_us.median:.1f} ({cpu_us.least:.1f} to {cpu_us.most:.1f})"
     parts = f"{_median(carried, 'user_us'):.1f} + {_median(carried, 'system_us'):.1f}"
     memory = f"{_median(carried, 'memory_kb'):.0f} | {_median(carried, 'base_mb'):.1f}"

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from benchmarks.transfers.store import PER_TRANSFER, Transitions
 from benchmarks.transfers.trigger import TriggerTurn
 from benchmarks.transfers.waiters import Woken
-from relay.dev.bench.measure import Spread
+from relay.dev.bench.measure import Rounds
 
 TRIGGER_P99_MS: Final = 20.0
 WOKEN_P99_MS: Final = 10.0
@@ -144,7 +144,7 @@ def verdict(*, met: bool) -> str:
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """The median of one value for each round, and their range."""
-    found = Spread.of(values)
+    found = Rounds.of(values)
     return f"{found.median:.{digits}f} ({found.least:.{digits}f} to {found.most:.{digits}f})"
 
 
@@ -159,4 +159,4 @@ def _verdict(rounds: Sequence[Timed], percentile: float, target_ms: float) -> st
 
 
 def _is_met(rounds: Sequence[Timed], percentile: float, target_ms: float) -> bool:
-    return Spread.of([each.ms(percentile) for each in rounds]).median <= target_ms
+    return Rounds.of([each.ms(percentile) for each in rounds]).median <= target_ms

@@ -12,7 +12,7 @@ from benchmarks.workers.carrier import RING_S
 from benchmarks.workers.handover import PER_SECOND, HandOvers
 from benchmarks.workers.memory import WORKERS, Memory
 from benchmarks.workers.starts import ACQUIRED, BARE, STARTED, Times
-from relay.dev.bench.measure import Spread
+from relay.dev.bench.measure import Rounds
 
 READY_MAX_MS: Final = 400.0
 PRIVATE_MAX_MB: Final = 25.0
@@ -118,7 +118,7 @@ class WorkersReport:
 
 
 def _median(rounds: Sequence[Times], percentile: float) -> float:
-    return Spread.of([each.ms(percentile) for each in rounds]).median
+    return Rounds.of([each.ms(percentile) for each in rounds]).median
 
 
 def _times(rounds: Sequence[Times]) -> str:

@@ -49,6 +49,7 @@ GC_THRESHOLDS: Final = (1000, 2, 10)
 The middle collection looks at some 3,000 objects, and takes a millisecond; with fewer and larger ones it was ten, for
 the same time in all. Full ones look at all transfers that go on: they hold up requests, but no frame, as those are the
 workers'. With 40 or 100 in place of 10, what calls leave behind in circles waits by the megabyte.
+CPython 3.14's incremental collector, where there is one, reads the second as a rate, and has no full ones of its own.
 """
 HURRY_S: Final = 10
 """What carriers get to hang up when the time of calls is over, or the service is asked to end for the second time."""

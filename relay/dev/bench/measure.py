@@ -45,7 +45,7 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Rounds:
     """The median of some rounds, and their range."""
 
     median: float
@@ -53,7 +53,7 @@ class Spread:
     most: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
+    def of(cls, values: Sequence[float]) -> Rounds:
         """Summarise one value per round."""
         return cls(statistics.median(values), min(values), max(values))
 
@@ -71,14 +71,14 @@ class PathResult:
         """The contender that the others are compared with."""
         return next(iter(self.rounds_ns))
 
-    def time_ns(self, contender: str) -> Spread:
+    def time_ns(self, contender: str) -> Rounds:
         """Return what a call cost."""
-        return Spread.of(self.rounds_ns[contender])
+        return Rounds.of(self.rounds_ns[contender])
 
-    def ratio(self, contender: str) -> Spread:
+    def ratio(self, contender: str) -> Rounds:
         """Return how many times as long as the base the contender took, round by round."""
         pairs = zip(self.rounds_ns[contender], self.rounds_ns[self.base], strict=True)
-        return Spread.of([theirs / ours for theirs, ours in pairs])
+        return Rounds.of([theirs / ours for theirs, ours in pairs])
 
 
 def measure(

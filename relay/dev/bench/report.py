@@ -80,7 +80,7 @@ def tables(report: Report) -> Iterator[TitledTable]:
     if report["stalls"]:
         yield f"After a stall: {BEHIND['stall']}", STALL_HEAD, [_stall(each) for each in report["stalls"]]
     if report["capacity"]:
-        title = f"Capacity: until 1 frame in 100 is missing or more than {LATE_MS:g} ms late"
+        title = f"Capacity: until 1 frame in 100 is missing or more than {LATE_MS:g} ms late, in two windows"
         yield title, CAPACITY_HEAD, [_capacity(each) for each in report["capacity"]]
 
 
