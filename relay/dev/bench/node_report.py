@@ -28,7 +28,8 @@ COST: Final = "CPU time per call and second, of the front, its workers and its s
 MEMORY: Final = "what no other process has of each worker in a call, and what the front has more than before the calls"
 FRAMES: Final = "what the bridges said of themselves, of all their time"
 CAPACITY: Final = (
-    f"until 1 frame in 100 is missing or more than {LATE_MS:g} ms late, in two windows (to the room: of the target at the end)"
+    f"until 1 frame in 100 is missing or more than {LATE_MS:g} ms late, in two windows"
+    " (to the room: of the target at the end)"
 )
 
 
