@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -77,25 +78,24 @@ def run(
     )
     for table in report.for_terminal(values):
         console.print(table)
+    drawn = _draw(values, plots) if plots is not None else []
     if page is not None:
-        page.write_text(report.as_markdown(values))
-    _write(values, json_file=json_file, plots=plots)
+        page.write_text(report.as_markdown(values, [os.path.relpath(each, page.parent) for each in drawn]))
+    if json_file is not None:
+        json_file.write_text(json.dumps(values, indent=1) + "\n")
     for note in values["notes"]:
         console.print(f"- {note}")
     if breaks.found:
         fail("; ".join(breaks.found))
 
 
-def _write(values: dict[str, Any], *, json_file: Path | None, plots: Path | None) -> None:
-    if plots is not None:
-        try:
-            from relay.dev.bench.plots import write_plots  # noqa: PLC0415 - an extra's
-
-            write_plots(values, plots)
-        except ModuleNotFoundError:
-            values["notes"].append(NO_MATPLOTLIB)
-    if json_file is not None:
-        json_file.write_text(json.dumps(values, indent=1) + "\n")
+def _draw(values: dict[str, Any], folder: Path) -> list[Path]:
+    try:
+        from relay.dev.bench.plots import write_plots  # noqa: PLC0415 - an extra's
+    except ModuleNotFoundError:
+        values["notes"].append(NO_MATPLOTLIB)
+        return []
+    return write_plots(values, folder)
 
 
 def fail(message: str) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rich import box
@@ -99,9 +100,10 @@ def drawn(tables: Iterable[TitledTable]) -> Iterator[Table]:
         yield table
 
 
-def as_markdown(report: Report) -> str:
-    """The report as a page."""
-    return as_page("The bridge: what it costs and what it delays", report, tables(report))
+def as_markdown(report: Report, plots: Sequence[str] = ()) -> str:
+    """The report as a page, with plots that are files beside it."""
+    page = as_page("The bridge: what it costs and what it delays", report, tables(report))
+    return page + "".join(f"\n![{Path(each).stem}]({each})\n" for each in plots)
 
 
 def as_page(title: str, report: Report, tables: Iterable[TitledTable]) -> str:

@@ -95,6 +95,11 @@ def test_json_has_everything() -> None:
     assert [each["holds"] for each in values["capacity"]] == [True, False]
 
 
+def test_page_shows_the_plots_that_are_beside_it() -> None:
+    assert as_markdown(REPORT, ["plots/stall-1.svg"]).endswith("\n\n![stall-1](plots/stall-1.svg)\n")
+    assert "![" not in as_markdown(REPORT)
+
+
 def test_plots_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="comes with the bench extra")
     plots = pytest.importorskip("relay.dev.bench.plots")
