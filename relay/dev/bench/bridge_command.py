@@ -81,12 +81,16 @@ def run(
     drawn = _draw(values, plots) if plots is not None else []
     if page is not None:
         page.write_text(report.as_markdown(values, [os.path.relpath(each, page.parent) for each in drawn]))
-    if json_file is not None:
-        json_file.write_text(json.dumps(values, indent=1) + "\n")
+    _keep(values, json_file)
     for note in values["notes"]:
         console.print(f"- {note}")
     if breaks.found:
         fail("; ".join(breaks.found))
+
+
+def _keep(values: dict[str, Any], json_file: Path | None) -> None:
+    if json_file is not None:
+        json_file.write_text(json.dumps(values, indent=1) + "\n")
 
 
 def _draw(values: dict[str, Any], folder: Path) -> list[Path]:
