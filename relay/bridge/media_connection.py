@@ -76,7 +76,7 @@ class MediaConnection(ServerConnection):
         self._clock: Callable[[], int] = time.monotonic_ns
         self.pongs = 0
         self.writer: MediaWriter
-        """From when there is a socket."""
+        """From when there is a socket: whoever is given a connection has it."""
         self._descriptor = -1
         self._ping_sent_ns = 0
         self._early: list[tuple[Opcode, bytes, int]] = []

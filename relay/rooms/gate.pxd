@@ -7,4 +7,4 @@ cdef class ListenerGate:
     cdef readonly Py_ssize_t errors
 
     cpdef bytes microphone_due(self, long long now_ns)
-    cpdef speaker_frame(self, bytes pcm, long long now_ns)
+    cpdef speaker_frame(self, pcm, long long now_ns)

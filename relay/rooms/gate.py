@@ -44,10 +44,11 @@ class ListenerGate:
         except Exception as error:  # noqa: BLE001 - a fault in one frame must not end the call
             self._failed("microphone_due", error)
             return self._silence
-        if len(pcm) != self._microphone_bytes:
-            self._failed("microphone_due", ValueError(f"expected {self._microphone_bytes} bytes, got {len(pcm)}"))
-            return self._silence
-        return pcm
+        if type(pcm) is bytes and len(pcm) == self._microphone_bytes:
+            return pcm
+        got = f"{len(pcm)} bytes" if type(pcm) is bytes else f"{pcm!r:.40}"
+        self._failed("microphone_due", ValueError(f"expected {self._microphone_bytes} bytes, got {got}"))
+        return self._silence
 
     def speaker_frame(self, pcm: bytes, now_ns: int) -> None:
         """As the listener's."""
