@@ -77,9 +77,11 @@ class BuildAndNote(build_ext):
     """Builds, and notes what the modules of Python were compiled from: a test sees whether that is what is here."""
 
     def run(self) -> None:  # noqa: D102 - as the base class has it
+        sources = {str(path): sha256(path.read_bytes()).hexdigest() for path in (*TYPED_FILES, Path("setup.py"))}
         super().run()
-        COMPILED.parent.mkdir(exist_ok=True)
-        COMPILED.write_text(json.dumps({str(path): sha256(path.read_bytes()).hexdigest() for path in TYPED_FILES}))
+        if self.inplace or self.editable_mode:  # else it is not what is here
+            COMPILED.parent.mkdir(exist_ok=True)
+            COMPILED.write_text(json.dumps(sources))
 
 
 setup(

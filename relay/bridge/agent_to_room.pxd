@@ -1,4 +1,5 @@
 # The C types of agent_to_room.py, which is compiled with them (setup.py) and also runs without.
+# What is readonly or public here is so for who reads it, tests among them: there is no reading past a C type.
 from relay.media.latency cimport LatencyHistogram
 from relay.media.playout cimport Playout
 

@@ -1,4 +1,5 @@
 # The C types of bridge.py, which is compiled with them (setup.py) and also runs without.
+# What is readonly or public here is so for who reads it, tests among them: there is no reading past a C type.
 from relay.bridge.agent_legs cimport AgentLegs
 from relay.bridge.hearing cimport Hearing
 from relay.bridge.joining cimport Joining

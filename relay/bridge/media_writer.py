@@ -37,7 +37,7 @@ class MediaWriter:
         self.round_trip_ms = 0.0
         """The shortest of the last few: a pong that waited for somebody says nothing of the path."""
 
-    def send(self, message: bytes, text: bool = True) -> bool:  # noqa: FBT001, FBT002 - C types have no keywords
+    def send(self, message: bytes, text: bool = True) -> bool:  # noqa: FBT001, FBT002 - what has C types has no keyword-only ones
         """Write one message; False if the connection is not open any longer."""
         if self._protocol.state is not _OPEN:
             return False

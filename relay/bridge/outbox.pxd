@@ -1,4 +1,5 @@
 # The C types of outbox.py, which is compiled with them (setup.py) and also runs without.
+# What is readonly or public here is so for who reads it, tests among them: there is no reading past a C type.
 
 from relay.bridge.media_writer cimport MediaWriter
 

@@ -33,6 +33,18 @@ def test_longest_is_kept_exactly_and_bounds_the_percentiles() -> None:
     assert made.percentile_ms(50) < 1.1
 
 
+@pytest.mark.parametrize("power", range(63))
+def test_every_duration_has_its_bucket(power: int) -> None:
+    """To the last of them, and none beside them."""
+    durations_ns = [sign * ((1 << power) + more) for sign in (1, -1) for more in (-1, 0, 1)]
+    made = histogram(durations_ns)
+    assert made.count == 6
+    assert made.max_ns == (1 << power) + 1
+    assert made.percentile_ms(100) == min(made.percentile_ms(100), made.max_ns / 1e6)
+    made.clear()
+    assert made.percentile_ms(100) == 0.0
+
+
 def test_empty_histogram_has_no_latency() -> None:
     assert LatencyHistogram().count == 0
     assert LatencyHistogram().percentile_ms(99) == 0.0

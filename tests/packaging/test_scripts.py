@@ -35,6 +35,8 @@ class Checkout:
             "relay/dev/bench/native/phones.c",
             "relay/media/jitter.pxd",
             "relay/media/jitter.py",
+            "relay/rooms/gate.pxd",
+            "relay/rooms/gate.py",
         ):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
@@ -202,7 +204,7 @@ def test_second_run_only_runs_pytest(checkout: Checkout, calls: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["pyproject.toml", "setup.py", "relay/_codec.pyx", "relay/dev/bench/native/phones.c", "relay/media/jitter.py"],
+    ["pyproject.toml", "setup.py", "relay/_codec.pyx", "relay/dev/bench/native/phones.c", "relay/rooms/gate.py"],
 )
 @pytest.mark.long
 def test_changed_source_is_built_again(checkout: Checkout, calls: Path, name: str) -> None:

@@ -1,5 +1,6 @@
 """The workflow for GitHub names what there is: scripts, packages and Python versions. Its form is for scripts/check."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -66,3 +67,9 @@ def test_actions_are_of_one_major_version() -> None:
     used = [step["uses"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "uses" in step]
     assert used
     assert [each for each in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", each)] == []
+
+
+def test_the_gate_runs_on_a_python_whose_frames_have_a_budget() -> None:
+    given = [step.get("with", {}).get("python-version") for step in WORKFLOW["jobs"]["gate"]["steps"]]
+    [version] = filter(None, given)
+    assert version in json.loads((ROOT / "benchmarks" / "frame_budget.json").read_text())

@@ -142,12 +142,13 @@ def measure_stalls(setup: Setup, breaks: Breaks) -> list[StallResult]:
 
 
 def measure_capacity(setup: Setup, breaks: Breaks, *, step: int, calls_max: int) -> list[BridgeResult]:
-    """Take steps until one does not hold, twice, or breaks, or at ``calls_max``: the first may be another's fault."""
+    """Take steps until one breaks, or does not hold in two windows (one may be another's fault), or ``calls_max``."""
     results: list[BridgeResult] = []
     for calls in range(step, calls_max + 1, step):
         with breaks.noted(f"{calls} calls"):
-            result = measure(replace(setup, calls=calls))
-            results.append(result if result.holds else measure(replace(setup, calls=calls)))
+            results.append(measure(replace(setup, calls=calls)))
+            if not results[-1].holds:
+                results.append(measure(replace(setup, calls=calls)))
             if results[-1].holds:
                 continue
         break
