@@ -87,7 +87,7 @@ class BuildAndNote(build_ext):
 setup(
     ext_modules=[
         *cythonize(written_in_cython),
-        *cythonize(typed, compiler_directives=DIRECTIVES, build_dir="build"),
+        *cythonize(typed, compiler_directives=DIRECTIVES, build_dir="build", nthreads=os.cpu_count() or 1),
     ],
     cmdclass={"build_ext": BuildAndNote},
     options={"build_ext": {"parallel": os.cpu_count()}},
