@@ -190,7 +190,7 @@ class _Run:
         course.quiet = await self._settled(None, live=0)
         course.carrier = await self._carrier.ask("seen")
         course.rooms = list((await self._rooms.ask("seen"))["rooms"])
-        course.open_transfers = await _open_transfers(self._store_url, callers.transfer_ids)
+        course.open_transfers = await _open_transfers(self._store_url, callers)
         course.ends, course.unexpected = dict(callers.ends), callers.unexpected
         course.done, course.overloads = callers.done, callers.overloads
         family = descendants(self._service.pid)
@@ -275,15 +275,14 @@ def _shares(first: Mapping[str, Any], last: Mapping[str, Any]) -> Mapping[str, A
     }
 
 
-async def _open_transfers(store_url: str, transfer_ids: Sequence[str]) -> list[str]:
-    """Those that are not over, or not there."""
+async def _open_transfers(store_url: str, callers: Callers) -> list[str]:
     store = TransferStore(store_url)
     await store.open()
     try:
-        found = [(transfer_id, await store.get(transfer_id)) for transfer_id in transfer_ids]
+        found = [(transfer_id, await store.get(transfer_id)) for transfer_id in callers.transfer_ids]
     finally:
         await store.close()
-    return [transfer_id for transfer_id, transfer in found if transfer is None or not transfer.is_terminal]
+    return callers.left_open(found)
 
 
 @asynccontextmanager

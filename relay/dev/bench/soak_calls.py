@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from relay.client import ClientError, RelayClient, State, TransferView
@@ -16,9 +18,13 @@ from relay.errors import RoomError
 from relay.rooms.base import Participant
 from relay.rooms.local import LocalRoom
 from relay.rooms.wire import FRAME_BYTES
+from relay.transfers.record import Transfer
+from relay.transfers.store import KEEP_S
 
 CUSTOMER: Final = "customer"
 END_S: Final = 60.0
+SEEN_LATE_S: Final = 60.0
+"""How much later than in the store a call may be seen to be over."""
 SILENCE: Final = bytes(FRAME_BYTES)
 
 
@@ -74,6 +80,8 @@ class Callers:
         self.unexpected: list[str] = []
         """What went otherwise than its kind has it."""
         self.transfer_ids: list[str] = []
+        self.over_s: dict[str, float] = {}
+        """When each was seen to be over, of ``time.monotonic()``."""
         self.overloads = 0
         """How often the service took none, for want of machine; it was asked again."""
         self.done = 0
@@ -174,7 +182,20 @@ class Callers:
             case Act.NOTHING:
                 pass
 
+    def left_open(self, found: Iterable[tuple[str, Transfer | None]]) -> list[str]:
+        """Which of these are not over, or are lost: the store forgets what has been over for ``KEEP_S``."""
+        forgotten_s = time.monotonic() - KEEP_S + SEEN_LATE_S
+
+        def is_open(transfer_id: str, transfer: Transfer | None) -> bool:
+            if transfer is None:
+                return self.over_s.get(transfer_id, math.inf) > forgotten_s
+            return not transfer.is_terminal
+
+        return [transfer_id for transfer_id, transfer in found if is_open(transfer_id, transfer)]
+
     def _note(self, kind: Kind, view: TransferView) -> None:
+        if view.is_terminal:
+            self.over_s[view.transfer_id] = time.monotonic()
         end = f"{kind.name}: {view.state} {view.reason_text}"
         self.ends[end] += 1
         if view.reason not in kind.reasons:
