@@ -111,17 +111,17 @@ class MediaConnection(ServerConnection):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the socket."""
         self.received_ns = self._clock()
-        scanner, receiver, protocol = self._scanner, self.receiver, self.protocol
-        if scanner is None:
+        if self._scanner is None:
             super().data_received(data)
-        elif receiver is None or protocol.state is not _OPEN:
-            self._divide(data, scanner)
-        elif scanner.deliver(data, receiver, self.received_ns):
-            if protocol.close_sent is None:
-                return  # what the library has not seen, nor the receiver closed for, leaves it open
-        else:
-            self._divide(data, scanner)
-        if protocol.state is _CLOSING:
+        elif (
+            self.receiver is None
+            or self.protocol.state is not _OPEN
+            or not self._scanner.deliver(data, self.receiver, self.received_ns)
+        ):
+            self._divide(data, self._scanner)
+        elif self.protocol.close_sent is None:
+            return  # what the library has not seen, nor the receiver closed for, leaves it open
+        if self.protocol.state is _CLOSING:
             self._bound_closing()
 
     def _divide(self, data: bytes, scanner: FrameScanner) -> None:

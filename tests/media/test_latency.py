@@ -40,7 +40,7 @@ def test_every_duration_has_its_bucket(power: int) -> None:
     made = histogram(durations_ns)
     assert made.count == 6
     assert made.max_ns == (1 << power) + 1
-    assert made.percentile_ms(100) == min(made.percentile_ms(100), made.max_ns / 1e6)
+    assert 0 < made.percentile_ms(100) <= made.max_ns / 1e6
     made.clear()
     assert made.percentile_ms(100) == 0.0
 
