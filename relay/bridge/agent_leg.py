@@ -188,7 +188,7 @@ class AgentLeg:
             except LocalProtocolError as error:
                 self._faults.note("digits_refused", error)
                 return False
-            is_sent = all(self.connection.send_message(message) for message in messages)
+            is_sent = all(self.connection.writer.send(message) for message in messages)
         if not is_sent:
             self._faults.note(DIGITS_LOST, "expected a stream to send keys over, got none")
         return is_sent

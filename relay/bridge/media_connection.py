@@ -209,10 +209,6 @@ class MediaConnection(ServerConnection):
 
     # Writing
 
-    def send_message(self, message: bytes, *, text: bool = True) -> bool:
-        """Write one message; False if the connection is not open any longer."""
-        return self.writer.send(message, text)
-
     def queued_bytes(self) -> int:
         """Bytes written that the peer has not acknowledged: in this process and in the kernel."""
         if self._descriptor < 0 or self.transport.is_closing():

@@ -8,7 +8,7 @@ from relay.media.latency cimport LatencyHistogram
 
 cdef class RoomToAgent:
     cdef public object _encoder
-    cdef object _connection, _adapter, _audio, _template, _faults, _clock, _drain, _tally
+    cdef object _adapter, _audio, _template, _faults, _clock, _drain, _tally
     cdef MediaWriter _writer
     cdef readonly Outbox outbox
     cdef readonly CarrierBuffer _buffer

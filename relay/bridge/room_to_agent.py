@@ -57,7 +57,6 @@ class RoomToAgent:
         clock: Callable[[], int] = time.monotonic_ns,
         tally: Tally | None = None,
     ) -> None:
-        self._connection = connection
         self._writer = connection.writer
         self._adapter = adapter
         self._audio = audio
@@ -108,7 +107,7 @@ class RoomToAgent:
         if self._adapter.capabilities.clear:
             self._buffer.clear()
             for message in self._adapter.encode_clear():
-                self._connection.send_message(message)
+                self._writer.send(message)
             self.clears += 1
 
     def carrier_full(self, now_ns: int) -> None:
@@ -128,11 +127,11 @@ class RoomToAgent:
         self.clear()
         for at in range(0, len(sound), self._whole_bytes):
             whole = sound[at : at + self._whole_bytes].ljust(self._whole_bytes, b"\0")
-            self._connection.send_message(self._message(whole), text=self._text)
+            self._writer.send(self._message(whole), self._text)
         if self._adapter.capabilities.marks:
             self._mark(LAST_MARK)
             # To some carriers a mark is reached when what follows it begins.
-            self._connection.send_message(self._message(bytes(self._whole_bytes)), text=self._text)
+            self._writer.send(self._message(bytes(self._whole_bytes)), self._text)
 
     def mark_reached(self, name: str, now_ns: int) -> None:
         """Take a mark that the carrier returned."""
@@ -219,4 +218,4 @@ class RoomToAgent:
 
     def _mark(self, name: str) -> bool:
         message = self._adapter.encode_mark(name)  # empty: the adapter knows that the carrier would drop it
-        return bool(message) and self._connection.send_message(message)
+        return bool(message) and self._writer.send(message)

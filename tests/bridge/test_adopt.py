@@ -95,7 +95,7 @@ def test_adopted_connection_is_served_both_ways_until_the_peer_closes(run: Run) 
             assert "Sec-WebSocket-Extensions" not in answer.headers
             await peer.send(text(b"hello"))
             assert await peer.receiver.message() == b"hello"
-            assert peer.served[0].send_message(b"and back")
+            assert peer.served[0].writer.send(b"and back")
             assert await peer.read() == b"\x81\x08and back"
             await peer.send(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
             peer.theirs.shutdown(socket.SHUT_WR)

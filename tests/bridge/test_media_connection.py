@@ -198,7 +198,7 @@ def test_round_trip_is_measured_by_the_pong_that_was_asked_for(run: Run) -> None
             await served.receiver.message()
             assert (connection.pongs, connection.writer.round_trip_ms) == (0, 0.0)
             connection.measure_round_trip(time.monotonic_ns())
-            assert connection.send_message(b"after the ping")
+            assert connection.writer.send(b"after the ping")
             await carrier.recv()
             await carrier.send("after the answer")
             await served.receiver.message()
@@ -257,7 +257,7 @@ def test_server_that_stops_says_so(run: Run) -> None:
             connection = await served.connection()
             connection.server.close()
             assert await served.receiver.closed == (Ending.WE_CLOSED, CloseCode.GOING_AWAY, "")
-            assert not connection.send_message(b"too late")
+            assert not connection.writer.send(b"too late")
             await carrier.wait_closed()
 
     run(test())
@@ -272,7 +272,7 @@ def test_queue_of_a_peer_that_stops_reading_is_seen_in_the_kernel_too(run: Run) 
             assert connection.queued_bytes() == 0
             sent = 0
             while connection.queued_bytes() < 5_000:
-                assert connection.send_message(b"x" * 300)
+                assert connection.writer.send(b"x" * 300)
                 sent += 304
                 await asyncio.sleep(0)
             assert connection.transport.get_write_buffer_size() == 0

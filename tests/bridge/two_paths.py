@@ -129,7 +129,7 @@ class Run:
             self.connection.attach(self, self.clock)
 
     def send(self) -> None:
-        self.log.append(self.connection.send_message(b"sent"))
+        self.log.append(self.connection.writer.send(b"sent"))
 
     def ping(self) -> None:
         self.connection.measure_round_trip(PING_NS)
@@ -143,11 +143,11 @@ class Run:
 
     def text_received(self, message: bytes, received_ns: int) -> None:
         self.log.append(("text", message, received_ns))
-        self.log.append(self.connection.send_message(b"to " + message))
+        self.log.append(self.connection.writer.send(b"to " + message))
 
     def binary_received(self, message: bytes, received_ns: int) -> None:
         self.log.append(("binary", message, received_ns))
-        self.log.append(self.connection.send_message(b"to " + message, text=False))
+        self.log.append(self.connection.writer.send(b"to " + message, text=False))
         if message == b"close":
             self.close()
 
