@@ -38,7 +38,7 @@ class SimulatedCarrier:
     """
     ``async with SimulatedCarrier(script=...) as carrier:`` and let a relay use ``carrier.api_url`` for Twilio's.
 
-    Leaving the block hangs up all calls, and waits for a relay to take note of it for at most ``CLOSE_TIMEOUT_S``.
+    Leaving the block hangs up all calls, see ``hang_up_all``.
 
     Args:
         dialect: which carrier it is; Twilio unless given.
@@ -146,6 +146,13 @@ class SimulatedCarrier:
         """
         await self.until(lambda _: not self._lives, "all calls over", timeout_s=timeout_s)
 
+    async def hang_up_all(self) -> None:
+        """Hang up all calls, and wait for a relay to take note of it for at most ``CLOSE_TIMEOUT_S``."""
+        for call in self.live_calls:
+            call.hang_up(EndedBy.CARRIER)
+        if self._lives:
+            await asyncio.wait(self._lives, timeout=CLOSE_TIMEOUT_S)
+
     def outcome(self, to: str) -> Outcome:
         """What the script says of a number."""
         return outcome_of(self.script, to)
@@ -196,10 +203,7 @@ class SimulatedCarrier:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            for call in self.live_calls:
-                call.hang_up(EndedBy.CARRIER)
-            if self._lives:
-                await asyncio.wait(self._lives, timeout=CLOSE_TIMEOUT_S)
+            await self.hang_up_all()
         finally:
             await self._close()
 

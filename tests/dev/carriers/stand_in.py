@@ -96,6 +96,8 @@ class StandIn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # What a carrier connects just as a server of aiohttp's ends may be left open by it.
+        await self.carrier.hang_up_all()
         await self._runner.cleanup()
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
