@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final, Literal
 
 from relay._codec import Decoder, MediaTemplate, Resampler
-from relay.bridge.stats import NO_SPREAD, AgentToRoomStats, Tally, counted_on
+from relay.bridge.stats import NO_SPREAD, AgentToRoomStats, Spread, Tally, counted_on
 from relay.errors import RemoteProtocolError
 from relay.media.format import AudioFormat, pcm
 from relay.media.playout import Playout
@@ -104,18 +103,20 @@ class AgentToRoom:
 
     def stats(self, *, whole_call: bool) -> AgentToRoomStats:
         """Where things stand, with the waits since the last call of this, or of the whole call."""
-        return replace(
-            self.counts(),
-            lateness=self._tally.lateness.take(whole_call=whole_call),
-            own_time=self._tally.received.take(whole_call=whole_call),
-            wait=self._tally.wait.take(whole_call=whole_call),
+        return self._stats_with(
+            self._tally.lateness.take(whole_call=whole_call),
+            self._tally.received.take(whole_call=whole_call),
+            self._tally.wait.take(whole_call=whole_call),
         )
 
     def counts(self) -> AgentToRoomStats:
         """Where things stand, of all streams so far, without durations."""
+        return self._stats_with(NO_SPREAD, NO_SPREAD, NO_SPREAD)
+
+    def _stats_with(self, lateness: Spread, own_time: Spread, wait: Spread) -> AgentToRoomStats:
         before = self._tally.agent_to_room
         playout = counted_on(self._playout.snapshot(), before.playout if before is not None else None)
-        return counted_on(AgentToRoomStats(self.frames, NO_SPREAD, NO_SPREAD, NO_SPREAD, playout), before)
+        return counted_on(AgentToRoomStats(self.frames, lateness, own_time, wait, playout), before)
 
     def chain(self, carrier: AudioFormat) -> str:
         """The steps a frame takes."""

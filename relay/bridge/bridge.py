@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 from websockets.frames import CloseCode
@@ -176,11 +175,12 @@ class Bridge:
         elapsed_s, self._checked_ns = (now_ns - self._checked_ns) / 1e9, now_ns
         self._legs.check(now_ns, elapsed_s=elapsed_s)
         self._look(now_ns, elapsed_s)
-        self._tell(events.Statistics(self._report(now_ns)))
+        self._tell(events.Statistics(self.stats(now_ns)))
 
     def stats(self, now_ns: int, *, whole_call: bool = False) -> BridgeStats:
-        """How it stands, with durations since the last call of this, or of the whole call."""
+        """How it stands, what room and playout lost among it, with durations since the last call of this, or of all."""
         agent_to_room, room_to_agent = self._legs.stats(now_ns, whole_call=whole_call)
+        note_losses(self._faults, agent_to_room.playout if agent_to_room is not None else None, self._room.counts)
         return BridgeStats(
             age_s=(now_ns - self._created_ns) / 1e9,
             joined=self._joining.is_complete,
@@ -296,12 +296,6 @@ class Bridge:
         except Exception as error:  # noqa: BLE001 - whoever listens must not keep the watchdogs from looking
             self._faults.note("listener_error", repr(error))
 
-    def _report(self, now_ns: int, *, whole_call: bool = False) -> BridgeStats:
-        """Statistics, and as faults what room and playout lost without a word."""
-        stats = self.stats(now_ns, whole_call=whole_call)
-        note_losses(self._faults, stats, self._room.counts)
-        return replace(stats, faults=self._faults.counts)
-
     def _defect(self, error: Exception) -> None:
         self._faults.note("internal_error", repr(error))
         self.end(Reason.INTERNAL_ERROR, repr(error))
@@ -335,7 +329,7 @@ class Bridge:
         self._tick.cancel()
         leaving = leave(self._room, timeout_s=self._settings.leave_timeout_s, faults=self._faults)
         await asyncio.gather(self._leave_agent(reason, detail), leaving)
-        ended = events.Ended(reason, detail, self._joining.was_complete, self._report(self._clock(), whole_call=True))
+        ended = events.Ended(reason, detail, self._joining.was_complete, self.stats(self._clock(), whole_call=True))
         self._log.info("bridge_ended", reason=reason.value, detail=detail, **ended.stats.as_dict())
         self._ended.set_result(ended)
         self._tell(ended)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from structlog.typing import FilteringBoundLogger
 
-from relay.bridge.stats import BridgeStats
+from relay.media.playout_stats import PlayoutStats
 
 
 class Faults:
@@ -38,8 +38,9 @@ class Faults:
 
     def note_total(self, kind: str, detail: object, total: int) -> None:
         """As ``note``, of what somebody else counts: ``total`` of this kind so far."""
-        if total > self._counts[kind]:
-            self.note(kind, detail, total - self._counts[kind])
+        before = self._counts.get(kind, 0)  # what a Counter has not, it looks for in Python
+        if total > before:
+            self.note(kind, detail, total - before)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -47,12 +48,11 @@ class Faults:
         return {kind: count for kind, count in self._counts.items() if count}
 
 
-def note_losses(faults: Faults, stats: BridgeStats, room_counts: Mapping[str, int]) -> None:
+def note_losses(faults: Faults, playout: PlayoutStats | None, room_counts: Mapping[str, int]) -> None:
     """Note what room and playout lost: they count it, and say nothing."""
     for kind, count in room_counts.items():
         faults.note_total(f"room_{kind}", "counted by the room", count)
-    if stats.agent_to_room is not None:
-        playout = stats.agent_to_room.playout
+    if playout is not None:
         faults.note_total("audio_lost", "frames missing from the carrier's numbers", playout.frames_lost)
         faults.note_total("audio_late", "frames that came after their place", playout.frames_late)
         faults.note_total("audio_twice", "frames that came again", playout.frames_duplicate)

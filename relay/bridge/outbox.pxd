@@ -3,6 +3,8 @@
 
 from relay.bridge.media_writer cimport MediaWriter
 
+cdef double _UNKNOWN_MS
+
 
 cdef class Outbox:
     cdef object _connection, _held, _on_written

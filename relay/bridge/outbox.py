@@ -13,6 +13,7 @@ from relay.media.format import PTIME_MS
 
 _FRAME_HEADER_BYTES: Final = 4  # of a WebSocket message of 126 to 65535 bytes to a client
 _HELD_MAX_MS: Final = QUEUE_MIN_MS - 2 * PTIME_MS
+_UNKNOWN_MS: Final = math.inf
 
 
 class Outbox:
@@ -127,4 +128,4 @@ class Outbox:
     def _audio_ms(self, queued_bytes: int) -> float:
         queued_ms = queued_bytes * self._message_ms / self._message_bytes
         shortest_ms = self._writer.round_trip_min_ms
-        return max(queued_ms - (shortest_ms if shortest_ms < math.inf else 0.0), 0.0)
+        return max(queued_ms - (shortest_ms if shortest_ms < _UNKNOWN_MS else 0.0), 0.0)

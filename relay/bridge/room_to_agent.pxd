@@ -8,14 +8,14 @@ from relay.media.latency cimport LatencyHistogram
 
 cdef class RoomToAgent:
     cdef public object _encoder
-    cdef object _adapter, _audio, _template, _faults, _clock, _drain, _tally
+    cdef object _adapter, _audio, _room_pcm, _template, _faults, _clock, _drain, _tally
     cdef MediaWriter _writer
     cdef readonly Outbox outbox
     cdef readonly CarrierBuffer _buffer
     cdef LatencyHistogram _own_time
     cdef readonly bytes _pending
     cdef bint _text
-    cdef Py_ssize_t _room_rate_hz, _message_frames, _message_ms, _frame_bytes
+    cdef Py_ssize_t _message_frames, _message_ms, _frame_bytes
     cdef readonly Py_ssize_t _whole_bytes
     cdef readonly Py_ssize_t frames_sent, frames_dropped, clears
     cdef readonly double trimmed_ms

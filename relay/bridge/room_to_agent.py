@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, Literal
 
 from relay._codec import Encoder, MediaTemplate, retime
 from relay.bridge.faults import Faults
 from relay.bridge.media_connection import MediaConnection
 from relay.bridge.outbox import Outbox
-from relay.bridge.stats import NO_SPREAD, RoomToAgentStats, Tally, counted_on
+from relay.bridge.stats import NO_SPREAD, RoomToAgentStats, Spread, Tally, counted_on
 from relay.media.carrier_buffer import CLEAR_ABOVE_MS, CarrierBuffer
 from relay.media.drain import Drain
 from relay.media.format import PTIME_MS, AudioFormat, pcm
@@ -60,7 +59,7 @@ class RoomToAgent:
         self._writer = connection.writer
         self._adapter = adapter
         self._audio = audio
-        self._room_rate_hz = room_rate_hz
+        self._room_pcm = pcm(room_rate_hz)
         self._encoder = Encoder(audio.encoding, audio.rate_hz, room_rate_hz, profile=profile)
         self._template: MediaTemplate | None = adapter.media_out
         self._text = adapter.capabilities.audio == "text"
@@ -68,7 +67,7 @@ class RoomToAgent:
         self._clock = clock
         self._message_frames = adapter.frame_rule.frames(audio.size_bytes(PTIME_MS))
         self._message_ms = self._message_frames * PTIME_MS
-        self._frame_bytes = pcm(room_rate_hz).size_bytes(PTIME_MS)
+        self._frame_bytes = self._room_pcm.size_bytes(PTIME_MS)
         self._whole_bytes = self._message_frames * self._frame_bytes
         self._pending = b""  # what is collected for the next message
         self._drain = Drain(room_rate_hz)
@@ -150,21 +149,24 @@ class RoomToAgent:
 
     def queued_ms(self) -> float:
         """Audio on our side: what the carrier has not acknowledged, what is held, and what is collected."""
-        return self.outbox.queued_ms() + pcm(self._room_rate_hz).duration_ms(len(self._pending))
+        return self.outbox.queued_ms() + self._room_pcm.duration_ms(len(self._pending))
 
     def stats(self, now_ns: int, *, whole_call: bool) -> RoomToAgentStats:
         """Where things stand, with our own time since the last call of this, or of the whole call."""
-        return replace(self.counts(now_ns), own_time=self._tally.sent.take(whole_call=whole_call))
+        return self._stats_with(self._tally.sent.take(whole_call=whole_call), now_ns)
 
     def counts(self, now_ns: int) -> RoomToAgentStats:
         """Where things stand, of all streams so far, without durations."""
+        return self._stats_with(NO_SPREAD, now_ns)
+
+    def _stats_with(self, own_time: Spread, now_ns: int) -> RoomToAgentStats:
         counts = RoomToAgentStats(
             frames=self.frames_sent,
             frames_dropped=self.frames_dropped,
             trimmed_ms=round(self.trimmed_ms),
             clears=self.clears,
             pauses=self.outbox.pauses,
-            own_time=NO_SPREAD,
+            own_time=own_time,
             queued_ms=self.queued_ms(),
             carrier_buffer_ms=self._buffer.depth_ms(now_ns, round_trip_ms=self._writer.round_trip_ms),
         )
@@ -172,7 +174,7 @@ class RoomToAgent:
 
     def chain(self) -> str:
         """The steps a frame takes."""
-        return f"room -> {pcm(self._room_rate_hz)} -> {self._audio} -> {self._adapter.name}"
+        return f"room -> {self._room_pcm} -> {self._audio} -> {self._adapter.name}"
 
     def _trimmed(self, frame: bytes, excess_ms: float, part_bytes: int) -> bytes:
         if excess_ms > CLEAR_ABOVE_MS and self._adapter.capabilities.clear:
@@ -180,12 +182,12 @@ class RoomToAgent:
             self.clear()
             return frame
         # What waits here for a whole frame is delay too.
-        part_ms = pcm(self._room_rate_hz).duration_ms(part_bytes)
+        part_ms = self._room_pcm.duration_ms(part_bytes)
         if excess_ms > 0 or part_ms >= _SHORT_MS:
             kept = self._drain.push(frame, excess_ms + part_ms)
         else:  # by the sample, until frames are whole again: no pitch period is so short
             kept = retime(self._drain.push(frame, 0), -1)
-        trimmed_ms = pcm(self._room_rate_hz).duration_ms(len(frame) - len(kept))
+        trimmed_ms = self._room_pcm.duration_ms(len(frame) - len(kept))
         self.trimmed_ms += trimmed_ms
         self._buffer.trimmed(trimmed_ms)
         return kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from relay.bridge.settings import BridgeSettings
 from relay.transfers.reasons import Reason
@@ -63,62 +63,34 @@ class MicrophoneWatch:
 
 
 class _Rule(NamedTuple):
-    since_ns: int | None
-    bound_s: float
     reason: Reason
     what: str
     is_of_leg: bool = False
 
 
+_MICROPHONE: Final = _Rule(Reason.ROOM_LOST, "the room's microphone asked for nothing")
+_DURATION: Final = _Rule(Reason.MAX_DURATION, "the call has been going")
+_RECONNECT: Final = _Rule(Reason.MEDIA_LOST, "no stream of the carrier in place of the one that broke")
+_ATTACH: Final = _Rule(Reason.MEDIA_TIMEOUT, "no connection of the carrier")
+_HALF_OPEN: Final = _Rule(Reason.MEDIA_LOST, "no pong from the carrier", is_of_leg=True)
+_STALLED: Final = _Rule(Reason.MEDIA_LOST, "the carrier read nothing", is_of_leg=True)
+_PAUSED: Final = _Rule(Reason.MEDIA_LOST, "the carrier's buffer was full", is_of_leg=True)
+_NO_AUDIO: Final = _Rule(Reason.MEDIA_TIMEOUT, "no audio from the carrier", is_of_leg=True)
+
+
 def look(signs: Signs, settings: BridgeSettings, now_ns: int) -> Verdict | None:
     """The first rule that is broken, if any is: what ends the bridge first, and of that the most telling."""
-    rules = (
-        _Rule(
-            signs.microphone_silent_since_ns,
-            settings.room_timeout_s,
-            Reason.ROOM_LOST,
-            "the room's microphone asked for nothing",
-        ),
-        _Rule(signs.connected_since_ns, settings.max_duration_s, Reason.MAX_DURATION, "the call has been going"),
-        _Rule(
-            signs.reconnecting_since_ns,
-            settings.reconnect_timeout_s,
-            Reason.MEDIA_LOST,
-            "no stream of the carrier in place of the one that broke",
-        ),
-        _Rule(
-            signs.unattached_since_ns, settings.attach_timeout_s, Reason.MEDIA_TIMEOUT, "no connection of the carrier"
-        ),
-        _Rule(
-            signs.ping_unanswered_since_ns,
-            settings.half_open_timeout_s,
-            Reason.MEDIA_LOST,
-            "no pong from the carrier",
-            is_of_leg=True,
-        ),
-        _Rule(
-            signs.write_stalled_since_ns,
-            settings.write_stall_timeout_s,
-            Reason.MEDIA_LOST,
-            "the carrier read nothing",
-            is_of_leg=True,
-        ),
-        _Rule(
-            signs.paused_since_ns,
-            settings.write_stall_timeout_s,
-            Reason.MEDIA_LOST,
-            "the carrier's buffer was full",
-            is_of_leg=True,
-        ),
-        _Rule(
-            signs.audio_seen_ns,
-            settings.media_timeout_s,
-            Reason.MEDIA_TIMEOUT,
-            "no audio from the carrier",
-            is_of_leg=True,
-        ),
-    )
-    for rule in rules:
-        if rule.since_ns is not None and now_ns - rule.since_ns > rule.bound_s * 1e9:
-            return Verdict(rule.reason, f"{rule.what} for {rule.bound_s:g} s", rule.is_of_leg)
+    # Once a second for each call: nothing is made here but what is looked at.
+    for since_ns, bound_s, rule in (
+        (signs.microphone_silent_since_ns, settings.room_timeout_s, _MICROPHONE),
+        (signs.connected_since_ns, settings.max_duration_s, _DURATION),
+        (signs.reconnecting_since_ns, settings.reconnect_timeout_s, _RECONNECT),
+        (signs.unattached_since_ns, settings.attach_timeout_s, _ATTACH),
+        (signs.ping_unanswered_since_ns, settings.half_open_timeout_s, _HALF_OPEN),
+        (signs.write_stalled_since_ns, settings.write_stall_timeout_s, _STALLED),
+        (signs.paused_since_ns, settings.write_stall_timeout_s, _PAUSED),
+        (signs.audio_seen_ns, settings.media_timeout_s, _NO_AUDIO),
+    ):
+        if since_ns is not None and now_ns - since_ns > bound_s * 1e9:
+            return Verdict(rule.reason, f"{rule.what} for {bound_s:g} s", rule.is_of_leg)
     return None

@@ -1,5 +1,7 @@
 # The C types of carrier_buffer.py, which is compiled with them (setup.py) and also runs without.
 
+cdef double _UNKNOWN_MS
+
 
 cdef class CarrierBuffer:
     cdef bint _marks, _trimming

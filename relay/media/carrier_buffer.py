@@ -30,6 +30,7 @@ FORGET_PER_MS: Final = 0.001
 
 
 _NAME_MAX: Final = 40
+_UNKNOWN_MS: Final = math.inf
 
 
 class _Mark(NamedTuple):
@@ -62,7 +63,7 @@ class CarrierBuffer:
         self._message_ms = message_ms
         self._way_ms = 0.0
         self._updated_ns = 0
-        self._least_ms = math.inf if marks else float(message_ms - PTIME_MS)
+        self._least_ms = _UNKNOWN_MS if marks else float(message_ms - PTIME_MS)
         self._own_max_ms = OWN_MAX_MS + message_ms - PTIME_MS
         self._trimmed_ms = 0.0
         self._trimming = False
@@ -127,7 +128,7 @@ class CarrierBuffer:
         self._since_mark_ms = 0
         self._out.clear()
         self._last = None
-        self._way_ms = 0.0 if math.isinf(self._least_ms) else max(self._least_ms - self._message_ms + PTIME_MS, 0.0)
+        self._way_ms = 0.0 if self._least_ms == _UNKNOWN_MS else max(self._least_ms - self._message_ms + PTIME_MS, 0.0)
 
     def depth_ms(self, now_ns: int, *, round_trip_ms: float) -> float:
         """Audio the carrier has not played yet; ``round_trip_ms`` is the network's part of a mark's way."""
@@ -161,5 +162,7 @@ class CarrierBuffer:
         self._updated_ns = now_ns
         if not self._marks:
             elapsed_ms *= 1 + FORGET_PER_MS
-        dry_ms = 0.0 if math.isinf(self._least_ms) else min(self._least_ms, self._own_max_ms) - self._message_ms
+        dry_ms = 0.0
+        if self._least_ms != _UNKNOWN_MS:
+            dry_ms = min(self._least_ms, self._own_max_ms) - self._message_ms
         self._way_ms = max(self._way_ms - elapsed_ms, dry_ms, 0.0)

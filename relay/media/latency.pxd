@@ -9,7 +9,8 @@ cdef long long _upper_ns(long long bucket) except -1
 
 
 cdef class LatencyHistogram:
-    cdef long long[256] _counts  # _BUCKETS
+    cdef unsigned int[256] _counts  # _BUCKETS
+    cdef int _used
     cdef public long long count, max_ns
 
     @cython.locals(units=cython.longlong, shift=cython.int, bucket=cython.longlong)

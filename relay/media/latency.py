@@ -23,14 +23,15 @@ class LatencyHistogram:
     """
     Counts durations in buckets at most 1/16 as wide as what they hold, from 16 us to 8.5 s.
 
-    One addition a sample, no allocation, 2 KB. Percentiles are upper bounds: never less than the true figure, and more
+    One addition a sample, no allocation, 1 KB. Percentiles are upper bounds: never less than the true figure, and more
     by at most a bucket.
     """
 
-    __slots__ = ("_counts", "count", "max_ns")
+    __slots__ = ("_counts", "_used", "count", "max_ns")
 
     def __init__(self) -> None:
         self._counts = list(bytes(_BUCKETS))
+        self._used = 0  # no bucket from this one on has counted anything: they are neither read nor cleared
         self.count = 0
         """How many durations have been counted."""
         self.max_ns = 0
@@ -43,11 +44,15 @@ class LatencyHistogram:
         if duration_ns > self.max_ns:  # noqa: PLR1730 - as above
             self.max_ns = duration_ns
         if units < 2 * _STEPS:
-            self._counts[units if units > 0 else 0] += 1  # noqa: FURB136 - as above
+            bucket = units if units > 0 else 0  # noqa: FURB136 - as above
         else:
             shift = units.bit_length() - _EXACT_BITS
             bucket = shift * _STEPS + (units >> shift)
-            self._counts[bucket if bucket < _LAST else _LAST] += 1  # noqa: FURB136 - as above
+            if bucket > _LAST:  # noqa: PLR1730 - as above
+                bucket = _LAST
+        self._counts[bucket] += 1
+        if bucket >= self._used:
+            self._used = bucket + 1
 
     def percentile_ms(self, percent: float) -> float:
         """
@@ -59,7 +64,7 @@ class LatencyHistogram:
         if not 0 <= percent <= 100:
             raise ValueError(f"percentile_ms: expected 0 to 100 percent, got {percent!r}")
         left = self.count * percent / 100
-        for bucket in range(_BUCKETS):
+        for bucket in range(self._used):
             count = self._counts[bucket]
             left -= count
             if count and left <= 0:
@@ -68,14 +73,15 @@ class LatencyHistogram:
 
     def add(self, other: LatencyHistogram) -> None:
         """Count all that ``other`` has counted."""
-        for bucket in range(_BUCKETS):
+        for bucket in range(other._used):
             self._counts[bucket] += other._counts[bucket]
+        self._used = max(self._used, other._used)
         self.count += other.count
         self.max_ns = max(self.max_ns, other.max_ns)
 
     def clear(self) -> None:
         """Forget everything."""
-        for bucket in range(_BUCKETS):
+        for bucket in range(self._used):
             self._counts[bucket] = 0
-        self.count = 0
+        self._used = self.count = 0
         self.max_ns = 0
