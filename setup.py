@@ -54,7 +54,7 @@ written_in_cython = [codec, phones] if sys.platform == "linux" else [codec]
 
 # Python modules that every frame goes through, compiled with the C types in the .pxd beside each: that takes away more
 # than half of what they cost. They stay Python, typed, checked and read as such, and right without being compiled.
-TYPES = sorted(Path("relay").glob("*/*.pxd"))
+TYPES = sorted(Path("relay").glob("*/**/*.pxd"))
 TYPED_FILES = [path for types in TYPES for path in (types.with_suffix(".py"), types)]
 typed = [
     Extension(

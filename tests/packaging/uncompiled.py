@@ -13,7 +13,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 SOURCES: Final = {
     ".".join(types.relative_to(ROOT).with_suffix("").parts): types.with_suffix(".py")
-    for types in sorted(ROOT.glob("relay/*/*.pxd"))
+    for types in sorted(ROOT.glob("relay/*/**/*.pxd"))
 }
 """Those of the modules that are compiled."""
 
