@@ -13,4 +13,4 @@ cdef class LoopbackRoom:
     cdef Ticks _ticks
     cdef bint _is_left
 
-    cpdef _tick(self, long long now_ns)
+    cpdef _tick(self, now_ns)  # passed on to those who take an object
