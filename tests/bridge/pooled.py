@@ -27,6 +27,8 @@ from tests.transfers.clock import ManualClock
 
 STAND_IN = "tests.bridge.stand_in_worker"
 QUICK = BridgeSettings(notice_timeout_s=0.1, close_timeout_s=0.1, leave_timeout_s=0.1)
+PATIENT = replace(QUICK, tick_s=60)
+"""Stand-ins report once: those of many may say nothing more while the others start."""
 NOTICED_S = 1.0
 """So soon the transfer must know that its worker is lost."""
 

@@ -19,7 +19,17 @@ from relay.errors import Overloaded, RoomRefused
 from relay.transfers import ports
 from relay.transfers.reasons import Reason
 from relay.transfers.record import TransferOrder
-from tests.bridge.pooled import NOTICED_S, children, descriptors, kill, pooled, resident_kib, state_of, until_last
+from tests.bridge.pooled import (
+    NOTICED_S,
+    PATIENT,
+    children,
+    descriptors,
+    kill,
+    pooled,
+    resident_kib,
+    state_of,
+    until_last,
+)
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -52,7 +62,7 @@ uvloop.run(front())
 )
 def test_f44_one_worker_of_ten_dies_and_the_nine_others_go_on(run: Run, number: signal.Signals) -> None:
     async def test() -> None:
-        async with pooled() as here:
+        async with pooled(settings=PATIENT) as here:
             held = [await here.acquire(f"t-{n}") for n in range(10)]
             await asyncio.gather(*(bridge.join() for bridge, _ in held))
             victim, its_news = held.pop(4)
@@ -75,7 +85,7 @@ def test_f44_one_worker_of_ten_dies_and_the_nine_others_go_on(run: Run, number: 
 
 def test_f44_all_workers_that_die_at_once_are_each_told(run: Run) -> None:
     async def test() -> None:
-        async with pooled() as here:
+        async with pooled(settings=PATIENT) as here:
             held = [await here.acquire(f"t-{n}") for n in range(5)]
             for bridge, _ in held:
                 kill(bridge.pid)
