@@ -27,7 +27,7 @@ from typing import Final, TypeAlias
 
 from benchmarks import instructions as fused
 from benchmarks.gate.delays import all_delays
-from benchmarks.gate.instruction_driver import FRAMES, SEGMENTS
+from benchmarks.gate.instruction_driver import FRAMES, REPORTS, SEGMENTS
 from benchmarks.instructions import read_total
 from relay._codec import instruction_set
 from relay.dev.bench.machine import compiler
@@ -85,7 +85,7 @@ def counted_with() -> str:
 
 def count_instructions(tree: pathlib.Path = ROOT) -> dict[str, int]:
     """
-    Per frame, in and out, of the relay in ``tree``.
+    Per frame, in and out, and per report of a bridge, of the relay in ``tree``.
 
     Raises:
         RuntimeError: it does not run under valgrind.
@@ -98,8 +98,9 @@ def count_instructions(tree: pathlib.Path = ROOT) -> dict[str, int]:
         _run([*valgrind, sys.executable, "-m", "benchmarks.gate.instruction_driver", str(library)], tree)
         # Each call ends a part: before the first, the first segment, what is between, the second, and the rest.
         totals = [read_total(pathlib.Path(f"{out}.{2 * part + 2}").read_text()) for part in range(len(SEGMENTS))]
-    both, inward = (round(total / FRAMES) for total in totals)
-    return {f"in, {instruction_set()}": inward, f"out, {instruction_set()}": both - inward}
+    both, inward, reporting = totals
+    counts = {"in": inward / FRAMES, "out": (both - inward) / FRAMES, "report": (reporting - inward) / REPORTS}
+    return {f"{name}, {instruction_set()}": round(count) for name, count in counts.items()}
 
 
 def steady_counts(tree: pathlib.Path = ROOT, frames: int = 1000) -> dict[str, Counts]:
@@ -152,7 +153,7 @@ def look(budget: Budget | None, instructions: Counts, steady: Counts) -> Iterato
     for name, count in instructions.items():
         allowed = budget.instructions.get(name) if budget else None
         tolerance = TOLERANCE_ELSEWHERE if elsewhere else TOLERANCE
-        yield _held(f"instructions a frame, {name}", count, allowed, tolerance)
+        yield _held(f"instructions, {name}", count, allowed, tolerance)
     for name, count in steady.items():
         what = f"{name}, 1,000 frames"
         if name.startswith("allocations"):

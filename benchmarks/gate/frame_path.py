@@ -255,6 +255,10 @@ class FramePath:
         self._look(len(made), self.wire.frames - sent, self._pulls - pulls)
         return Batch(len(made), in_ns, out_ns)
 
+    def report(self) -> None:
+        """Let the bridge look at its watchdogs and tell its statistics, as it does once a second."""
+        self.bridge.check(self.clock.now_ns())
+
     def _look(self, frames: int, sent: int, pulls: int) -> None:
         expected = (frames * self.room_speaks, frames * self._microphone_pulls)
         if self.taken == self._take and (sent, pulls) != expected:

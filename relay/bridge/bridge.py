@@ -178,7 +178,11 @@ class Bridge:
         self._tell(events.Statistics(self.stats(now_ns)))
 
     def stats(self, now_ns: int, *, whole_call: bool = False) -> BridgeStats:
-        """How it stands, what room and playout lost among it, with durations since the last call of this, or of all."""
+        """
+        How it stands, with durations since the last call of this, or of the whole call.
+
+        What room and playout have lost, which they count and do not say, is noted as faults.
+        """
         agent_to_room, room_to_agent = self._legs.stats(now_ns, whole_call=whole_call)
         note_losses(self._faults, agent_to_room.playout if agent_to_room is not None else None, self._room.counts)
         return BridgeStats(

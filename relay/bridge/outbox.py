@@ -13,7 +13,7 @@ from relay.media.format import PTIME_MS
 
 _FRAME_HEADER_BYTES: Final = 4  # of a WebSocket message of 126 to 65535 bytes to a client
 _HELD_MAX_MS: Final = QUEUE_MIN_MS - 2 * PTIME_MS
-_UNKNOWN_MS: Final = math.inf
+_UNKNOWN_MS: Final = math.inf  # as in carrier_buffer.py
 
 
 class Outbox:

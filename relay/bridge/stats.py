@@ -1,4 +1,9 @@
-"""What a bridge has done and how it stands: a snapshot to log and to count."""
+"""
+What a bridge has done and how it stands: a snapshot to log and to count.
+
+These are not frozen, as they are made once a second for each call and that is half of what a report takes; nobody
+changes one.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ _COUNTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spread:
     """Durations over some time."""
 
@@ -46,7 +51,7 @@ class Durations:
         return spread
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AgentToRoomStats:
     """
     Spreads are since the last report, in ``Ended`` of the whole call. ``frames`` are as long as the carrier makes them.
@@ -62,7 +67,7 @@ class AgentToRoomStats:
     playout: PlayoutStats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RoomToAgentStats:
     """
     ``own_time`` is from a message's last frame being read from the room to its being written to the socket; spreads as
@@ -80,7 +85,7 @@ class RoomToAgentStats:
     carrier_buffer_ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BridgeStats:
     """One bridge at one moment. A direction is None before the carrier opened its stream."""
 

@@ -17,7 +17,7 @@ class Verdict(NamedTuple):
     is_of_leg: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: as relay.bridge.stats
 class Signs:
     """
     The signs of life that the watchdogs look at; None where there is nothing to watch yet.

@@ -30,7 +30,7 @@ FORGET_PER_MS: Final = 0.001
 
 
 _NAME_MAX: Final = 40
-_UNKNOWN_MS: Final = math.inf
+_UNKNOWN_MS: Final = math.inf  # here, so that it is a double of C and no attribute to look up
 
 
 class _Mark(NamedTuple):

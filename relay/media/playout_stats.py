@@ -29,7 +29,7 @@ class PlayoutSettings:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: as relay.bridge.stats
 class PlayoutStats:
     """
     Counts since the beginning, and where things stand.

@@ -91,7 +91,7 @@ class Ticks:
 
 
 class DeviceClock(Protocol):
-    """Where devices get their ticks from."""
+    """Where devices get their ticks from: a ``Ticks`` of this module for each, which compiled rooms rely on."""
 
     def now_ns(self) -> int:
         """Monotonic time, of which ticks are told."""

@@ -38,9 +38,9 @@ def test_what_is_within_the_budget_passes() -> None:
 
 
 def test_more_instructions_than_the_tolerance_are_told_with_their_excess() -> None:
-    assert problems(1011) == ["instructions a frame, in, avx2"]
+    assert problems(1011) == ["instructions, in, avx2"]
     [finding] = look(COUNTED, {"in, avx2": 1100}, {})
-    assert finding == Finding("instructions a frame, in, avx2", "1100", "1000", "+10.00%, and 1% is allowed")
+    assert finding == Finding("instructions, in, avx2", "1100", "1000", "+10.00%, and 1% is allowed")
 
 
 @pytest.mark.parametrize("kind", ["allocations", "blocks_that_stay", "objects_towards_a_collection", "waits"])

@@ -162,8 +162,10 @@ class StandInService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # What a carrier connects just as a server of aiohttp's ends may be left open by it.
-        await self.carrier.hang_up_all()
-        await self._runner.cleanup()
+        try:
+            await self.carrier.hang_up_all()
+        finally:
+            await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         await self._note(request, self.url + str(request.rel_url))

@@ -52,6 +52,24 @@ def test_calls_are_apart_from_each_other(run_with_carrier: RunWithCarrier) -> No
     run_with_carrier(scenario)
 
 
+def test_all_that_are_hung_up_are_over_when_it_returns_and_another_can_be_placed(
+    run_with_carrier: RunWithCarrier,
+) -> None:
+    async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
+        carrier.script = {NUMBER: ANSWERED, OTHER_NUMBER: SILENT}
+        await service.dial()
+        await carrier.calls[0].until_phone()
+        await service.dial(To=OTHER_NUMBER)
+        await carrier.hang_up_all()
+        assert [call.status for call in carrier.calls] == ["completed", "no-answer"]
+        assert service.statuses.count("completed") == 1
+        carrier.script = BUSY
+        await service.whole_call()
+        assert carrier.calls[2].status == "busy"
+
+    run_with_carrier(scenario)
+
+
 def test_a_webhook_can_be_sent_again_and_is_the_same_to_its_signature(run_with_carrier: RunWithCarrier) -> None:
     async def scenario(carrier: SimulatedCarrier, service: StandInService) -> None:
         service.media = close_at_once

@@ -66,6 +66,30 @@ def test_sum_of_two_is_the_histogram_of_both() -> None:
     assert [total.percentile_ms(p) for p in range(101)] == [both.percentile_ms(p) for p in range(101)]
 
 
+@given(st.lists(st.one_of(st.integers(0, LONGEST_NS), st.sampled_from(["clear", "add", "swap"])), max_size=60))
+def test_no_count_is_left_behind_or_lost_whatever_is_done(steps: list[int | str]) -> None:
+    """Only buckets that were used are looked at: of a longer histogram, a shorter one, and one used before."""
+    made, other = LatencyHistogram(), LatencyHistogram()
+    ours: list[int] = []
+    theirs: list[int] = []
+    for step in steps:
+        match step:
+            case "clear":
+                made.clear()
+                ours = []
+            case "add":
+                made.add(other)
+                ours = ours + theirs
+            case "swap":
+                made, other, ours, theirs = other, made, theirs, ours
+            case int():
+                made.record(step)
+                ours.append(step)
+    anew = histogram(ours)
+    assert (made.count, made.max_ns) == (anew.count, anew.max_ns)
+    assert [made.percentile_ms(p) for p in range(101)] == [anew.percentile_ms(p) for p in range(101)]
+
+
 def test_cleared_histogram_is_as_new() -> None:
     made = histogram([1, 10**9])
     made.clear()

@@ -14,6 +14,7 @@ ROOT: Final = Path(__file__).parents[2]
 SOURCES: Final = {
     ".".join(types.relative_to(ROOT).with_suffix("").parts): types.with_suffix(".py")
     for types in sorted(ROOT.glob("relay/*/**/*.pxd"))
+    if types.with_suffix(".py").exists()
 }
 """Those of the modules that are compiled."""
 

@@ -97,8 +97,10 @@ class StandIn:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # What a carrier connects just as a server of aiohttp's ends may be left open by it.
-        await self.carrier.hang_up_all()
-        await self._runner.cleanup()
+        try:
+            await self.carrier.hang_up_all()
+        finally:
+            await self._runner.cleanup()
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         self.received.append(Received(str(request.rel_url), dict(request.headers), await request.read()))
