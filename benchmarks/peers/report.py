@@ -23,9 +23,10 @@ core to itself, the load the other; all take turns within a round. CPU time of t
 audio that came back, median (least to most) of the rounds, and what of it is the program's and what the kernel's; over
 a window that begins {SETTLE_S:g} s after the first frame, relay's {BUFFER_SETTLE_S:g} s after it: its jitter buffer
 begins at 40 ms, and comes down slowly. The others send back what they hear. relay's bridge has a room for each call
-that hears the phone and says something of its own, compiled as relay's frame path is, a jitter buffer and a clock, which
-none of the others has, and keeps what delays are measured by. The bare echo looks into nothing, and audioop's rate conversion has no filter. Pipecat has
-one transport for both ways. Memory is private to the process: what a call adds, and what it has with none."""
+that hears the phone and says something of its own (compiled, as relay's frame path is), a jitter buffer and a clock,
+which none of the others has, and keeps what delays are measured by. The bare echo looks into nothing, and audioop's
+rate conversion has no filter. Pipecat has one transport for both ways. Memory is private to the process: what a call
+adds, and what it has with none."""
 _DELAYS = f"""\
 By markers in the sound of every frame: when it began to be heard, less when it was written by the phone or said in the
 room. relay's two ways are measured apart, for there is nothing that goes both; the others' is the way there and back,
