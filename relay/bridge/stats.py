@@ -1,8 +1,8 @@
 """
 What a bridge has done and how it stands: a snapshot to log and to count.
 
-These are not frozen, as they are made once a second for each call and that is half of what a report takes; nobody
-changes one.
+These are not frozen, though nobody changes one: they are made once a second for each call, and that they were was a
+quarter of what a report took.
 """
 
 from __future__ import annotations

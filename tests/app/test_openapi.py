@@ -44,7 +44,12 @@ def test_the_service_is_as_its_openapi_document_says(run_served: RunServed, tmp_
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await process.communicate()
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         assert process.returncode == 0, output.decode()
         operations = len(served.api_routes)
         assert f"{operations} selected / {operations} total" in output.decode()
