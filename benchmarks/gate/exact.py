@@ -96,10 +96,10 @@ def count_instructions(tree: pathlib.Path = ROOT) -> dict[str, int]:
         if b"from here on" in library.read_bytes():
             valgrind.append("--instr-atstart=no")
         _run([*valgrind, sys.executable, "-m", "benchmarks.gate.instruction_driver", str(library)], tree)
-        # Each call ends a part: before the first, the first segment, what is between, the second, and the rest.
-        totals = [read_total(pathlib.Path(f"{out}.{2 * part + 2}").read_text()) for part in range(len(SEGMENTS))]
-    both, inward, reporting = totals
-    counts = {"in": inward / FRAMES, "out": (both - inward) / FRAMES, "report": (reporting - inward) / REPORTS}
+        # Each call ends a part: what is before the first segment, the segment, what is between, and so on.
+        counted = range(2, 2 * (len(SEGMENTS) + REPORTS) + 1, 2)
+        both, inward, *reports = (read_total(pathlib.Path(f"{out}.{part}").read_text()) for part in counted)
+    counts = {"in": inward / FRAMES, "out": (both - inward) / FRAMES, "report": sum(reports) / REPORTS}
     return {f"{name}, {instruction_set()}": round(count) for name, count in counts.items()}
 
 
