@@ -13,5 +13,6 @@ def test_two_calls_are_followed_frame_by_frame_both_ways() -> None:
     assert result.room_to_agent.added.p50 > 0
     assert result.agent_to_room.added.p50 > result.agent_to_room.beyond.p50
     assert result.cpu_ms > 0
-    assert 0 < result.private_kb < 2000
+    assert -200 < result.private_kb < 2000  # two calls may find room in what the process had before
+    assert result.base_kb > 5000
     assert "concealed_ms" in result.counts
