@@ -20,8 +20,8 @@ from benchmarks.gate.frame_path import FramePath
 FRAMES: Final = 400
 SEGMENTS: Final = ("both", "in")
 REPORTS: Final = 8
-SECOND: Final = 50
-"""Frames between two reports of a bridge."""
+FRAMES_BETWEEN_REPORTS: Final = 50
+"""A second of them, as in a service."""
 
 
 def mark() -> None:
@@ -42,7 +42,7 @@ async def _run() -> None:
         path.run_made(made)
         mark()
     for _ in range(REPORTS):
-        path.run(SECOND)
+        path.run(FRAMES_BETWEEN_REPORTS)
         mark()
         path.report()
         mark()

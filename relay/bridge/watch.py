@@ -69,7 +69,7 @@ class _Rule(NamedTuple):
 
 
 _MICROPHONE: Final = _Rule(Reason.ROOM_LOST, "the room's microphone asked for nothing")
-_DURATION: Final = _Rule(Reason.MAX_DURATION, "the call has been going")
+_TOO_LONG: Final = _Rule(Reason.MAX_DURATION, "the call has been going")
 _RECONNECT: Final = _Rule(Reason.MEDIA_LOST, "no stream of the carrier in place of the one that broke")
 _ATTACH: Final = _Rule(Reason.MEDIA_TIMEOUT, "no connection of the carrier")
 _HALF_OPEN: Final = _Rule(Reason.MEDIA_LOST, "no pong from the carrier", is_of_leg=True)
@@ -83,7 +83,7 @@ def look(signs: Signs, settings: BridgeSettings, now_ns: int) -> Verdict | None:
     # Once a second for each call: nothing is made here but what is looked at.
     for since_ns, bound_s, rule in (
         (signs.microphone_silent_since_ns, settings.room_timeout_s, _MICROPHONE),
-        (signs.connected_since_ns, settings.max_duration_s, _DURATION),
+        (signs.connected_since_ns, settings.max_duration_s, _TOO_LONG),
         (signs.reconnecting_since_ns, settings.reconnect_timeout_s, _RECONNECT),
         (signs.unattached_since_ns, settings.attach_timeout_s, _ATTACH),
         (signs.ping_unanswered_since_ns, settings.half_open_timeout_s, _HALF_OPEN),
