@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,14 @@ def test_the_table_has_every_pair_of_rates_both_ways_in_every_profile() -> None:
                 encoding = "pcmu" if rate_hz == 8000 else "l16le"
                 assert f"{encoding} {rate_hz} -> {pcm_rate_hz} {profile}" in table
                 assert f"{pcm_rate_hz} -> {encoding} {rate_hz} {profile}" in table
+
+
+def test_a_report_may_differ_by_more_than_a_frame() -> None:
+    budget = replace(COUNTED, instructions={"report, avx2": 1000})
+    assert [[each.problem for each in look(budget, {"report, avx2": count}, {})] for count in (1030, 1031)] == [
+        [""],
+        ["+3.10%, and 3% is allowed"],
+    ]
 
 
 def test_an_impulse_is_what_differs_from_silence() -> None:
